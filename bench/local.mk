@@ -1,0 +1,1 @@
+# The load harness sees public headers only.

@@ -1,0 +1,1 @@
+# Headers of libbusbar-client and the busbar shell are listed here.

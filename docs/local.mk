@@ -1,0 +1,1 @@
+# Pages are distributed as they are; man pages are appended to dist_man_MANS.

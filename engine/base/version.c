@@ -1,0 +1,8 @@
+#include "config.h"
+
+#include "engine/busbar.h"
+
+const char *bb_version(void)
+{
+    return PACKAGE_VERSION;
+}

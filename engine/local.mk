@@ -1,0 +1,26 @@
+# The objects serve twice: libbusbar exports ^bb_ alone; libbusbar-internal is for tests and
+# tools, which may open private headers. Neither may have CFLAGS of its own, or every file would
+# be compiled twice.
+lib_LTLIBRARIES += libbusbar.la
+noinst_LTLIBRARIES += libbusbar-internal.la
+include_HEADERS += engine/busbar.h
+
+libbusbar_la_SOURCES =
+libbusbar_la_LIBADD = $(ENGINE_LIBS)
+libbusbar_la_LDFLAGS = $(AM_LDFLAGS) -no-undefined -version-info 0:0:0 \
+	-export-symbols-regex '^bb_'
+
+libbusbar_internal_la_SOURCES = $(libbusbar_la_SOURCES)
+
+include engine/base/local.mk
+include engine/fs/local.mk
+include engine/codec/local.mk
+include engine/lineproto/local.mk
+include engine/influxql/local.mk
+include engine/catalog/local.mk
+include engine/wal/local.mk
+include engine/memtable/local.mk
+include engine/segment/local.mk
+include engine/partition/local.mk
+include engine/compact/local.mk
+include engine/query/local.mk

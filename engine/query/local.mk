@@ -1,0 +1,3 @@
+libbusbar_la_SOURCES +=
+
+unit_tests +=

@@ -1,0 +1,1 @@
+# Fuzz targets: one source each, linked with libFuzzer or with the corpus replayer.

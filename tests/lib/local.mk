@@ -1,0 +1,3 @@
+# Code that several tests share.
+check_LTLIBRARIES += libtest.la
+libtest_la_SOURCES =
