@@ -76,6 +76,193 @@ int bb_code_http(int code);
  */
 const char *bb_version(void);
 
+struct bb_db;
+
+/** A line of the engine's log: severity 0 debug, 1 info, 2 warning, 3 error; text "event key=value
+ * ...". */
+typedef void (*bb_log_fn)(void *arg, int severity, const char *text);
+
+/** How to open a data directory. Start from bb_options_init; 0 means the default. */
+struct bb_options {
+    uint64_t
+        memory_bytes; /* all of the engine; default half of the machine's, 1 GiB at the least */
+    uint64_t
+        memtable_bytes; /* one generation; default an eighth of memory_bytes, 256 MiB at the most */
+    uint64_t query_memory_bytes; /* one query; default a quarter of memory_bytes */
+    uint64_t wal_buffer_bytes;   /* appended and not yet on disk; default 32 MiB */
+    uint64_t catalog_map_bytes;  /* address space of LMDB; default 64 GiB */
+    uint32_t query_threads;      /* default: one per core */
+    uint32_t query_timeout_ms;   /* default 60,000 */
+    bool manual_background;      /* tests: flush and compact only when told */
+    bool create_if_missing;      /* default true */
+    bb_log_fn log;               /* NULL: standard error */
+    void *log_arg;
+};
+
+void bb_options_init(struct bb_options *options);
+
+/**
+ * Open a data directory, replaying its log.
+ *
+ * Errors  BB_ELOCKED another process has it; BB_EVERSION a newer format; BB_EIO; BB_ECORRUPT only
+ * where nothing can be served: damage to one file is logged, the file kept under quarantine/, and
+ * the rest opened.
+ */
+int bb_db_open(const char *dir, const struct bb_options *options, struct bb_db **db,
+               struct bb_error *err) BB_CHECKED;
+
+/** Flush what is in memory and close; NULLs *db. The directory is closed whatever is returned. */
+int bb_db_close(struct bb_db **db, struct bb_error *err);
+
+/* ---- writing ---- */
+
+/** A place in the stream the batch came from, made durable with it. */
+struct bb_source {
+    const char *topic; /* NULL: none */
+    uint32_t partition;
+    uint64_t offset;
+    uint64_t epoch;
+};
+
+/** Told of each line that was not stored. line is borrowed and may be cut. */
+typedef void (*bb_reject_fn)(void *arg, uint64_t line_number, const char *line, size_t line_length,
+                             int code, const char *reason);
+
+/** Lines of InfluxDB line protocol for one database. */
+struct bb_write {
+    const char *database;
+    const char *retention_policy; /* NULL or "": the default one */
+    int64_t precision_ns;         /* what one unit of a timestamp is: 1, 1000, ... 3600 * 10^9 */
+    const char *lines;            /* borrowed for the call */
+    size_t lines_length;
+    int64_t now_ns; /* time of lines without one; 0: the clock */
+    const struct bb_source *source;
+    bb_reject_fn reject; /* NULL: count only */
+    void *reject_arg;
+};
+
+struct bb_write_result {
+    uint64_t points_written;
+    uint64_t points_rejected;
+    uint64_t lsn; /* position in the log after the batch */
+};
+
+/**
+ * Store the good lines of a batch; durable on return.
+ *
+ * Returns BB_OK also when lines were rejected (see result). BB_ENOTFOUND no such database or
+ * policy; BB_EREADONLY, BB_ENOSPC, BB_EIO, BB_ENOMEM, BB_EBUSY nothing was stored.
+ */
+int bb_write(struct bb_db *db, const struct bb_write *write, struct bb_write_result *result,
+             struct bb_error *err) BB_CHECKED;
+
+/** err is NULL when the batch is on disk. Called from the log's thread: must not block. */
+typedef void (*bb_durable_fn)(void *arg, const struct bb_error *err);
+
+/**
+ * As bb_write, but returns once the batch is in the log's buffer; `durable` is then called exactly
+ * once, possibly before this returns. On an error return it is not called.
+ */
+int bb_write_submit(struct bb_db *db, const struct bb_write *write, struct bb_write_result *result,
+                    bb_durable_fn durable, void *arg, struct bb_error *err) BB_CHECKED;
+
+/* ---- queries ---- */
+
+enum bb_value_kind {
+    BB_VALUE_NULL,
+    BB_VALUE_FLOAT,
+    BB_VALUE_INT,
+    BB_VALUE_UINT,
+    BB_VALUE_BOOL,
+    BB_VALUE_STRING,
+    BB_VALUE_TIME
+};
+
+struct bb_value {
+    enum bb_value_kind kind;
+    uint32_t length; /* of a string */
+    union {
+        int64_t time_ns;
+        double f;
+        int64_t i;
+        uint64_t u;
+        bool b;
+        const char *str; /* not terminated */
+    } v;
+};
+
+/** The head of one series of a result. All borrowed for the call. */
+struct bb_series {
+    const char *name; /* NULL: none */
+    size_t tag_count;
+    const char *const *tag_keys;
+    const char *const *tag_values;
+    size_t column_count;
+    const char *const *columns;
+};
+
+/**
+ * Where a result goes; functions run on the querying thread, in order, and may block
+ * (back-pressure). A result other than 0 cancels the query. For each statement: statement_begin,
+ * then for each series series and rows (once or often), then statement_end, with the error if the
+ * statement failed.
+ */
+struct bb_sink {
+    void *arg;
+    int (*statement_begin)(void *arg, size_t index);
+    int (*series)(void *arg, const struct bb_series *series);
+    /** values [row_count * column_count], row by row */
+    int (*rows)(void *arg, const struct bb_value *values, size_t row_count);
+    /** severity "warning", e.g. a quarantined segment overlaps the range. May be NULL. */
+    int (*message)(void *arg, const char *level, const char *text);
+    int (*statement_end)(void *arg, const struct bb_error *err);
+};
+
+struct bb_query {
+    const char *database; /* NULL: none, statements name their own */
+    const char *retention_policy;
+    const char *text; /* InfluxQL, one or more statements */
+    size_t text_length;
+    uint32_t timeout_ms;          /* 0: the default */
+    const volatile int *canceled; /* NULL, or looked at every few ms of work: not 0 stops it */
+    bool read_only;               /* refuse statements that change something (HTTP GET) */
+};
+
+/**
+ * Run all statements of a text. A text that does not parse is BB_EPARSE and nothing runs; a
+ * statement that fails is told to the sink and the others run.
+ */
+int bb_query(struct bb_db *db, const struct bb_query *query, const struct bb_sink *sink,
+             struct bb_error *err) BB_CHECKED;
+
+/* ---- care ---- */
+
+/** Write the memtable out as segments, now; waits until they are published. */
+int bb_flush(struct bb_db *db, struct bb_error *err) BB_CHECKED;
+
+/** Compact until nothing is left to merge; full: each partition into as few segments as possible.
+ */
+int bb_compact(struct bb_db *db, bool full, struct bb_error *err) BB_CHECKED;
+
+/** Numbers of an open database; counters since it was opened. */
+struct bb_stats {
+    uint64_t points_written, points_rejected, batches_written;
+    uint64_t wal_bytes_written, wal_syncs, wal_bytes_on_disk;
+    uint64_t durable_lsn, checkpoint_lsn;
+    uint64_t memtable_bytes, memtable_rows;
+    uint64_t flushes, compactions, compaction_bytes_read, compaction_bytes_written;
+    uint64_t flush_bytes_written;
+    uint64_t segments, segment_bytes, segments_quarantined;
+    uint64_t wal_corruptions;
+    uint64_t queries, query_errors;
+    uint64_t series, databases;
+    uint64_t memory_used_bytes, memory_peak_bytes;
+    bool background_idle; /* nothing to flush or compact right now but the active memtable */
+    bool read_only;
+};
+
+void bb_stats_get(struct bb_db *db, struct bb_stats *stats);
+
 #ifdef __cplusplus
 }
 #endif

@@ -38,7 +38,8 @@ struct bbi_cell {
 struct bbi_point {
     int64_t time_ns;
     uint32_t series_id;
-    uint32_t cell_first; /* index into cells */
+    uint32_t measurement_id; /* the series' own, for those who have no catalog at hand */
+    uint32_t cell_first;     /* index into cells */
     uint32_t cell_count;
 };
 

@@ -10,6 +10,7 @@ libbusbar_la_SOURCES += \
 	engine/base/error.h \
 	engine/base/mem.c \
 	engine/base/mem.h \
+	engine/base/meta.h \
 	engine/base/version.c
 
 unit_tests += \
