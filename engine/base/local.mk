@@ -1,4 +1,5 @@
 libbusbar_la_SOURCES += \
+	engine/base/arena.h \
 	engine/base/batch.h \
 	engine/base/buf.c \
 	engine/base/buf.h \
@@ -8,9 +9,13 @@ libbusbar_la_SOURCES += \
 	engine/base/cursor.h \
 	engine/base/error.c \
 	engine/base/error.h \
+	engine/base/hash.h \
+	engine/base/log.h \
 	engine/base/mem.c \
 	engine/base/mem.h \
 	engine/base/meta.h \
+	engine/base/pool.h \
+	engine/base/sum.h \
 	engine/base/version.c
 
 unit_tests += \
