@@ -1,7 +1,15 @@
 libbusbar_la_SOURCES += \
+	engine/codec/bitpack.c \
 	engine/codec/bitpack.h \
 	engine/codec/chunk.h \
+	engine/codec/intcol.c \
 	engine/codec/intcol.h \
+	engine/codec/kernel.h \
+	engine/codec/kernel_c.c \
 	engine/codec/strings.h
 
-unit_tests +=
+noinst_HEADERS += \
+	tests/unit/codec_random.h
+
+unit_tests += \
+	tests/unit/test_codec_intcol

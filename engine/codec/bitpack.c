@@ -1,0 +1,116 @@
+#include "engine/codec/bitpack.h"
+
+#include <string.h>
+
+#include "engine/base/bytes.h"
+#include "engine/base/error.h"
+#include "engine/codec/kernel.h"
+
+static const struct bbi_kernel_ops *_Atomic active;
+static _Atomic int active_kernel;
+
+static const struct bbi_kernel_ops *kernel_ops(enum bbi_codec_kernel kernel)
+{
+    return kernel == BBI_KERNEL_C ? &bbi_kernel_c : NULL;
+}
+
+bool bbi_codec_set_kernel(enum bbi_codec_kernel kernel)
+{
+    const struct bbi_kernel_ops *ops = kernel_ops(kernel);
+    if (ops == NULL) {
+        return false;
+    }
+    active_kernel = (int)kernel;
+    active = ops;
+    return true;
+}
+
+/* Threads that come here together all find the same answer. */
+const struct bbi_kernel_ops *bbi_kernel_get(void)
+{
+    const struct bbi_kernel_ops *ops = active;
+    if (__builtin_expect(ops != NULL, 1)) {
+        return ops;
+    }
+    if (!bbi_codec_set_kernel(BBI_KERNEL_AVX512) && !bbi_codec_set_kernel(BBI_KERNEL_AVX2)) {
+        (void)bbi_codec_set_kernel(BBI_KERNEL_C);
+    }
+    return active;
+}
+
+enum bbi_codec_kernel bbi_codec_get_kernel(void)
+{
+    (void)bbi_kernel_get();
+    return (enum bbi_codec_kernel)active_kernel;
+}
+
+void bbi_bitpack_pack(const uint64_t *v, size_t n, unsigned width, uint8_t *out)
+{
+    BB_ASSERT(width <= 64);
+    if (width == 0) {
+        return;
+    }
+    if (width == 64) {
+        memcpy(out, v, n * sizeof(*v));
+        return;
+    }
+    uint64_t mask = bbi_low_mask(width);
+    uint64_t acc = 0;
+    unsigned used = 0;
+    for (size_t i = 0; i < n; i++) {
+        uint64_t value = v[i] & mask;
+        acc |= value << used;
+        used += width;
+        if (used >= 64) {
+            bbi_put_u64(out, acc);
+            out += 8;
+            used -= 64;
+            acc = used == 0 ? 0 : value >> (width - used);
+        }
+    }
+    if (used > 0) {
+        bbi_put_u64(out, acc);
+    }
+}
+
+void bbi_bitpack_unpack32(const uint8_t *packed, size_t first, size_t n, unsigned width,
+                          uint32_t *out)
+{
+    BB_ASSERT(width <= 32);
+    if (n == 0 || width == 0) {
+        memset(out, 0, n * sizeof(*out));
+        return;
+    }
+    bbi_kernel_get()->unpack32(packed, first, n, width, out);
+}
+
+void bbi_bitpack_unpack64(const uint8_t *packed, size_t first, size_t n, unsigned width,
+                          uint64_t *out)
+{
+    BB_ASSERT(width <= 64);
+    if (n == 0 || width == 0) {
+        memset(out, 0, n * sizeof(*out));
+        return;
+    }
+    bbi_kernel_get()->unpack64(packed, first, n, width, out);
+}
+
+unsigned __int128 bbi_bitpack_sum(const uint8_t *packed, size_t first, size_t n, unsigned width)
+{
+    BB_ASSERT(width <= 64 && n <= UINT32_MAX);
+    if (n == 0 || width == 0) {
+        return 0;
+    }
+    return bbi_kernel_get()->sum(packed, first, n, width);
+}
+
+void bbi_bitpack_minmax(const uint8_t *packed, size_t first, size_t n, unsigned width,
+                        uint64_t *min, uint64_t *max)
+{
+    BB_ASSERT(width <= 64 && n > 0);
+    *min = 0;
+    *max = 0;
+    if (width > 0) {
+        bbi_kernel_get()->minmax(packed, first, n, width, min, max);
+    }
+}
