@@ -1,4 +1,6 @@
 libbusbar_la_SOURCES += \
-	engine/fs/fs.h
+	engine/fs/fs.c \
+	engine/fs/fs.h \
+	engine/fs/posix.c
 
 unit_tests +=
