@@ -1,3 +1,6 @@
-libbusbar_la_SOURCES +=
+libbusbar_la_SOURCES += \
+	engine/influxql/ast.h \
+	engine/influxql/expr.h \
+	engine/influxql/influxql.h
 
 unit_tests +=

@@ -1,3 +1,4 @@
-libbusbar_la_SOURCES +=
+libbusbar_la_SOURCES += \
+	engine/lineproto/lineproto.h
 
 unit_tests +=

@@ -1,0 +1,80 @@
+/**
+ * InfluxQL: text to tree and back.
+ *
+ * The grammar, the precedence of operators and the texts of errors are InfluxDB 1.8's. Extensions:
+ * the durations `mo` and `y` in GROUP BY time().
+ */
+#ifndef BBI_INFLUXQL_INFLUXQL_H
+#define BBI_INFLUXQL_INFLUXQL_H
+
+#include "engine/base/buf.h"
+#include "engine/base/error.h"
+#include "engine/influxql/ast.h"
+
+struct bbi_arena;
+
+/** How deep parentheses, subqueries and calls may nest; operators in a row may be many more. */
+#define BBI_QL_DEPTH_MAX 200
+
+/** A value for $name. kind: NUMBER, INTEGER, UNSIGNED, STRING, BOOLEAN, DURATION, REGEX, or VAR for
+ * an identifier (in value.u.string). */
+struct bbi_ql_param {
+    const char *name; /* without $ */
+    enum bbi_ql_expr_kind kind;
+    union {
+        double number;
+        int64_t integer; /* INTEGER; DURATION in ns */
+        uint64_t unsigned_integer;
+        const char *string; /* STRING, REGEX, VAR */
+        bool boolean;
+    } value;
+};
+
+struct bbi_ql_options {
+    const struct bbi_ql_param *params; /* [param_count] borrowed for the call */
+    size_t param_count;
+    bool keep_params; /* a $name without a value becomes a PARAM node, not an error */
+    /* Is there such a time zone? NULL: any name in tz() is taken. */
+    bool (*zone_known)(void *arg, const char *name);
+    void *zone_arg;
+};
+
+/**
+ * Parse one or more statements.
+ *
+ * text     [length] InfluxQL; the caller bounds its length
+ * options  NULL: none
+ * out      the tree, in arena
+ * Returns BB_OK; BB_EPARSE with InfluxDB's words ("error parsing query: found X, expected Y at line
+ * 1, char 8"); BB_ENOMEM.
+ */
+int bbi_ql_parse(const char *text, size_t length, const struct bbi_ql_options *options,
+                 struct bbi_arena *arena, struct bbi_ql_query **out,
+                 struct bb_error *err) BB_CHECKED;
+
+/** As bbi_ql_parse, for one expression that fills the text: a condition, a field. */
+int bbi_ql_parse_expr(const char *text, size_t length, const struct bbi_ql_options *options,
+                      struct bbi_arena *arena, struct bbi_ql_expr **out,
+                      struct bb_error *err) BB_CHECKED;
+
+/** Append a tree as text that parses to an equal tree. Failures stick in buf. */
+void bbi_ql_format(const struct bbi_ql_statement *statement, struct bbi_buf *buf);
+void bbi_ql_format_expr(const struct bbi_ql_expr *expr, struct bbi_buf *buf);
+void bbi_ql_format_source(const struct bbi_ql_source *source, struct bbi_buf *buf);
+
+/** Append an identifier, quoted where it must be. */
+void bbi_ql_format_name(const char *name, struct bbi_buf *buf);
+
+/** The operator as written ("=~", "AND"). */
+const char *bbi_ql_op_text(enum bbi_ql_op op);
+
+/** "float", "tag", ...; "unknown". */
+const char *bbi_ql_type_text(enum bbi_ql_type type);
+
+/** Parse a duration without a sign, "1h30m". Returns false: it is none, or beyond int64. */
+bool bbi_ql_duration_parse(const char *text, int64_t *ns);
+
+/** Append a duration in InfluxQL's shortest unit that is exact: 90m, 1w, 1500ms. */
+void bbi_ql_duration_format(int64_t ns, struct bbi_buf *buf);
+
+#endif
