@@ -33,8 +33,8 @@ struct bbi_ql_condition {
  *
  * condition  NULL: no clause
  * out        rest shares nodes with condition or lies in arena
- * Returns BB_OK; BB_EPARSE in InfluxDB's words (time under OR, a string that is no time, an operator
- * that time does not have); BB_ENOMEM.
+ * Returns BB_OK; BB_EPARSE in InfluxDB's words (time under OR, a string that is no time, an
+ * operator that time does not have); BB_ENOMEM.
  */
 int bbi_ql_condition_split(struct bbi_ql_expr *condition, const struct bbi_ql_world *world,
                            struct bbi_arena *arena, struct bbi_ql_condition *out,
@@ -56,8 +56,8 @@ bool bbi_ql_expr_equal(const struct bbi_ql_expr *a, const struct bbi_ql_expr *b)
 bool bbi_ql_is_time(const struct bbi_ql_expr *expr);
 
 /**
- * Read a time string: RFC 3339 with or without zone, "2006-01-02", "2006-01-02 15:04:05[.fraction]".
- * zone_to_utc as in bbi_ql_world. Returns false: it is none; a time outside of int64 ns is told by
+ * Read a time string: RFC 3339 with or without zone, "2006-01-02", or
+ * "2006-01-02 15:04:05[.fraction]". zone_to_utc as in bbi_ql_world. Returns false: it is none; a time outside of int64 ns is told by
  * *out_of_range.
  */
 bool bbi_ql_time_parse(const char *text, const struct bbi_ql_world *world, int64_t *time_ns,
