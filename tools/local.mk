@@ -5,4 +5,4 @@ noinst_PROGRAMS += tools/csv2lp
 tools_csv2lp_SOURCES = tools/csv2lp.c
 tools_csv2lp_LDADD =
 
-EXTRA_DIST += tools/data
+EXTRA_DIST += tools/setup.sh tools/quickstart tools/check tools/data
