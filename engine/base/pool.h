@@ -52,7 +52,8 @@ void bbi_task_group_init(struct bbi_task_group *group, struct bbi_pool *pool);
 void bbi_task_group_run(struct bbi_task_group *group, struct bbi_task *task, void (*run)(void *arg),
                         void *arg);
 
-/** Help with the group's queued tasks and return when all have ended. The group can be used again. */
+/** Help with the group's queued tasks and return when all have ended. The group can be used again.
+ */
 void bbi_task_group_wait(struct bbi_task_group *group);
 
 /**
