@@ -1,3 +1,5 @@
-libbusbar_la_SOURCES +=
+libbusbar_la_SOURCES += \
+	engine/wal/batchrec.h \
+	engine/wal/wal.h
 
 unit_tests +=
