@@ -1,4 +1,5 @@
 libbusbar_la_SOURCES += \
+	engine/base/arena.c \
 	engine/base/arena.h \
 	engine/base/batch.h \
 	engine/base/buf.c \
@@ -10,11 +11,14 @@ libbusbar_la_SOURCES += \
 	engine/base/error.c \
 	engine/base/error.h \
 	engine/base/hash.h \
+	engine/base/log.c \
 	engine/base/log.h \
 	engine/base/mem.c \
 	engine/base/mem.h \
 	engine/base/meta.h \
+	engine/base/pool.c \
 	engine/base/pool.h \
+	engine/base/sum.c \
 	engine/base/sum.h \
 	engine/base/version.c
 
