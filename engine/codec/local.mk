@@ -13,3 +13,6 @@ noinst_HEADERS += \
 
 unit_tests += \
 	tests/unit/test_codec_intcol
+
+libbusbar_la_SOURCES += \
+	engine/codec/time.h

@@ -1,3 +1,6 @@
-libbusbar_la_SOURCES +=
+libbusbar_la_SOURCES += \
+	engine/segment/page.h \
+	engine/segment/segment.h \
+	engine/segment/writer.h
 
 unit_tests +=
