@@ -5,6 +5,7 @@ include tests/torture/local.mk
 include tests/fuzz/local.mk
 include tests/e2e/local.mk
 include tests/style/local.mk
+include tests/chroot/local.mk
 
 # Every test runs through tests/lib/run-test, which gives fuzz targets their corpus and ends a
 # test that hangs. Scripts find the trees in BUSBAR_SRCDIR and BUSBAR_BUILDDIR.
