@@ -57,8 +57,8 @@ bool bbi_ql_is_time(const struct bbi_ql_expr *expr);
 
 /**
  * Read a time string: RFC 3339 with or without zone, "2006-01-02", or
- * "2006-01-02 15:04:05[.fraction]". zone_to_utc as in bbi_ql_world. Returns false: it is none; a time outside of int64 ns is told by
- * *out_of_range.
+ * "2006-01-02 15:04:05[.fraction]". zone_to_utc as in bbi_ql_world. Returns false: it is none; a
+ * time outside of int64 ns is told by *out_of_range.
  */
 bool bbi_ql_time_parse(const char *text, const struct bbi_ql_world *world, int64_t *time_ns,
                        bool *out_of_range);

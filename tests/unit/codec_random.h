@@ -1,4 +1,6 @@
-/** Random and adversarial integers for the codec tests; the seed is printed, BUSBAR_SEED sets it. */
+/**
+ * Random and adversarial integers for the codec tests; the seed is printed, BUSBAR_SEED sets it.
+ */
 #ifndef TESTS_CODEC_RANDOM_H
 #define TESTS_CODEC_RANDOM_H
 
