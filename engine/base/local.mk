@@ -2,6 +2,7 @@ libbusbar_la_SOURCES += \
 	engine/base/arena.c \
 	engine/base/arena.h \
 	engine/base/batch.h \
+	engine/base/bitmap.h \
 	engine/base/buf.c \
 	engine/base/buf.h \
 	engine/base/bytes.h \
@@ -18,6 +19,7 @@ libbusbar_la_SOURCES += \
 	engine/base/meta.h \
 	engine/base/pool.c \
 	engine/base/pool.h \
+	engine/base/record.h \
 	engine/base/sum.c \
 	engine/base/sum.h \
 	engine/base/version.c

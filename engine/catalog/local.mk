@@ -1,3 +1,5 @@
-libbusbar_la_SOURCES +=
+libbusbar_la_SOURCES += \
+	engine/catalog/catalog.h \
+	engine/catalog/key.h
 
 unit_tests +=
