@@ -1,3 +1,4 @@
-libbusbar_la_SOURCES +=
+libbusbar_la_SOURCES += \
+	engine/query/query.h
 
 unit_tests +=

@@ -1,0 +1,47 @@
+/**
+ * Running InfluxQL: text -> AST -> plan -> vectors -> result stream.
+ *
+ * The engine lends what a query needs of it as an environment; nothing here knows the log or the
+ * background threads. Thread  any number of queries at a time; one query uses its caller's thread
+ * and the environment's pool.
+ */
+#ifndef BBI_QUERY_QUERY_H
+#define BBI_QUERY_QUERY_H
+
+#include <stdatomic.h>
+
+#include "engine/base/error.h"
+#include "engine/base/mem.h"
+#include "engine/base/pool.h"
+#include "engine/catalog/catalog.h"
+#include "engine/partition/version.h"
+
+/** What queries did, since the start; all relaxed. */
+struct bbi_query_counters {
+    _Atomic uint64_t queries;
+    _Atomic uint64_t errors;
+};
+
+struct bbi_query_env {
+    struct bbi_catalog *catalog;
+    struct bbi_pool *pool;       /* NULL: all in the caller's thread */
+    struct bbi_account *acct;    /* parent of each query's account */
+    uint64_t query_memory_bytes; /* limit of one query */
+    uint32_t timeout_ms;         /* default deadline */
+    struct bbi_query_counters *counters;
+    void *arg;
+    /** Take a snapshot; the caller releases it with bbi_snapshot_release. */
+    int (*snapshot)(void *arg, struct bbi_snapshot *out, struct bb_error *err);
+    /** Make the catalog's changes durable: schema functions of the catalog were called before. */
+    int (*schema_changed)(void *arg, struct bb_error *err);
+    /** Delete the rows of these series in [tmin, tmax]; rp_id 0: in all policies. Durable and
+     * invisible on return. */
+    int (*delete_rows)(void *arg, uint32_t db_id, uint32_t rp_id, const roaring_bitmap_t *series,
+                       int64_t tmin, int64_t tmax, struct bb_error *err);
+};
+
+/** As bb_query. */
+int bbi_query_run(const struct bbi_query_env *env, const struct bb_query *query,
+                  const struct bb_sink *sink, struct bb_error *err) BB_CHECKED;
+
+#endif
