@@ -9,8 +9,33 @@
 static const struct bbi_kernel_ops *_Atomic active;
 static _Atomic int active_kernel;
 
+#ifdef __x86_64__
+static bool has_avx2(void)
+{
+    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
+           __builtin_cpu_supports("bmi2");
+}
+
+static bool has_avx512(void)
+{
+    return has_avx2() && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+           __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") &&
+           __builtin_cpu_supports("avx512cd") && __builtin_cpu_supports("avx512vbmi") &&
+           __builtin_cpu_supports("avx512vbmi2");
+}
+#endif
+
+/* NULL: the CPU lacks it. */
 static const struct bbi_kernel_ops *kernel_ops(enum bbi_codec_kernel kernel)
 {
+#ifdef __x86_64__
+    if (kernel == BBI_KERNEL_AVX512) {
+        return has_avx512() ? &bbi_kernel_avx512 : NULL;
+    }
+    if (kernel == BBI_KERNEL_AVX2) {
+        return has_avx2() ? &bbi_kernel_avx2 : NULL;
+    }
+#endif
     return kernel == BBI_KERNEL_C ? &bbi_kernel_c : NULL;
 }
 

@@ -25,7 +25,7 @@
 enum bbi_codec_kernel {
     BBI_KERNEL_C,
     BBI_KERNEL_AVX2,  /* AVX2, BMI2, FMA */
-    BBI_KERNEL_AVX512 /* AVX-512 F, BW, DQ, VL, VBMI, VBMI2 */
+    BBI_KERNEL_AVX512 /* AVX-512 F, BW, CD, DQ, VL, VBMI, VBMI2 */
 };
 
 /** Use this kernel from now on. False, and nothing changes: the CPU lacks it. */

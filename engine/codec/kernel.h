@@ -1,8 +1,9 @@
 /**
  * The kernel table: one set of functions per instruction set, chosen once.
  *
- * Private to engine/codec. All kernels give the same bits for the same input; they may read up to
- * BBI_CODEC_PAD bytes behind packed bytes and never write outside their output.
+ * Private to engine/codec. All kernels give the same bits for the same input. They may read up to
+ * BBI_CODEC_PAD bytes behind packed bytes and bitmaps; arrays of lanes are read and written up to a
+ * multiple of BBI_LANES elements, so work arrays have BBI_LANES elements to spare.
  */
 #ifndef BBI_CODEC_KERNEL_H
 #define BBI_CODEC_KERNEL_H
@@ -12,16 +13,50 @@
 
 #include "engine/codec/bitpack.h"
 
+/** Elements that a kernel may touch behind the end of a work array. */
+#define BBI_LANES 16
+
+/** How integers k become doubles: k * gcd / 10^exponent, correctly rounded, then rounded to float32
+ * if asked. */
+struct bbi_scale {
+    double gcd;
+    double power;   /* 10^exponent */
+    double inverse; /* the double next to 10^-exponent */
+    bool float32;
+};
+
 struct bbi_kernel_ops {
-    /** As the functions of bitpack.h; n >= 1, width >= 1. */
+    /** As the functions of bitpack.h; n >= 1, width >= 1. unpack32 and unpack64 write n exactly. */
     void (*unpack32)(const uint8_t *packed, size_t first, size_t n, unsigned width, uint32_t *out);
     void (*unpack64)(const uint8_t *packed, size_t first, size_t n, unsigned width, uint64_t *out);
     unsigned __int128 (*sum)(const uint8_t *packed, size_t first, size_t n, unsigned width);
     void (*minmax)(const uint8_t *packed, size_t first, size_t n, unsigned width, uint64_t *min,
                    uint64_t *max);
+
+    /**
+     * For each group of 2^group_log lanes of dst whose bit is set, from bit `bit` of the bitmap on,
+     * add the next values of src, shifted left by `shift`. group_log <= 4.
+     */
+    void (*expand32)(uint32_t *dst, size_t n, const uint8_t *bitmap, size_t bit, unsigned group_log,
+                     const uint32_t *src, unsigned shift);
+    void (*expand64)(uint64_t *dst, size_t n, const uint8_t *bitmap, size_t bit, unsigned group_log,
+                     const uint64_t *src, unsigned shift);
+
+    /** v[i] = start + the sum over j <= i of (v[j], un-zigzagged if asked, + base), wrapping. */
+    void (*scan32)(uint32_t *v, size_t n, uint32_t start, uint32_t base, bool zigzag);
+
+    /** out[i] = the double's bits of (base + r[i]) scaled; base + r[i] is below 2^53 in size. */
+    void (*double32)(const int32_t *r, size_t n, int64_t base, const struct bbi_scale *scale,
+                     uint64_t *out);
+    /** The same of k[i], which is below 2^51 in size. */
+    void (*double64)(const int64_t *k, size_t n, const struct bbi_scale *scale, uint64_t *out);
 };
 
 extern const struct bbi_kernel_ops bbi_kernel_c;
+#ifdef __x86_64__
+extern const struct bbi_kernel_ops bbi_kernel_avx2;
+extern const struct bbi_kernel_ops bbi_kernel_avx512;
+#endif
 
 /** The kernel in use. */
 const struct bbi_kernel_ops *bbi_kernel_get(void);

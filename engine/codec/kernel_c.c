@@ -1,3 +1,5 @@
+#include <string.h>
+
 #include "engine/base/bytes.h"
 #include "engine/codec/kernel.h"
 
@@ -65,9 +67,84 @@ static void minmax(const uint8_t *packed, size_t first, size_t n, unsigned width
     *max = hi;
 }
 
+static inline unsigned bit_at(const uint8_t *bitmap, size_t bit)
+{
+    return (unsigned)(bitmap[bit / 8] >> (bit % 8)) & 1;
+}
+
+static void expand32(uint32_t *dst, size_t n, const uint8_t *bitmap, size_t bit, unsigned group_log,
+                     const uint32_t *src, unsigned shift)
+{
+    size_t group = (size_t)1 << group_log;
+    for (size_t i = 0; i < n; i += group, bit++) {
+        if (bit_at(bitmap, bit) != 0) {
+            for (size_t j = i; j < i + group && j < n; j++) {
+                dst[j] += *src++ << shift;
+            }
+        }
+    }
+}
+
+static void expand64(uint64_t *dst, size_t n, const uint8_t *bitmap, size_t bit, unsigned group_log,
+                     const uint64_t *src, unsigned shift)
+{
+    size_t group = (size_t)1 << group_log;
+    for (size_t i = 0; i < n; i += group, bit++) {
+        if (bit_at(bitmap, bit) != 0) {
+            for (size_t j = i; j < i + group && j < n; j++) {
+                dst[j] += *src++ << shift;
+            }
+        }
+    }
+}
+
+static void scan32(uint32_t *v, size_t n, uint32_t start, uint32_t base, bool zigzag)
+{
+    uint32_t sum_so_far = start;
+    for (size_t i = 0; i < n; i++) {
+        uint32_t d = zigzag ? (v[i] >> 1) ^ (0 - (v[i] & 1)) : v[i];
+        sum_so_far += d + base;
+        v[i] = sum_so_far;
+    }
+}
+
+/* The correctly rounded quotient, by division: the SIMD kernels reach the same bits with a
+ * reciprocal and one correction, and the encoder stores only what both give. */
+static inline uint64_t quotient(double k, const struct bbi_scale *scale)
+{
+    double q = k * scale->gcd / scale->power;
+    if (scale->float32) {
+        q = (double)(float)q;
+    }
+    uint64_t bits;
+    memcpy(&bits, &q, sizeof(bits));
+    return bits;
+}
+
+static void double32(const int32_t *r, size_t n, int64_t base, const struct bbi_scale *scale,
+                     uint64_t *out)
+{
+    double add = (double)base;
+    for (size_t i = 0; i < n; i++) {
+        out[i] = quotient((double)r[i] + add, scale);
+    }
+}
+
+static void double64(const int64_t *k, size_t n, const struct bbi_scale *scale, uint64_t *out)
+{
+    for (size_t i = 0; i < n; i++) {
+        out[i] = quotient((double)k[i], scale);
+    }
+}
+
 const struct bbi_kernel_ops bbi_kernel_c = {
     .unpack32 = unpack32,
     .unpack64 = unpack64,
     .sum = sum,
     .minmax = minmax,
+    .expand32 = expand32,
+    .expand64 = expand64,
+    .scan32 = scan32,
+    .double32 = double32,
+    .double64 = double64,
 };

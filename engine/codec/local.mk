@@ -5,6 +5,8 @@ libbusbar_la_SOURCES += \
 	engine/codec/intcol.c \
 	engine/codec/intcol.h \
 	engine/codec/kernel.h \
+	engine/codec/kernel_avx2.c \
+	engine/codec/kernel_avx512.c \
 	engine/codec/kernel_c.c \
 	engine/codec/strings.h
 
@@ -12,6 +14,7 @@ noinst_HEADERS += \
 	tests/unit/codec_random.h
 
 unit_tests += \
+	tests/unit/test_codec_bitpack \
 	tests/unit/test_codec_intcol
 
 libbusbar_la_SOURCES += \

@@ -1,0 +1,392 @@
+/*
+ * AVX2 kernels. Each 128-bit half holds 4 values of up to 25 bits, or 2 of up to 57, from a load of
+ * its own: a byte shuffle brings each lane its bytes, a variable shift and a mask its value. After
+ * 8 values (4 wide ones make one vector, 8 one step) the bit position has moved by `width` bytes, so
+ * indexes and shifts stay the same for a whole column. Wider values and tails go through the plain
+ * kernel.
+ */
+#ifdef __x86_64__
+
+#include <immintrin.h>
+
+#include "engine/base/bytes.h"
+#include "engine/codec/kernel.h"
+
+#define TARGET __attribute__((target("avx2,fma,bmi,bmi2,lzcnt,popcnt")))
+#define INLINE static inline __attribute__((always_inline)) TARGET
+
+#define NARROW_MAX 25
+#define WIDE_MAX   57
+
+struct lanes {
+    const uint8_t *at;
+    size_t upper; /* bytes from the load of the low half to that of the high half */
+    __m256i index;
+    __m256i shift;
+    __m256i mask;
+};
+
+INLINE struct lanes lanes32(const uint8_t *packed, size_t first, unsigned width)
+{
+    size_t bit = first * width;
+    size_t upper = bit % 8 + 4 * (size_t)width;
+    __m256i start = _mm256_set_m128i(_mm_set1_epi32((int)(upper % 8)),
+                                     _mm_set1_epi32((int)(bit % 8)));
+    __m256i lane = _mm256_setr_epi32(0, 1, 2, 3, 0, 1, 2, 3);
+    __m256i at = _mm256_add_epi32(_mm256_mullo_epi32(lane, _mm256_set1_epi32((int)width)), start);
+    __m256i byte = _mm256_srli_epi32(at, 3);
+    byte = _mm256_or_si256(byte, _mm256_slli_epi32(byte, 8));
+    byte = _mm256_or_si256(byte, _mm256_slli_epi32(byte, 16));
+    return (struct lanes){
+        .at = packed + bit / 8,
+        .upper = upper / 8,
+        .index = _mm256_add_epi8(byte, _mm256_set1_epi32(0x03020100)),
+        .shift = _mm256_and_si256(at, _mm256_set1_epi32(7)),
+        .mask = _mm256_set1_epi32((int)(uint32_t)bbi_low_mask(width)),
+    };
+}
+
+INLINE __m256i load_halves(const uint8_t *at, size_t upper)
+{
+    __m128i low = _mm_loadu_si128((const __m128i *)(const void *)at);
+    __m128i high = _mm_loadu_si128((const __m128i *)(const void *)(at + upper));
+    return _mm256_inserti128_si256(_mm256_castsi128_si256(low), high, 1);
+}
+
+INLINE __m256i get32(const struct lanes *l, const uint8_t *at)
+{
+    __m256i v = _mm256_shuffle_epi8(load_halves(at, l->upper), l->index);
+    return _mm256_and_si256(_mm256_srlv_epi32(v, l->shift), l->mask);
+}
+
+/* Four wide values from bit `bit` on. */
+INLINE struct lanes lanes64(const uint8_t *packed, size_t bit, unsigned width)
+{
+    size_t upper = bit % 8 + 2 * (size_t)width;
+    int64_t low = (int64_t)(bit % 8);
+    int64_t high = (int64_t)(upper % 8);
+    __m256i at = _mm256_setr_epi64x(low, low + (int64_t)width, high, high + (int64_t)width);
+    __m256i byte = _mm256_shuffle_epi8(
+        _mm256_srli_epi64(at, 3), _mm256_setr_epi64x(0, 0x0808080808080808, 0, 0x0808080808080808));
+    return (struct lanes){
+        .at = packed + bit / 8,
+        .upper = upper / 8,
+        .index = _mm256_add_epi8(byte, _mm256_set1_epi64x(0x0706050403020100)),
+        .shift = _mm256_and_si256(at, _mm256_set1_epi64x(7)),
+        .mask = _mm256_set1_epi64x((int64_t)bbi_low_mask(width)),
+    };
+}
+
+INLINE __m256i get64(const struct lanes *l, const uint8_t *at)
+{
+    __m256i v = _mm256_shuffle_epi8(load_halves(at, l->upper), l->index);
+    return _mm256_and_si256(_mm256_srlv_epi64(v, l->shift), l->mask);
+}
+
+INLINE void store(void *out, __m256i v)
+{
+    _mm256_storeu_si256((__m256i *)out, v);
+}
+
+INLINE __m256i load(const void *in)
+{
+    return _mm256_loadu_si256((const __m256i *)in);
+}
+
+INLINE size_t unpack64_body(const uint8_t *packed, size_t first, size_t n, unsigned width,
+                            uint64_t *out)
+{
+    struct lanes even = lanes64(packed, first * width, width);
+    struct lanes odd = lanes64(packed, (first + 4) * width, width);
+    const uint8_t *at = even.at;
+    const uint8_t *at4 = odd.at;
+    size_t i = 0;
+    for (; i + 8 <= n; i += 8, at += width, at4 += width) {
+        store(out + i, get64(&even, at));
+        store(out + i + 4, get64(&odd, at4));
+    }
+    return i;
+}
+
+TARGET static void unpack64(const uint8_t *packed, size_t first, size_t n, unsigned width,
+                            uint64_t *out)
+{
+    size_t done = width <= WIDE_MAX ? unpack64_body(packed, first, n, width, out) : 0;
+    if (done < n) {
+        bbi_kernel_c.unpack64(packed, first + done, n - done, width, out + done);
+    }
+}
+
+INLINE size_t unpack32_wide(const uint8_t *packed, size_t first, size_t n, unsigned width,
+                            uint32_t *out)
+{
+    struct lanes even = lanes64(packed, first * width, width);
+    struct lanes odd = lanes64(packed, (first + 4) * width, width);
+    const uint8_t *at = even.at;
+    const uint8_t *at4 = odd.at;
+    __m256i pick = _mm256_setr_epi32(0, 2, 4, 6, 0, 2, 4, 6);
+    size_t i = 0;
+    for (; i + 8 <= n; i += 8, at += width, at4 += width) {
+        __m256i low = _mm256_permutevar8x32_epi32(get64(&even, at), pick);
+        __m256i high = _mm256_permutevar8x32_epi32(get64(&odd, at4), pick);
+        store(out + i, _mm256_blend_epi32(low, high, 0xf0));
+    }
+    return i;
+}
+
+INLINE size_t unpack32_narrow(const uint8_t *packed, size_t first, size_t n, unsigned width,
+                              uint32_t *out)
+{
+    struct lanes l = lanes32(packed, first, width);
+    const uint8_t *at = l.at;
+    size_t i = 0;
+    for (; i + 8 <= n; i += 8, at += width) {
+        store(out + i, get32(&l, at));
+    }
+    return i;
+}
+
+TARGET static void unpack32(const uint8_t *packed, size_t first, size_t n, unsigned width,
+                            uint32_t *out)
+{
+    size_t done = width <= NARROW_MAX ? unpack32_narrow(packed, first, n, width, out)
+                                      : unpack32_wide(packed, first, n, width, out);
+    if (done < n) {
+        bbi_kernel_c.unpack32(packed, first + done, n - done, width, out + done);
+    }
+}
+
+INLINE uint64_t add_lanes(__m256i v)
+{
+    __m128i two = _mm_add_epi64(_mm256_castsi256_si128(v), _mm256_extracti128_si256(v, 1));
+    return (uint64_t)_mm_cvtsi128_si64(two) + (uint64_t)_mm_extract_epi64(two, 1);
+}
+
+/* Lanes of 32 bits hold 2^(32-width) values: 1,024 vectors up to 22 bits. */
+INLINE uint64_t sum_narrow(const uint8_t *packed, size_t first, size_t n, unsigned width)
+{
+    struct lanes l = lanes32(packed, first, width);
+    const uint8_t *at = l.at;
+    __m256i low = _mm256_set1_epi64x(0xffffffff);
+    uint64_t total = 0;
+    for (size_t i = 0; i < n;) {
+        size_t end = n - i > 8192 ? i + 8192 : n;
+        __m256i acc0 = _mm256_setzero_si256();
+        __m256i acc1 = _mm256_setzero_si256();
+        for (; i + 16 <= end; i += 16, at += 2 * (size_t)width) {
+            acc0 = _mm256_add_epi32(acc0, get32(&l, at));
+            acc1 = _mm256_add_epi32(acc1, get32(&l, at + width));
+        }
+        for (; i < end; i += 8, at += width) {
+            acc0 = _mm256_add_epi32(acc0, get32(&l, at));
+        }
+        __m256i odd = _mm256_add_epi64(_mm256_srli_epi64(acc0, 32), _mm256_srli_epi64(acc1, 32));
+        __m256i even = _mm256_add_epi64(_mm256_and_si256(acc0, low), _mm256_and_si256(acc1, low));
+        total += add_lanes(_mm256_add_epi64(odd, even));
+    }
+    return total;
+}
+
+/* High and low halves of each lane are added apart: neither overflows in 2^32 vectors. */
+INLINE unsigned __int128 sum_wide(const uint8_t *packed, size_t first, size_t n, unsigned width)
+{
+    struct lanes even = lanes64(packed, first * width, width);
+    struct lanes odd = lanes64(packed, (first + 4) * width, width);
+    __m256i ones = _mm256_set1_epi64x(0xffffffff);
+    __m256i low = _mm256_setzero_si256();
+    __m256i high = _mm256_setzero_si256();
+    for (size_t i = 0; i < n; i += 8) {
+        __m256i a = get64(&even, even.at + i / 8 * width);
+        __m256i b = get64(&odd, odd.at + i / 8 * width);
+        low = _mm256_add_epi64(low, _mm256_and_si256(a, ones));
+        low = _mm256_add_epi64(low, _mm256_and_si256(b, ones));
+        high = _mm256_add_epi64(high, _mm256_srli_epi64(a, 32));
+        high = _mm256_add_epi64(high, _mm256_srli_epi64(b, 32));
+    }
+    return ((unsigned __int128)add_lanes(high) << 32) + add_lanes(low);
+}
+
+TARGET static unsigned __int128 sum(const uint8_t *packed, size_t first, size_t n, unsigned width)
+{
+    size_t body = width <= WIDE_MAX ? n & ~(size_t)7 : 0;
+    unsigned __int128 total = 0;
+    if (body > 0) {
+        total = width <= 22 ? sum_narrow(packed, first, body, width)
+                            : sum_wide(packed, first, body, width);
+    }
+    if (body < n) {
+        total += bbi_kernel_c.sum(packed, first + body, n - body, width);
+    }
+    return total;
+}
+
+INLINE void minmax_narrow(const uint8_t *packed, size_t first, size_t n, unsigned width,
+                          uint64_t *min, uint64_t *max)
+{
+    struct lanes l = lanes32(packed, first, width);
+    __m256i lo = _mm256_set1_epi32(-1);
+    __m256i hi = _mm256_setzero_si256();
+    const uint8_t *at = l.at;
+    for (size_t i = 0; i < n; i += 8, at += width) {
+        __m256i v = get32(&l, at);
+        lo = _mm256_min_epu32(lo, v);
+        hi = _mm256_max_epu32(hi, v);
+    }
+    uint32_t lows[8];
+    uint32_t highs[8];
+    store(lows, lo);
+    store(highs, hi);
+    for (size_t i = 0; i < 8; i++) {
+        *min = lows[i] < *min ? lows[i] : *min;
+        *max = highs[i] > *max ? highs[i] : *max;
+    }
+}
+
+TARGET static void minmax(const uint8_t *packed, size_t first, size_t n, unsigned width,
+                          uint64_t *min, uint64_t *max)
+{
+    size_t body = width <= NARROW_MAX ? n & ~(size_t)7 : 0;
+    *min = UINT64_MAX;
+    *max = 0;
+    if (body > 0) {
+        minmax_narrow(packed, first, body, width, min, max);
+    }
+    if (body < n) {
+        uint64_t lo;
+        uint64_t hi;
+        bbi_kernel_c.minmax(packed, first + body, n - body, width, &lo, &hi);
+        *min = lo < *min ? lo : *min;
+        *max = hi > *max ? hi : *max;
+    }
+}
+
+/* The first lane of every group of 2^group_log of 16. */
+static const uint16_t group_starts[5] = {0xffff, 0x5555, 0x1111, 0x0101, 0x0001};
+
+/* A byte of ones for each of 8 lanes that is set. */
+INLINE uint64_t lane_bytes(uint32_t lanes)
+{
+    return _pdep_u64(lanes & 0xff, 0x0101010101010101) * 0xff;
+}
+
+/* Which source lane each set lane takes: 0, 1, 2 ... deposited into their bytes. */
+INLINE __m128i lane_sources(uint64_t bytes)
+{
+    return _mm_cvtsi64_si128((int64_t)_pdep_u64(0x0706050403020100, bytes));
+}
+
+TARGET static void expand32(uint32_t *dst, size_t n, const uint8_t *bitmap, size_t bit,
+                            unsigned group_log, const uint32_t *src, unsigned shift)
+{
+    uint32_t starts = group_starts[group_log];
+    uint32_t ones = (1U << (1U << group_log)) - 1;
+    __m128i left = _mm_cvtsi32_si128((int)shift);
+    for (size_t i = 0; i < n; i += 16, bit += 16U >> group_log) {
+        uint32_t groups = bbi_get_u32(bitmap + bit / 8) >> (bit % 8);
+        uint32_t lanes = _pdep_u32(groups, starts) * ones;
+        lanes &= n - i >= 16 ? 0xffffU : (1U << (n - i)) - 1;
+        for (size_t half = 0; half < 16; half += 8) {
+            uint64_t bytes = lane_bytes(lanes >> half);
+            __m256i from = _mm256_cvtepu8_epi32(lane_sources(bytes));
+            __m256i in = _mm256_cvtepi8_epi32(_mm_cvtsi64_si128((int64_t)bytes));
+            __m256i v = _mm256_permutevar8x32_epi32(load(src), from);
+            v = _mm256_sll_epi32(_mm256_and_si256(v, in), left);
+            store(dst + i + half, _mm256_add_epi32(load(dst + i + half), v));
+            src += _mm_popcnt_u64(bytes) / 8;
+        }
+    }
+}
+
+INLINE __m256i scan_vector(__m256i v)
+{
+    v = _mm256_add_epi32(v, _mm256_slli_si256(v, 4));
+    v = _mm256_add_epi32(v, _mm256_slli_si256(v, 8));
+    __m256i low_sum = _mm256_permutevar8x32_epi32(v, _mm256_set1_epi32(3));
+    return _mm256_add_epi32(v, _mm256_blend_epi32(_mm256_setzero_si256(), low_sum, 0xf0));
+}
+
+TARGET static void scan32(uint32_t *v, size_t n, uint32_t start, uint32_t base, bool zigzag)
+{
+    __m256i carry = _mm256_set1_epi32((int)start);
+    __m256i add = _mm256_set1_epi32((int)base);
+    __m256i sign = _mm256_set1_epi32(zigzag ? 1 : 0);
+    __m128i half = _mm_cvtsi32_si128(zigzag ? 1 : 0);
+    size_t i = 0;
+    for (; i + 8 <= n; i += 8) {
+        __m256i d = load(v + i);
+        __m256i minus = _mm256_sub_epi32(_mm256_setzero_si256(), _mm256_and_si256(d, sign));
+        d = _mm256_xor_si256(_mm256_srl_epi32(d, half), minus);
+        d = _mm256_add_epi32(scan_vector(_mm256_add_epi32(d, add)), carry);
+        carry = _mm256_permutevar8x32_epi32(d, _mm256_set1_epi32(7));
+        store(v + i, d);
+    }
+    if (i < n) {
+        bbi_kernel_c.scan32(v + i, n - i, (uint32_t)_mm256_cvtsi256_si32(carry), base, zigzag);
+    }
+}
+
+INLINE __m256d quotient(__m256d k, const struct bbi_scale *s)
+{
+    __m256d inverse = _mm256_set1_pd(s->inverse);
+    __m256d i = _mm256_mul_pd(k, _mm256_set1_pd(s->gcd));
+    __m256d q = _mm256_mul_pd(i, inverse);
+    __m256d r = _mm256_fnmadd_pd(q, _mm256_set1_pd(s->power), i);
+    q = _mm256_fmadd_pd(r, inverse, q);
+    if (s->float32) {
+        q = _mm256_cvtps_pd(_mm256_cvtpd_ps(q));
+    }
+    return q;
+}
+
+TARGET static void double32(const int32_t *r, size_t n, int64_t base, const struct bbi_scale *scale,
+                            uint64_t *out)
+{
+    const struct bbi_scale s = *scale;
+    __m256d add = _mm256_set1_pd((double)base);
+    size_t i = 0;
+    for (; i + 4 <= n; i += 4) {
+        __m128i v = _mm_loadu_si128((const __m128i *)(const void *)(r + i));
+        __m256d k = _mm256_add_pd(_mm256_cvtepi32_pd(v), add);
+        store(out + i, _mm256_castpd_si256(quotient(k, &s)));
+    }
+    if (i < n) {
+        bbi_kernel_c.double32(r + i, n - i, base, scale, out + i);
+    }
+}
+
+/* k + 1.5 * 2^52 as an integer is k in the low bits of that double: exact below 2^51. */
+TARGET static void double64(const int64_t *k, size_t n, const struct bbi_scale *scale,
+                            uint64_t *out)
+{
+    const struct bbi_scale s = *scale;
+    __m256d magic = _mm256_set1_pd(6755399441055744.0);
+    size_t i = 0;
+    for (; i + 4 <= n; i += 4) {
+        __m256i v = _mm256_add_epi64(load(k + i), _mm256_castpd_si256(magic));
+        __m256d d = _mm256_sub_pd(_mm256_castsi256_pd(v), magic);
+        store(out + i, _mm256_castpd_si256(quotient(d, &s)));
+    }
+    if (i < n) {
+        bbi_kernel_c.double64(k + i, n - i, scale, out + i);
+    }
+}
+
+static void expand64(uint64_t *dst, size_t n, const uint8_t *bitmap, size_t bit, unsigned group_log,
+                     const uint64_t *src, unsigned shift)
+{
+    bbi_kernel_c.expand64(dst, n, bitmap, bit, group_log, src, shift);
+}
+
+const struct bbi_kernel_ops bbi_kernel_avx2 = {
+    .unpack32 = unpack32,
+    .unpack64 = unpack64,
+    .sum = sum,
+    .minmax = minmax,
+    .expand32 = expand32,
+    .expand64 = expand64,
+    .scan32 = scan32,
+    .double32 = double32,
+    .double64 = double64,
+};
+
+#endif
