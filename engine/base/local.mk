@@ -2,6 +2,7 @@ libbusbar_la_SOURCES += \
 	engine/base/arena.c \
 	engine/base/arena.h \
 	engine/base/batch.h \
+	engine/base/bitmap.c \
 	engine/base/bitmap.h \
 	engine/base/buf.c \
 	engine/base/buf.h \
@@ -19,10 +20,13 @@ libbusbar_la_SOURCES += \
 	engine/base/meta.h \
 	engine/base/pool.c \
 	engine/base/pool.h \
+	engine/base/record.c \
 	engine/base/record.h \
 	engine/base/sum.c \
 	engine/base/sum.h \
 	engine/base/version.c
 
 unit_tests += \
-	tests/unit/test_base_version
+	tests/unit/test_base_version \
+	tests/unit/test_base_bitmap \
+	tests/unit/test_base_record

@@ -56,7 +56,7 @@ struct bbi_record {
 };
 
 /** "SERIES_NEW"-like; for a type that is none, "?". */
-const char *bbi_record_type_name(int type);
+const char *bbi_record_type_name(unsigned type);
 
 /** The next record of a payload; the caller asks while bbi_cursor_left() > 0. */
 int bbi_record_next(struct bbi_cursor *c, struct bbi_record *record,

@@ -1,5 +1,6 @@
 # Code that several tests share: libtest.la stands in LDADD of every test.
 check_LTLIBRARIES += libtest.la
-libtest_la_SOURCES =
+libtest_la_SOURCES = \
+	tests/lib/random.h
 
 EXTRA_DIST += tests/lib/run-test
