@@ -27,6 +27,20 @@ libbusbar_la_SOURCES += \
 	engine/base/version.c
 
 unit_tests += \
-	tests/unit/test_base_version \
+	tests/unit/test_base_arena \
 	tests/unit/test_base_bitmap \
-	tests/unit/test_base_record
+	tests/unit/test_base_buf \
+	tests/unit/test_base_clock \
+	tests/unit/test_base_cursor \
+	tests/unit/test_base_error \
+	tests/unit/test_base_hash \
+	tests/unit/test_base_log \
+	tests/unit/test_base_mem \
+	tests/unit/test_base_pool \
+	tests/unit/test_base_record \
+	tests/unit/test_base_sum \
+	tests/unit/test_base_version
+
+THREAD_TESTS += \
+	tests/unit/test_base_mem \
+	tests/unit/test_base_pool

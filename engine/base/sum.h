@@ -85,6 +85,9 @@ int bbi_sum_decode(struct bbi_sum *s, struct bbi_cursor *c) BB_CHECKED;
 /** The part of bbi_decimal_of that does not trust the hint. */
 bool bbi_decimal_search(double v, int64_t *i, unsigned *e);
 
+/** i/10^e with the smallest e that leaves i whole. */
+void bbi_decimal_shorten(int64_t *i, unsigned *e);
+
 extern const double bbi_decimal_pow10[BBI_DECIMAL_E_MAX + 1];
 
 /**
@@ -103,13 +106,16 @@ static inline bool bbi_decimal_of(double v, int64_t *i, unsigned *e)
     unsigned hint = *e <= BBI_DECIMAL_E_MAX ? *e : 0;
     double pow10 = bbi_decimal_pow10[hint];
     double scaled = v * pow10;
-    if (scaled > -1e15 && scaled < 1e15) {
+    if (scaled > -1e15 && scaled < 1e15) { /* and so is i: no product of a larger one rounds here */
         /* Adding 1.5 * 2^52 rounds to an integer in the low bits, without a libm call. */
         double rounded = (scaled + 0x1.8p52) - 0x1.8p52;
         int64_t candidate = (int64_t)rounded;
-        if (rounded / pow10 == v && (hint == 0 || candidate % 10 != 0)) {
+        if (rounded / pow10 == v) {
             *i = candidate;
             *e = hint;
+            if (hint != 0 && candidate % 10 == 0) {
+                bbi_decimal_shorten(i, e);
+            }
             return true;
         }
     }
