@@ -18,4 +18,11 @@ unit_tests += \
 	tests/unit/test_codec_intcol
 
 libbusbar_la_SOURCES += \
-	engine/codec/time.h
+	engine/codec/time.c \
+	engine/codec/time.h \
+	engine/codec/time_blocks.h \
+	engine/codec/time_encode.c \
+	engine/codec/time_pack.c
+
+unit_tests += \
+	tests/unit/test_codec_time
