@@ -24,7 +24,8 @@ struct bbi_segment_meta {
     uint32_t rp_id;
     uint64_t lsn_lo;
     uint64_t lsn_hi;
-    int64_t span_t0; /* partition span [t0, t1), ns */
+    uint64_t tombs_lsn; /* deletions up to here have been applied to its rows; >= lsn_hi */
+    int64_t span_t0;    /* partition span [t0, t1), ns */
     int64_t span_t1;
     int64_t tmin; /* first and last time that is there, inclusive */
     int64_t tmax;
@@ -42,8 +43,8 @@ struct bbi_segment_meta {
 
 /**
  * A DELETE: hides the rows of these series in [tmin, tmax] that stand before it in the log. rp_id 0
- * means all policies. Segment rows count as written at the segment's lsn_hi, because a flush has
- * already applied what lies inside its range.
+ * means all policies. Of a segment, it hides rows only if its lsn is above the segment's tombs_lsn:
+ * up to there the flush or the compaction that wrote the segment has applied deletions already.
  */
 struct bbi_tombstone {
     uint64_t lsn;

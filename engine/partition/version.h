@@ -92,7 +92,7 @@ void bbi_snapshot_release(struct bbi_snapshot *snapshot);
  * Whether a cell is deleted: some tombstone up to snapshot_lsn, newer than cell_lsn, covers series
  * and time.
  *
- * cell_lsn a memtable row's LSN, or its segment's lsn_hi
+ * cell_lsn a memtable row's LSN, or its segment's tombs_lsn
  */
 bool bbi_tombset_hides(const struct bbi_tombset *set, uint64_t snapshot_lsn, uint32_t db_id,
                        uint32_t rp_id, uint32_t series_id, int64_t time_ns, uint64_t cell_lsn);

@@ -71,6 +71,11 @@ uint64_t bbi_segment_writer_bytes(const struct bbi_segment_writer *w);
 /** Rows added so far. */
 uint64_t bbi_segment_writer_rows(const struct bbi_segment_writer *w);
 
+/** Say what is known only at the end: the partitions that the rows lie in, and which file of how
+ * many the job wrote this is. Before finish. */
+void bbi_segment_writer_set_place(struct bbi_segment_writer *w, int64_t span_t0, int64_t span_t1,
+                                  uint32_t job_part, uint32_t job_parts);
+
 /**
  * Write index and footer, sync, rename to dir/seg-<id>.bbs, sync dir. A segment without rows is
  * allowed: its tmin > tmax and series_min > series_max.
