@@ -10,6 +10,7 @@
 #ifndef BBI_WAL_BATCHREC_H
 #define BBI_WAL_BATCHREC_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -39,8 +40,8 @@ void bbi_batchbuf_fini(struct bbi_batchbuf *b);
 /**
  * Decode a body that takes all of c into b->batch.
  *
- * Returns BB_OK; BB_ECORRUPT (b->batch is empty); BB_ENOMEM. Memory is bounded by a constant times
- * the body's length, whatever the body says.
+ * Returns BB_OK; BB_ECORRUPT, BB_EVERSION, BB_ENOMEM (b->batch is empty). Memory is bounded by a
+ * constant times the body's length, whatever the body says.
  */
 int bbi_batchrec_decode(struct bbi_cursor *c, struct bbi_batchbuf *b,
                         struct bb_error *err) BB_CHECKED;
