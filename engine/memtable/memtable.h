@@ -87,7 +87,7 @@ struct bbi_memspace_info {
     int64_t tmax;
     uint64_t point_count;
     uint64_t value_count;
-    uint64_t series_count;
+    uint64_t series_count; /* those of a batch prepared and not yet applied too */
 };
 
 void bbi_memspace_info(const struct bbi_memspace *space, struct bbi_memspace_info *info);
@@ -117,7 +117,7 @@ struct bbi_memfield {
     int64_t tmax;
 };
 
-/** Write up to cap fields of a series, in the order of their first write. Returns how many there
+/** Write up to cap fields of a series, in no particular order. Returns how many there
  * are, which may be more than cap; 0 without the series. */
 size_t bbi_memspace_fields(const struct bbi_memspace *space, uint32_t series_id,
                            struct bbi_memfield *out, size_t cap);
@@ -135,6 +135,7 @@ struct bbi_memstr bbi_memtable_str(uint64_t bits);
 
 /** Rows of one field. The arrays are reused from one read to the next and grow on acct. */
 struct bbi_memrows {
+    uint32_t field_id;
     uint8_t type;   /* enum bbi_type */
     size_t count;   /* of each array */
     int64_t *times; /* strictly rising */
@@ -142,7 +143,7 @@ struct bbi_memrows {
     uint64_t *lsns; /* of the batch that wrote the value */
     size_t cap;
     void *scratch; /* the reader's own */
-    size_t scratch_cap;
+    size_t scratch_bytes;
     struct bbi_account *acct;
 };
 
@@ -160,7 +161,8 @@ int bbi_memspace_read(const struct bbi_memspace *space, uint32_t series_id, uint
                       int64_t tmin, int64_t tmax, uint64_t visible_lsn, struct bbi_memrows *rows,
                       struct bb_error *err) BB_CHECKED;
 
-/** One field of a merged series; arrays run over the times of the series. */
+/** One field of a merged series; arrays run over the times of the series, and may be written to
+ * until the next read. */
 struct bbi_memcolumn {
     uint32_t field_id;
     uint8_t type; /* enum bbi_type */
@@ -172,11 +174,11 @@ struct bbi_memcolumn {
 
 /** All fields of one series over the union of their times; reused from one read to the next. */
 struct bbi_memmerge {
-    size_t count;                  /* times */
-    int64_t *times;                /* strictly rising */
-    size_t column_count;           /* fields with at least one value, by field_id */
-    struct bbi_memcolumn *columns; /* [column_count] */
-    void *state;                   /* the reader's own */
+    size_t count;                     /* times */
+    int64_t *times;                   /* strictly rising */
+    size_t column_count;              /* fields with at least one value, by field_id */
+    struct bbi_memcolumn *columns;    /* [column_count] */
+    struct bbi_memmerge_state *state; /* the reader's own */
     struct bbi_account *acct;
 };
 
@@ -186,7 +188,8 @@ void bbi_memmerge_fini(struct bbi_memmerge *merge);
 /**
  * All rows of a series with tmin <= time <= tmax, fields side by side.
  *
- * Returns BB_OK (count 0: nothing there), BB_ENOMEM.
+ * Memory is columns times times; a caller with a limit reads a wide series in several ranges.
+ * Returns BB_OK (count 0: nothing there), BB_ENOMEM (count 0).
  */
 int bbi_memspace_read_series(const struct bbi_memspace *space, uint32_t series_id, int64_t tmin,
                              int64_t tmax, uint64_t visible_lsn, struct bbi_memmerge *merge,
