@@ -461,6 +461,7 @@ void bbi_record_put_segment_add(struct bbi_buf *b, const struct bbi_segment_meta
     small_varint(&s, m->rp_id);
     small_varint(&s, m->lsn_lo);
     small_varint(&s, m->lsn_hi - m->lsn_lo);
+    small_varint(&s, m->tombs_lsn - m->lsn_hi);
     small_zigzag(&s, m->span_t0);
     small_varint(&s, (uint64_t)m->span_t1 - (uint64_t)m->span_t0);
     small_zigzag(&s, m->tmin);
@@ -498,6 +499,7 @@ int bbi_record_get_segment_add(const struct bbi_record *record, struct bbi_segme
     m->rp_id = get_id(&c);
     m->lsn_lo = bbi_cursor_varint(&c);
     m->lsn_hi = m->lsn_lo + bbi_cursor_varint(&c);
+    m->tombs_lsn = m->lsn_hi + bbi_cursor_varint(&c);
     m->span_t0 = bbi_cursor_zigzag(&c);
     m->span_t1 = get_end(&c, m->span_t0);
     m->tmin = bbi_cursor_zigzag(&c);
@@ -512,7 +514,8 @@ int bbi_record_get_segment_add(const struct bbi_record *record, struct bbi_segme
     m->job_part = get_u32(&c);
     m->job_parts = get_u32(&c);
     m->level = get_u32(&c);
-    if (c.err == BB_OK && (m->lsn_hi < m->lsn_lo || m->span_t1 < m->span_t0 || m->tmax < m->tmin)) {
+    if (c.err == BB_OK && (m->lsn_hi < m->lsn_lo || m->tombs_lsn < m->lsn_hi ||
+                           m->span_t1 < m->span_t0 || m->tmax < m->tmin)) {
         return body_error(record, err);
     }
     return body_close(record, &c, err);

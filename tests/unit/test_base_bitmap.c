@@ -1,11 +1,7 @@
 #include "engine/base/bitmap.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-
-#include <cmocka.h>
-
-#include "tests/lib/random.h"
+#include "tests/lib/rng.h"
+#include "tests/lib/unit.h"
 
 static struct bb_error err;
 
@@ -32,26 +28,25 @@ static void assert_round_trip(const roaring_bitmap_t *r)
 }
 
 /* Arrays, bitsets, runs and mixtures of them, up to the last id. */
-static void fill(struct test_random *rnd, roaring_bitmap_t *r)
+static void fill(struct rng *rnd, roaring_bitmap_t *r)
 {
-    unsigned parts = test_random_below(rnd, 6);
-    for (unsigned i = 0; i < parts; i++) {
-        uint32_t base = test_random_below(rnd, 4) == 0 ? 0xffff0000u
-                                                       : test_random_below(rnd, 20) << 16;
-        switch (test_random_below(rnd, 3)) {
+    uint64_t parts = rng_below(rnd, 6);
+    for (uint64_t i = 0; i < parts; i++) {
+        uint32_t base = rng_below(rnd, 4) == 0 ? 0xffff0000u : (uint32_t)rng_below(rnd, 20) << 16;
+        switch (rng_below(rnd, 3)) {
         case 0:
-            for (unsigned n = test_random_below(rnd, 200); n > 0; n--) {
-                roaring_bitmap_add(r, base + test_random_below(rnd, 65536));
+            for (uint64_t n = rng_below(rnd, 200); n > 0; n--) {
+                roaring_bitmap_add(r, base + (uint32_t)rng_below(rnd, 65536));
             }
             break;
         case 1:
             for (unsigned n = 20000; n > 0; n--) {
-                roaring_bitmap_add(r, base + test_random_below(rnd, 65536));
+                roaring_bitmap_add(r, base + (uint32_t)rng_below(rnd, 65536));
             }
             break;
         default:
-            roaring_bitmap_add_range_closed(r, base + test_random_below(rnd, 1000),
-                                            base + 1000 + test_random_below(rnd, 64536));
+            roaring_bitmap_add_range_closed(r, base + (uint32_t)rng_below(rnd, 1000),
+                                            base + 1000 + (uint32_t)rng_below(rnd, 64536));
             break;
         }
     }
@@ -60,8 +55,7 @@ static void fill(struct test_random *rnd, roaring_bitmap_t *r)
 static void test_round_trip(void **state)
 {
     (void)state;
-    struct test_random rnd;
-    test_random_init(&rnd);
+    struct rng rnd = rng_from_env();
     for (int i = 0; i < 200; i++) {
         roaring_bitmap_t *r = roaring_bitmap_create();
         fill(&rnd, r);
@@ -75,8 +69,7 @@ static void test_round_trip(void **state)
 static void test_flipped_bytes(void **state)
 {
     (void)state;
-    struct test_random rnd;
-    test_random_init(&rnd);
+    struct rng rnd = rng_from_env();
     for (int i = 0; i < 300; i++) {
         roaring_bitmap_t *r = roaring_bitmap_create();
         struct bbi_buf b;
@@ -84,9 +77,9 @@ static void test_flipped_bytes(void **state)
         put(&b, r);
         for (int n = 0; n < 100 && b.len > 0; n++) {
             roaring_bitmap_t *back;
-            size_t at = n < 60 ? (size_t)n % b.len : test_random_below(&rnd, b.len);
+            size_t at = n < 60 ? (size_t)n % b.len : rng_below(&rnd, b.len);
             uint8_t was = b.data[at];
-            b.data[at] ^= (uint8_t)(1u << test_random_below(&rnd, 8));
+            b.data[at] ^= (uint8_t)(1u << rng_below(&rnd, 8));
             if (bbi_bitmap_get(b.data, b.len, &back, &err) == BB_OK) {
                 uint64_t count = 0;
                 uint64_t last = 0;

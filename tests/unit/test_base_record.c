@@ -1,11 +1,7 @@
 #include "engine/base/record.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-
-#include <cmocka.h>
-
-#include "tests/lib/random.h"
+#include "tests/lib/rng.h"
+#include "tests/lib/unit.h"
 
 static struct bb_error err;
 
@@ -16,6 +12,27 @@ static void assert_bytes(const uint8_t *p, size_t len, const char *s)
     assert_int_equal(len, strlen(s));
     assert_memory_equal(p, s, len);
 }
+
+static const struct bbi_segment_meta segment = {.id = UINT64_MAX,
+                                                .db_id = 1,
+                                                .rp_id = 2,
+                                                .lsn_lo = 5,
+                                                .lsn_hi = UINT64_MAX - 1,
+                                                .tombs_lsn = UINT64_MAX,
+                                                .span_t0 = INT64_MIN,
+                                                .span_t1 = INT64_MAX,
+                                                .tmin = INT64_MIN,
+                                                .tmax = -1,
+                                                .series_min = 0,
+                                                .series_max = UINT32_MAX,
+                                                .series_count = 4,
+                                                .row_count = 5,
+                                                .value_count = 6,
+                                                .file_bytes = 7,
+                                                .job_id = 8,
+                                                .job_part = 9,
+                                                .job_parts = 10,
+                                                .level = 11};
 
 /* The one record that b holds. */
 static struct bbi_record only(const struct bbi_buf *b)
@@ -38,9 +55,6 @@ static void put_all(struct bbi_buf *b)
         .lsn = UINT64_MAX, .next_segment_id = 77, .next_db_id = 6, .next_rp_id = 8, .db_count = 2};
     struct bbi_tombstone t = {0,         3,         0,
                               INT64_MIN, INT64_MAX, roaring_bitmap_from_range(10, 100000, 3)};
-    struct bbi_segment_meta m = {UINT64_MAX, 1,  2, 5,          UINT64_MAX, INT64_MIN, INT64_MAX,
-                                 INT64_MIN,  -1, 0, UINT32_MAX, 4,          5,         6,
-                                 7,          8,  9, 10,         11};
 
     bbi_record_put_database_new(b, &(struct bbi_record_database){7, BYTES("meters")});
     bbi_record_put_database_drop(b, UINT32_MAX);
@@ -60,7 +74,7 @@ static void put_all(struct bbi_buf *b)
     bbi_record_put_delete(b, &t);
     bbi_record_put(b, BBI_RECORD_BATCH, "rows", 4);
     bbi_record_put(b, BBI_RECORD_SOURCE, "", 0);
-    bbi_record_put_segment_add(b, &m);
+    bbi_record_put_segment_add(b, &segment);
     bbi_record_put_segment_remove(b, 12);
     bbi_record_put_tombstone_remove(b, 1u << 31);
     bbi_record_put_checkpoint(b, &cp, ids);
@@ -261,9 +275,6 @@ static void test_segment_and_checkpoint(void **state)
 {
     (void)state;
     struct bbi_buf b;
-    struct bbi_segment_meta m = {UINT64_MAX, 1,  2, 5,          UINT64_MAX, INT64_MIN, INT64_MAX,
-                                 INT64_MIN,  -1, 0, UINT32_MAX, 4,          5,         6,
-                                 7,          8,  9, 10,         11};
     struct bbi_segment_meta back;
     struct bbi_next_ids ids[2] = {{1, 2, 3, 4}, {5, UINT32_MAX, 7, 8}};
     struct bbi_next_ids id;
@@ -272,10 +283,11 @@ static void test_segment_and_checkpoint(void **state)
     struct bbi_record r;
 
     bbi_buf_init(&b, NULL, 1 << 20);
-    bbi_record_put_segment_add(&b, &m);
+    bbi_record_put_segment_add(&b, &segment);
     r = only(&b);
     assert_int_equal(bbi_record_get_segment_add(&r, &back, &err), BB_OK);
-    assert_memory_equal(&back, &m, offsetof(struct bbi_segment_meta, level) + sizeof(m.level));
+    assert_memory_equal(&back, &segment,
+                        offsetof(struct bbi_segment_meta, level) + sizeof(segment.level));
 
     bbi_buf_reset(&b);
     bbi_record_put_checkpoint(&b, &cp, ids);
@@ -345,9 +357,8 @@ static size_t read_all(const uint8_t *p, size_t len)
 static void test_hostile_bytes(void **state)
 {
     (void)state;
-    struct test_random rnd;
+    struct rng rnd = rng_from_env();
     struct bbi_buf b;
-    test_random_init(&rnd);
     bbi_buf_init(&b, NULL, 1 << 20);
     put_all(&b);
     assert_int_equal(read_all(b.data, b.len), 15);
@@ -370,9 +381,9 @@ static void test_hostile_bytes(void **state)
         }
     }
     for (int i = 0; i < 200000; i++) {
-        size_t at = test_random_below(&rnd, b.len);
+        size_t at = rng_below(&rnd, b.len);
         uint8_t was = b.data[at];
-        b.data[at] = (uint8_t)test_random_u64(&rnd);
+        b.data[at] = (uint8_t)rng_u64(&rnd);
         (void)read_all(b.data, b.len);
         b.data[at] = was;
     }
