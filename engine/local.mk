@@ -5,7 +5,20 @@ lib_LTLIBRARIES += libbusbar.la
 noinst_LTLIBRARIES += libbusbar-internal.la
 include_HEADERS += engine/busbar.h
 
-libbusbar_la_SOURCES =
+libbusbar_la_SOURCES = \
+	engine/background.c \
+	engine/compaction.c \
+	engine/db.c \
+	engine/db_impl.h \
+	engine/hook.h \
+	engine/points.c \
+	engine/points.h \
+	engine/replay.c \
+	engine/series_cache.c \
+	engine/series_cache.h \
+	engine/stage.c \
+	engine/stage.h \
+	engine/write.c
 libbusbar_la_LIBADD = $(ENGINE_LIBS)
 libbusbar_la_LDFLAGS = $(AM_LDFLAGS) -no-undefined -version-info 0:0:0 \
 	-export-symbols-regex '^bb_'

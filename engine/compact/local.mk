@@ -1,3 +1,7 @@
-libbusbar_la_SOURCES +=
+libbusbar_la_SOURCES += \
+	engine/compact/job.c \
+	engine/compact/job.h \
+	engine/compact/pick.c \
+	engine/compact/pick.h
 
 unit_tests +=

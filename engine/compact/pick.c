@@ -1,0 +1,322 @@
+#include "engine/compact/pick.h"
+
+#include <string.h>
+
+#define RUNS_MIN        4 /* a window of fewer runs is not worth a merge */
+#define WEIGHT_FACTOR   3 /* a window weighs so many times its heaviest run */
+#define TOMBS_DUE       8 /* deletions on a segment that make rewriting it worthwhile */
+#define TOMBS_DUE_BYTES (UINT64_C(16) << 20) /* or one, on a segment no larger */
+
+/* Files of one job in one lane. */
+struct run {
+    size_t first; /* a member of the lane's list */
+    size_t count;
+    uint64_t bytes;
+};
+
+struct picker {
+    const struct bbi_live_segment *segs; /* [count] */
+    size_t count;
+    int64_t shard_ns;
+    struct run *runs;
+    size_t run_count;
+    size_t *lane; /* indexes of the lane's segments, by lsn_hi */
+    size_t lane_count;
+    bool *chosen; /* [count] */
+};
+
+static bool is_shared(const struct picker *p, const struct bbi_segment_meta *m)
+{
+    uint64_t span = (uint64_t)m->span_t1 - (uint64_t)m->span_t0;
+    return span > (uint64_t)p->shard_ns;
+}
+
+static bool same_lane(const struct picker *p, const struct bbi_segment_meta *a,
+                      const struct bbi_segment_meta *b)
+{
+    bool shared = is_shared(p, a);
+    return shared == is_shared(p, b) &&
+           (shared || (a->span_t0 == b->span_t0 && a->span_t1 == b->span_t1));
+}
+
+static bool overlap(const struct bbi_segment_meta *a, const struct bbi_segment_meta *b)
+{
+    return a->tmin <= b->tmax && b->tmin <= a->tmax;
+}
+
+/* Whether the job that wrote a shared segment wrote another for this span: then the shared one has
+ * no rows there. */
+static bool has_sibling(const struct picker *p, const struct bbi_segment_meta *shared,
+                        const struct bbi_segment_meta *own)
+{
+    for (size_t i = 0; i < p->count; i++) {
+        const struct bbi_segment_meta *m = &p->segs[i].meta;
+        if (m->job_id == shared->job_id && m->span_t0 == own->span_t0 &&
+            m->span_t1 == own->span_t1) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Whether two segments may hold the same series and time. */
+static bool meets(const struct picker *p, const struct bbi_segment_meta *a,
+                  const struct bbi_segment_meta *b)
+{
+    if (!overlap(a, b) || a->job_id == b->job_id) {
+        return false;
+    }
+    bool a_shared = is_shared(p, a);
+    bool b_shared = is_shared(p, b);
+    return a_shared == b_shared || !(a_shared ? has_sibling(p, a, b) : has_sibling(p, b, a));
+}
+
+/* The lane of segment `at`, and its runs; segments come by lsn_hi, so the files of a run are
+ * neighbours. */
+static void gather_lane(struct picker *p, size_t at)
+{
+    p->lane_count = 0;
+    p->run_count = 0;
+    for (size_t i = 0; i < p->count; i++) {
+        const struct bbi_segment_meta *m = &p->segs[i].meta;
+        if (p->segs[i].quarantined || !same_lane(p, m, &p->segs[at].meta)) {
+            continue;
+        }
+        struct run *last = p->run_count == 0 ? NULL : &p->runs[p->run_count - 1];
+        if (last != NULL && p->segs[p->lane[last->first]].meta.job_id == m->job_id) {
+            last->count++;
+            last->bytes += m->file_bytes;
+        } else {
+            p->runs[p->run_count++] = (struct run){p->lane_count, 1, m->file_bytes};
+        }
+        p->lane[p->lane_count++] = i;
+    }
+}
+
+/* Add whatever stands in the log between chosen segments and overlaps them in time. Returns the
+ * bytes chosen. */
+static uint64_t close_over(struct picker *p)
+{
+    for (bool grew = true; grew;) {
+        grew = false;
+        for (size_t i = 0; i < p->count; i++) {
+            const struct bbi_segment_meta *m = &p->segs[i].meta;
+            bool older = false;
+            bool newer = false;
+            if (p->chosen[i] || p->segs[i].quarantined) {
+                continue;
+            }
+            for (size_t k = 0; k < p->count; k++) {
+                const struct bbi_segment_meta *c = &p->segs[k].meta;
+                if (p->chosen[k] && meets(p, m, c)) {
+                    older |= c->lsn_hi <= m->lsn_hi;
+                    newer |= c->lsn_hi >= m->lsn_hi;
+                }
+            }
+            if (older && newer) {
+                p->chosen[i] = true;
+                grew = true;
+            }
+        }
+    }
+    uint64_t bytes = 0;
+    for (size_t i = 0; i < p->count; i++) {
+        bytes += p->chosen[i] ? p->segs[i].meta.file_bytes : 0;
+    }
+    return bytes;
+}
+
+/* Choose the runs [from, to) of the lane and what must join them. */
+static uint64_t choose(struct picker *p, size_t from, size_t to)
+{
+    memset(p->chosen, 0, p->count * sizeof(p->chosen[0]));
+    for (size_t r = from; r < to; r++) {
+        for (size_t i = 0; i < p->runs[r].count; i++) {
+            p->chosen[p->lane[p->runs[r].first + i]] = true;
+        }
+    }
+    return close_over(p);
+}
+
+/* The window of runs to merge: the lightest that is balanced, as long as it stays so. */
+static bool find_window(const struct picker *p, size_t *from, size_t *to)
+{
+    uint64_t best = UINT64_MAX;
+    for (size_t i = 0; i + RUNS_MIN <= p->run_count; i++) {
+        uint64_t total = 0;
+        uint64_t heaviest = 0;
+        for (size_t j = i; j < p->run_count; j++) {
+            total += p->runs[j].bytes;
+            heaviest = p->runs[j].bytes > heaviest ? p->runs[j].bytes : heaviest;
+            if (j - i + 1 >= RUNS_MIN && total >= WEIGHT_FACTOR * heaviest && heaviest <= best &&
+                (heaviest < best || j - i > *to - *from - 1)) {
+                best = heaviest;
+                *from = i;
+                *to = j + 1;
+            }
+        }
+    }
+    return best != UINT64_MAX;
+}
+
+/* The RUNS_MIN neighbours that weigh least. */
+static void lightest_window(const struct picker *p, size_t *from, size_t *to)
+{
+    uint64_t best = UINT64_MAX;
+    for (size_t i = 0; i + RUNS_MIN <= p->run_count; i++) {
+        uint64_t total = 0;
+        for (size_t j = i; j < i + RUNS_MIN; j++) {
+            total += p->runs[j].bytes;
+        }
+        if (total < best) {
+            best = total;
+            *from = i;
+            *to = i + RUNS_MIN;
+        }
+    }
+}
+
+static bool pick_in_lane(struct picker *p, size_t at)
+{
+    size_t from = 0;
+    size_t to = 0;
+    gather_lane(p, at);
+    if (find_window(p, &from, &to)) {
+        uint64_t own = 0;
+        for (size_t r = from; r < to; r++) {
+            own += p->runs[r].bytes;
+        }
+        if (choose(p, from, to) <= 2 * own) {
+            return true;
+        }
+    }
+    if (p->run_count > BBI_COMPACT_RUNS_MAX) {
+        lightest_window(p, &from, &to);
+        (void)choose(p, from, to);
+        return true;
+    }
+    return false;
+}
+
+static size_t tombs_on(const struct bbi_segment_meta *m, const struct bbi_tombset *tombs,
+                       uint64_t lsn)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < tombs->count; i++) {
+        const struct bbi_tomb *t = tombs->tombs[i];
+        n += t->t.lsn > m->tombs_lsn && t->t.lsn <= lsn && t->t.db_id == m->db_id &&
+             (t->t.rp_id == 0 || t->t.rp_id == m->rp_id) && t->t.tmin <= m->tmax &&
+             m->tmin <= t->t.tmax && t->series_min <= m->series_max &&
+             m->series_min <= t->series_max;
+    }
+    return n;
+}
+
+/* A segment that deletions have hollowed out is rewritten by itself. */
+static bool pick_deleted(struct picker *p, const struct bbi_tombset *tombs, uint64_t lsn, bool full)
+{
+    for (size_t i = 0; i < p->count; i++) {
+        const struct bbi_segment_meta *m = &p->segs[i].meta;
+        size_t n = p->segs[i].quarantined ? 0 : tombs_on(m, tombs, lsn);
+        if (n >= TOMBS_DUE || (n > 0 && (full || m->file_bytes <= TOMBS_DUE_BYTES))) {
+            memset(p->chosen, 0, p->count * sizeof(p->chosen[0]));
+            p->chosen[i] = true;
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Whether full compaction brings two segments together: those of one lane, and those that may hold
+ * the same rows. */
+static bool belongs(const struct picker *p, const struct bbi_segment_meta *a,
+                    const struct bbi_segment_meta *b)
+{
+    return a->job_id != b->job_id && (same_lane(p, a, b) || meets(p, a, b));
+}
+
+/* All that is connected to segment `at`. Returns how many there are. */
+static size_t choose_connected(struct picker *p, size_t at)
+{
+    size_t members = 1;
+    memset(p->chosen, 0, p->count * sizeof(p->chosen[0]));
+    p->chosen[at] = true;
+    for (bool grew = true; grew;) {
+        grew = false;
+        for (size_t i = 0; i < p->count; i++) {
+            for (size_t k = 0; p->chosen[i] && k < p->count; k++) {
+                if (!p->chosen[k] && !p->segs[k].quarantined &&
+                    belongs(p, &p->segs[i].meta, &p->segs[k].meta)) {
+                    p->chosen[k] = true;
+                    members++;
+                    grew = true;
+                }
+            }
+        }
+    }
+    return members;
+}
+
+static bool pick_full(struct picker *p)
+{
+    for (size_t i = 0; i < p->count; i++) {
+        if (!p->segs[i].quarantined && choose_connected(p, i) > 1) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool pick_any(struct picker *p, const struct bbi_tombset *tombs, uint64_t lsn, bool full)
+{
+    if (full && pick_full(p)) {
+        return true;
+    }
+    for (size_t i = 0; i < p->count; i++) {
+        bool seen = false;
+        for (size_t k = 0; k < i && !seen; k++) {
+            seen = same_lane(p, &p->segs[k].meta, &p->segs[i].meta);
+        }
+        if (!seen && !p->segs[i].quarantined && pick_in_lane(p, i)) {
+            return true;
+        }
+    }
+    return pick_deleted(p, tombs, lsn, full);
+}
+
+static int fill_pick(const struct picker *p, size_t first, struct bbi_account *acct,
+                     struct bbi_compact_pick *pick, struct bb_error *err)
+{
+    pick->members = bbi_mem_alloc(acct, p->count * sizeof(pick->members[0]));
+    if (pick->members == NULL) {
+        return bbi_error_nomem(err, "compaction");
+    }
+    for (size_t i = 0; i < p->count; i++) {
+        if (p->chosen[i]) {
+            pick->members[pick->count++] = first + i;
+        }
+    }
+    return BB_OK;
+}
+
+int bbi_compact_pick(const struct bbi_version *version, size_t first, size_t count,
+                     int64_t shard_ns, const struct bbi_tombset *tombs, uint64_t lsn, bool full,
+                     struct bbi_account *acct, struct bbi_compact_pick *pick, struct bb_error *err)
+{
+    struct picker p = {.segs = version->segments + first, .count = count, .shard_ns = shard_ns};
+    int rc = BB_OK;
+    pick->members = NULL;
+    pick->count = 0;
+    p.runs = bbi_mem_alloc(acct, count * sizeof(p.runs[0]));
+    p.lane = bbi_mem_alloc(acct, count * sizeof(p.lane[0]));
+    p.chosen = bbi_mem_zalloc(acct, count, sizeof(p.chosen[0]));
+    if (p.runs == NULL || p.lane == NULL || p.chosen == NULL) {
+        rc = bbi_error_nomem(err, "compaction");
+    } else if (pick_any(&p, tombs, lsn, full)) {
+        rc = fill_pick(&p, first, acct, pick, err);
+    }
+    bbi_mem_free(p.runs);
+    bbi_mem_free(p.lane);
+    bbi_mem_free(p.chosen);
+    return rc;
+}

@@ -1,0 +1,173 @@
+/*
+ * Compaction in an open engine: pick a job among the policies, run it on a snapshot, publish its
+ * outputs in place of its inputs. Segments of databases and policies that are gone are removed here
+ * as well.
+ */
+#include <string.h>
+
+#include "engine/base/log.h"
+#include "engine/compact/job.h"
+#include "engine/compact/pick.h"
+#include "engine/db_impl.h"
+
+/* What to do next, on the snapshot that it was found in. */
+struct task {
+    struct bbi_snapshot snapshot;
+    struct bbi_rp rp;
+    struct bbi_compact_pick pick;
+    bool is_orphan; /* the picked segments belong to nothing any more */
+};
+
+static void end_task(struct task *t)
+{
+    bbi_mem_free(t->pick.members);
+    bbi_snapshot_release(&t->snapshot);
+}
+
+static int pick_orphans(struct bb_db *db, size_t first, size_t count, struct bbi_compact_pick *pick,
+                        struct bb_error *err)
+{
+    pick->members = bbi_mem_alloc(&db->background_acct, count * sizeof(pick->members[0]));
+    if (pick->members == NULL) {
+        return bbi_error_nomem(err, "compaction");
+    }
+    for (size_t i = 0; i < count; i++) {
+        pick->members[pick->count++] = first + i;
+    }
+    return BB_OK;
+}
+
+/* Look at one policy's segments. */
+static int pick_policy(struct bb_db *db, size_t first, size_t count, bool full, struct task *t,
+                       struct bb_error *err)
+{
+    const struct bbi_version *version = t->snapshot.version;
+    const struct bbi_segment_meta *m = &version->segments[first].meta;
+    struct bb_error gone;
+    t->is_orphan = !bbi_catalog_database_exists(db->catalog, m->db_id) ||
+                   bbi_catalog_rp_get(db->catalog, m->rp_id, &t->rp, &gone) != BB_OK;
+    if (t->is_orphan) {
+        return pick_orphans(db, first, count, &t->pick, err);
+    }
+    return bbi_compact_pick(version, first, count, t->rp.shard_ns, t->snapshot.tombs,
+                            t->snapshot.lsn, full, &db->background_acct, &t->pick, err);
+}
+
+static int find_task(struct bb_db *db, bool full, struct task *t, struct bb_error *err)
+{
+    memset(t, 0, sizeof(*t));
+    int rc = bbi_db_snapshot(db, &t->snapshot, err);
+    const struct bbi_version *version = t->snapshot.version;
+    size_t at = 0;
+    while (rc == BB_OK && at < version->count && t->pick.count == 0) {
+        size_t first;
+        size_t count;
+        bbi_version_range(version, version->segments[at].meta.db_id,
+                          version->segments[at].meta.rp_id, &first, &count);
+        bbi_mem_free(t->pick.members);
+        t->pick.members = NULL;
+        rc = pick_policy(db, first, count, full, t, err);
+        at = first + count;
+    }
+    return rc;
+}
+
+static uint64_t new_segment_id(void *arg)
+{
+    return bbi_catalog_segment_id_new(arg);
+}
+
+/* What the outputs have in common, from the inputs. */
+static struct bbi_split_job describe(struct bb_db *db, const struct task *t)
+{
+    const struct bbi_live_segment *segs = t->snapshot.version->segments;
+    struct bbi_split_job job = {.fs = db->fs,
+                                .dir = db->segment_dir,
+                                .new_id = new_segment_id,
+                                .new_id_arg = db->catalog,
+                                .acct = &db->background_acct,
+                                .db_id = t->rp.db_id,
+                                .rp_id = t->rp.id,
+                                .shard_ns = t->rp.shard_ns,
+                                .lsn_lo = UINT64_MAX,
+                                .tombs_lsn = t->snapshot.lsn,
+                                .job_id = bbi_catalog_segment_id_new(db->catalog)};
+    for (size_t i = 0; i < t->pick.count; i++) {
+        const struct bbi_segment_meta *m = &segs[t->pick.members[i]].meta;
+        job.lsn_lo = m->lsn_lo < job.lsn_lo ? m->lsn_lo : job.lsn_lo;
+        job.lsn_hi = m->lsn_hi > job.lsn_hi ? m->lsn_hi : job.lsn_hi;
+        job.level = m->level >= job.level ? m->level + 1 : job.level;
+        job.reserve_bytes += m->file_bytes;
+    }
+    return job;
+}
+
+static void count_compaction(struct bb_db *db, uint64_t bytes_read,
+                             const struct bbi_segment_meta *metas, size_t count)
+{
+    uint64_t bytes = 0;
+    for (size_t i = 0; i < count; i++) {
+        bytes += metas[i].file_bytes;
+    }
+    atomic_fetch_add(&db->counters.compactions, 1);
+    atomic_fetch_add(&db->counters.compaction_bytes_read, bytes_read);
+    atomic_fetch_add(&db->counters.compaction_bytes_written, bytes);
+}
+
+static int run_task(struct bb_db *db, struct task *t, struct bb_error *err)
+{
+    const struct bbi_live_segment *segs = t->snapshot.version->segments;
+    struct bbi_splitter *splitter = NULL;
+    struct bbi_publish publish = {.added_count = 0};
+    int rc = BB_OK;
+    uint64_t *removed = bbi_mem_alloc(&db->background_acct, t->pick.count * sizeof(removed[0]));
+    const struct bbi_live_segment **inputs = bbi_mem_alloc(&db->background_acct,
+                                                           t->pick.count * sizeof(inputs[0]));
+    if (removed == NULL || inputs == NULL) {
+        rc = bbi_error_nomem(err, "compaction");
+    }
+    for (size_t i = 0; rc == BB_OK && i < t->pick.count; i++) {
+        inputs[i] = &segs[t->pick.members[i]];
+        removed[i] = inputs[i]->meta.id;
+    }
+    publish.removed = removed;
+    publish.removed_count = t->pick.count;
+    if (rc == BB_OK && !t->is_orphan) {
+        struct bbi_split_job job = describe(db, t);
+        rc = bbi_compact_run(inputs, t->pick.count, &job, t->snapshot.tombs, t->snapshot.lsn,
+                             &db->stopping, &splitter, &publish.added, &publish.added_count, err);
+        if (rc == BB_OK) {
+            count_compaction(db, job.reserve_bytes, publish.added, publish.added_count);
+        }
+    }
+    rc = rc == BB_OK ? bbi_db_publish(db, &publish, err) : rc;
+    bbi_splitter_destroy(&splitter, rc == BB_OK);
+    bbi_mem_free(removed);
+    bbi_mem_free(inputs);
+    return rc;
+}
+
+int bbi_db_compact_once(struct bb_db *db, bool full, bool *done, struct bb_error *err)
+{
+    struct task t;
+    *done = false;
+    int rc = find_task(db, full, &t, err);
+    if (rc == BB_OK && t.pick.count != 0) {
+        atomic_store(&db->compacting, true);
+        rc = run_task(db, &t, err);
+        atomic_store(&db->compacting, false);
+        *done = rc == BB_OK;
+    }
+    end_task(&t);
+    return rc == BB_OK ? BB_OK : bbi_error_wrap(err, "compact");
+}
+
+bool bbi_db_compaction_due(struct bb_db *db)
+{
+    struct task t;
+    struct bb_error err;
+    int rc = find_task(db, false, &t, &err);
+    bool due = rc == BB_OK && t.pick.count != 0;
+    end_task(&t);
+    return due;
+}

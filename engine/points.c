@@ -1,0 +1,365 @@
+#include "engine/points.h"
+
+#include <string.h>
+
+#define MEMO_SLOTS 4096 /* fields remembered by a builder; a power of two */
+#define POINTS_MIN 1024
+#define RECORD_MAX (64u << 20)
+
+struct memo_slot {
+    uint32_t db_id; /* 0: free */
+    uint32_t measurement_id;
+    uint32_t field_id;
+    uint32_t name_length;
+    const uint8_t *name;
+    uint8_t type;
+};
+
+/* Field names resolved before, and which ones the previous line had: lines of one kind follow each
+ * other. */
+struct bbi_field_memo {
+    struct memo_slot slots[MEMO_SLOTS];
+    size_t used;
+    struct bbi_arena names;
+    const struct memo_slot *previous[BBI_LP_FIELDS_MAX];
+    size_t previous_count;
+};
+
+int bbi_points_create(struct bbi_account *acct, struct bbi_points **out, struct bb_error *err)
+{
+    *out = NULL;
+    struct bbi_points *p = bbi_mem_zalloc(acct, 1, sizeof(*p));
+    if (p == NULL) {
+        return bbi_error_nomem(err, "batch builder");
+    }
+    p->acct = acct;
+    bbi_arena_init(&p->arena, acct);
+    bbi_arena_init(&p->key_arena, acct);
+    bbi_buf_init(&p->records, acct, RECORD_MAX);
+    bbi_buf_init(&p->encoded, acct, RECORD_MAX);
+    p->memo = bbi_mem_zalloc(acct, 1, sizeof(*p->memo));
+    p->fields = bbi_mem_zalloc(acct, BBI_LP_FIELDS_MAX, sizeof(p->fields[0]));
+    if (p->memo == NULL || p->fields == NULL) {
+        bbi_points_destroy(&p);
+        return bbi_error_nomem(err, "batch builder");
+    }
+    bbi_arena_init(&p->memo->names, acct);
+    *out = p;
+    return BB_OK;
+}
+
+void bbi_points_destroy(struct bbi_points **points)
+{
+    struct bbi_points *p = *points;
+    *points = NULL;
+    if (p == NULL) {
+        return;
+    }
+    if (p->memo != NULL) {
+        bbi_arena_fini(&p->memo->names);
+    }
+    bbi_mem_free(p->memo);
+    bbi_mem_free(p->fields);
+    bbi_mem_free(p->batch.points);
+    bbi_mem_free(p->batch.cells);
+    bbi_mem_free(p->lines);
+    bbi_arena_fini(&p->arena);
+    bbi_arena_fini(&p->key_arena);
+    bbi_buf_fini(&p->records);
+    bbi_buf_fini(&p->encoded);
+    bbi_mem_free(p);
+}
+
+static void tell(struct bbi_points *p, const struct bbi_line_ref *line, int code,
+                 const char *reason)
+{
+    p->rejected++;
+    if (p->reject != NULL) {
+        p->reject(p->reject_arg, line->number, (const char *)line->text, line->length, code,
+                  reason);
+    }
+}
+
+void bbi_points_reject(struct bbi_points *points, size_t point, int code, const char *reason)
+{
+    tell(points, &points->lines[point], code, reason);
+}
+
+/* Errors of the machine fail the write; those of a line only the line. */
+static bool is_fatal(int code)
+{
+    return code == BB_ENOMEM || code == BB_EIO || code == BB_ENOSPC || code == BB_EREADONLY ||
+           code == BB_ECORRUPT || code == BB_EINTERNAL;
+}
+
+static int grow_points(struct bbi_points *p, struct bb_error *err)
+{
+    size_t cap = p->point_cap == 0 ? POINTS_MIN : p->point_cap * 2;
+    struct bbi_point *points = bbi_mem_realloc(p->acct, p->batch.points,
+                                               cap * sizeof(p->batch.points[0]));
+    if (points != NULL) {
+        p->batch.points = points;
+    }
+    struct bbi_line_ref *lines = bbi_mem_realloc(p->acct, p->lines, cap * sizeof(p->lines[0]));
+    if (lines != NULL) {
+        p->lines = lines;
+    }
+    if (points == NULL || lines == NULL) {
+        return bbi_error_nomem(err, "points of a batch");
+    }
+    p->point_cap = cap;
+    return BB_OK;
+}
+
+static int grow_cells(struct bbi_points *p, size_t need, struct bb_error *err)
+{
+    size_t cap = p->cell_cap == 0 ? POINTS_MIN : p->cell_cap * 2;
+    cap = cap < need ? need : cap;
+    struct bbi_cell *cells = bbi_mem_realloc(p->acct, p->batch.cells,
+                                             cap * sizeof(p->batch.cells[0]));
+    if (cells == NULL) {
+        return bbi_error_nomem(err, "values of a batch");
+    }
+    p->batch.cells = cells;
+    p->cell_cap = cap;
+    return BB_OK;
+}
+
+/* The slow way to a series: take the key apart and ask the catalog; remember the answer. */
+static int resolve_key(struct bbi_points *p, struct bbi_catalog *catalog,
+                       struct bbi_series_cache *cache, struct bbi_hash128 hash,
+                       const struct bbi_lp_line *line, struct bbi_point *point,
+                       struct bb_error *err)
+{
+    struct bbi_lp_key key;
+    bool created;
+    bbi_arena_reset(&p->key_arena);
+    int rc = bbi_lp_key_parse(line->key, line->key_length, &p->key_arena, &key, err);
+    if (rc != BB_OK) {
+        return rc;
+    }
+    struct bbi_tag *tags = bbi_arena_zalloc(&p->key_arena, key.tag_count, sizeof(tags[0]));
+    if (tags == NULL) {
+        return bbi_error_nomem(err, "tags of a series");
+    }
+    for (uint32_t i = 0; i < key.tag_count; i++) {
+        tags[i].key = key.tags[i].key;
+        tags[i].key_len = key.tags[i].key_length;
+        tags[i].value = key.tags[i].value;
+        tags[i].value_len = key.tags[i].value_length;
+    }
+    rc = bbi_catalog_series_resolve(catalog, p->batch.db_id, key.measurement,
+                                    key.measurement_length, tags, key.tag_count,
+                                    &point->measurement_id, &point->series_id, &created, err);
+    if (rc == BB_OK) {
+        bbi_series_cache_write_lock(cache);
+        bbi_series_cache_put(cache, hash, point->series_id, point->measurement_id);
+        bbi_series_cache_unlock(cache);
+    }
+    return rc;
+}
+
+static int resolve_series(struct bbi_points *p, struct bbi_catalog *catalog,
+                          struct bbi_series_cache *cache, const struct bbi_lp_line *line,
+                          struct bbi_point *point, struct bb_error *err)
+{
+    struct bbi_hash128 hash = bbi_series_cache_hash(cache, p->batch.db_id, line->key,
+                                                    line->key_length);
+    bbi_series_cache_read_lock(cache);
+    bool known = bbi_series_cache_get(cache, hash, &point->series_id, &point->measurement_id);
+    bbi_series_cache_unlock(cache);
+    return known ? BB_OK : resolve_key(p, catalog, cache, hash, line, point, err);
+}
+
+static bool slot_is(const struct memo_slot *slot, uint32_t db_id, uint32_t mid,
+                    const struct bbi_lp_field *field)
+{
+    return slot->db_id == db_id && slot->measurement_id == mid &&
+           slot->name_length == field->name_length &&
+           memcmp(slot->name, field->name, field->name_length) == 0;
+}
+
+static void memo_clear(struct bbi_field_memo *memo)
+{
+    memset(memo->slots, 0, sizeof(memo->slots));
+    memo->used = 0;
+    memo->previous_count = 0;
+    bbi_arena_reset(&memo->names);
+}
+
+/* The raw name's slot, or the free one where it belongs. */
+static struct memo_slot *memo_find(struct bbi_field_memo *memo, uint32_t db_id, uint32_t mid,
+                                   const struct bbi_lp_field *field)
+{
+    size_t at = (size_t)bbi_hash64_seed(field->name, field->name_length, mid) % MEMO_SLOTS;
+    while (memo->slots[at].db_id != 0 && !slot_is(&memo->slots[at], db_id, mid, field)) {
+        at = (at + 1) % MEMO_SLOTS;
+    }
+    return &memo->slots[at];
+}
+
+static int memo_fill(struct bbi_points *p, struct bbi_catalog *catalog, uint32_t mid,
+                     const struct bbi_lp_field *field, struct memo_slot *slot, struct bb_error *err)
+{
+    struct bbi_field_memo *memo = p->memo;
+    uint8_t *name = bbi_arena_dup(&memo->names, field->name, field->name_length);
+    uint8_t *plain = bbi_arena_alloc(&p->key_arena, field->name_length);
+    if (name == NULL || plain == NULL) {
+        return bbi_error_nomem(err, "field name");
+    }
+    size_t length = field->name_length;
+    memcpy(plain, field->name, length);
+    if (field->name_escaped) {
+        length = bbi_lp_unescape_name(plain, length, plain);
+    }
+    uint32_t field_id;
+    int rc = bbi_catalog_field_resolve(catalog, p->batch.db_id, mid, plain, length, field->type,
+                                       &field_id, err);
+    if (rc != BB_OK) {
+        return rc;
+    }
+    *slot = (struct memo_slot){.db_id = p->batch.db_id,
+                               .measurement_id = mid,
+                               .field_id = field_id,
+                               .name_length = field->name_length,
+                               .name = name,
+                               .type = field->type};
+    memo->used++;
+    return BB_OK;
+}
+
+static int resolve_field(struct bbi_points *p, struct bbi_catalog *catalog, uint32_t mid,
+                         const struct bbi_lp_field *field, size_t k, struct bbi_cell *cell,
+                         struct bb_error *err)
+{
+    struct bbi_field_memo *memo = p->memo;
+    const struct memo_slot *slot = k < memo->previous_count ? memo->previous[k] : NULL;
+    if (slot == NULL || !slot_is(slot, p->batch.db_id, mid, field)) {
+        if (memo->used >= MEMO_SLOTS / 2) {
+            memo_clear(memo);
+        }
+        struct memo_slot *found = memo_find(memo, p->batch.db_id, mid, field);
+        int rc = found->db_id != 0 ? BB_OK : memo_fill(p, catalog, mid, field, found, err);
+        if (rc != BB_OK) {
+            return rc;
+        }
+        slot = found;
+        memo->previous[k] = slot;
+        memo->previous_count = k < memo->previous_count ? memo->previous_count : k + 1;
+    }
+    cell->field_id = slot->field_id;
+    if (slot->type != field->type) {
+        uint32_t unused;
+        uint8_t *plain = bbi_arena_dup(&p->key_arena, field->name, field->name_length);
+        if (plain == NULL) {
+            return bbi_error_nomem(err, "field name");
+        }
+        size_t length = field->name_escaped ? bbi_lp_unescape_name(plain, field->name_length, plain)
+                                            : field->name_length;
+        return bbi_catalog_field_resolve(catalog, p->batch.db_id, mid, plain, length, field->type,
+                                         &unused, err);
+    }
+    return BB_OK;
+}
+
+static int take_value(struct bbi_points *p, const struct bbi_lp_field *field, struct bbi_cell *cell,
+                      struct bb_error *err)
+{
+    cell->type = field->type;
+    cell->length = field->length;
+    if (field->type != BBI_STRING) {
+        cell->v.bits = field->v.bits;
+        return BB_OK;
+    }
+    cell->v.str = field->v.str;
+    if (field->string_escaped) {
+        uint8_t *plain = bbi_arena_alloc(&p->arena, field->length);
+        if (plain == NULL) {
+            return bbi_error_nomem(err, "string value");
+        }
+        cell->length = (uint32_t)bbi_lp_unescape_string(field->v.str, field->length, plain);
+        cell->v.str = plain;
+    }
+    return BB_OK;
+}
+
+static int add_line(struct bbi_points *p, struct bbi_catalog *catalog,
+                    struct bbi_series_cache *cache, const struct bbi_lp_line *line,
+                    struct bb_error *err)
+{
+    struct bbi_batch *batch = &p->batch;
+    if (batch->point_count == p->point_cap && grow_points(p, err) != BB_OK) {
+        return err->code;
+    }
+    if (line->field_count > p->cell_cap - batch->cell_count &&
+        grow_cells(p, batch->cell_count + line->field_count, err) != BB_OK) {
+        return err->code;
+    }
+    struct bbi_point *point = &batch->points[batch->point_count];
+    point->time_ns = line->time_ns;
+    point->cell_first = (uint32_t)batch->cell_count;
+    point->cell_count = line->field_count;
+    int rc = resolve_series(p, catalog, cache, line, point, err);
+    struct bbi_cell *cells = batch->cells + batch->cell_count;
+    for (uint32_t k = 0; rc == BB_OK && k < line->field_count; k++) {
+        rc = resolve_field(p, catalog, point->measurement_id, &line->fields[k], k, &cells[k], err);
+        if (rc == BB_OK) {
+            rc = take_value(p, &line->fields[k], &cells[k], err);
+        }
+    }
+    if (rc == BB_OK) {
+        p->lines[batch->point_count++] = (struct bbi_line_ref){line->text, (uint32_t)line->length,
+                                                               line->line_number};
+        batch->cell_count += line->field_count;
+    }
+    return rc;
+}
+
+int bbi_points_build(struct bbi_points *points, struct bbi_catalog *catalog,
+                     struct bbi_series_cache *cache, const struct bbi_rp *rp,
+                     const struct bb_write *write, struct bb_error *err)
+{
+    struct bbi_lp_parser parser;
+    struct bbi_lp_line line;
+    points->batch.db_id = rp->db_id;
+    points->batch.rp_id = rp->id;
+    points->batch.point_count = 0;
+    points->batch.cell_count = 0;
+    points->rejected = 0;
+    points->reject = write->reject;
+    points->reject_arg = write->reject_arg;
+    bbi_arena_reset(&points->arena);
+    bbi_buf_reset(&points->records);
+    bbi_lp_init(&parser, points->fields, write->precision_ns, write->now_ns);
+    bbi_lp_feed(&parser, write->lines, write->lines_length, true);
+    int rc;
+    while ((rc = bbi_lp_next(&parser, &line, err)) != BBI_LP_END) {
+        if (rc == BB_OK) {
+            rc = add_line(points, catalog, cache, &line, err);
+        }
+        if (rc != BB_OK && is_fatal(rc)) {
+            return rc;
+        }
+        if (rc != BB_OK) {
+            struct bbi_line_ref ref = {line.text, (uint32_t)line.length, line.line_number};
+            tell(points, &ref, rc, err->text);
+        }
+    }
+    return BB_OK;
+}
+
+void bbi_points_close_gaps(struct bbi_points *points)
+{
+    struct bbi_batch *batch = &points->batch;
+    size_t at = 0;
+    for (size_t i = 0; i < batch->point_count; i++) {
+        struct bbi_point *point = &batch->points[i];
+        if (point->cell_first != at) {
+            memmove(&batch->cells[at], &batch->cells[point->cell_first],
+                    point->cell_count * sizeof(batch->cells[0]));
+            point->cell_first = (uint32_t)at;
+        }
+        at += point->cell_count;
+    }
+    batch->cell_count = at;
+}

@@ -1,0 +1,360 @@
+/*
+ * The write path: parse and resolve outside of any lock, then under the write lock prepare the
+ * memtable, append one frame to the log and apply. The order of LSNs is the order of application; a
+ * batch becomes visible when the log's thread has made it durable, for queries read up to the
+ * durable LSN only.
+ */
+#include <errno.h>
+#include <string.h>
+#include <time.h>
+
+#include "engine/base/clock.h"
+#include "engine/base/record.h"
+#include "engine/db_impl.h"
+#include "engine/stage.h"
+#include "engine/wal/batchrec.h"
+
+static int take_points(struct bb_db *db, struct bbi_points **out, struct bb_error *err)
+{
+    pthread_mutex_lock(&db->points_lock);
+    *out = db->free_points;
+    if (*out != NULL) {
+        db->free_points = (*out)->next;
+    }
+    pthread_mutex_unlock(&db->points_lock);
+    return *out != NULL ? BB_OK : bbi_points_create(&db->write_acct, out, err);
+}
+
+static void give_points(struct bb_db *db, struct bbi_points *points)
+{
+    pthread_mutex_lock(&db->points_lock);
+    points->next = db->free_points;
+    db->free_points = points;
+    pthread_mutex_unlock(&db->points_lock);
+}
+
+/* Under write_lock. The record that the frame begins with: what the catalog has that no frame
+ * carries yet. */
+static int append_frame(struct bb_db *db, const struct bbi_append *append, uint64_t *lsn,
+                        struct bb_error *err)
+{
+    bbi_buf_reset(&db->pending);
+    int rc = bbi_catalog_take_pending(db->catalog, &db->pending, err);
+    if (rc != BB_OK) {
+        return rc;
+    }
+    struct bbi_wal_piece pieces[2] = {{db->pending.data, db->pending.len}, {NULL, 0}};
+    if (append->record != NULL) {
+        pieces[1] = (struct bbi_wal_piece){append->record->data, append->record->len};
+    }
+    if (pieces[0].length + pieces[1].length == 0) {
+        bbi_catalog_pending_done(db->catalog, true);
+        *lsn = bbi_wal_end(db->wal);
+        return BB_OK;
+    }
+    rc = bbi_wal_append(db->wal, pieces, append->source, lsn, err);
+    bbi_catalog_pending_done(db->catalog, rc == BB_OK);
+    return rc;
+}
+
+int bbi_db_append(struct bb_db *db, const struct bbi_append *append, uint64_t *lsn,
+                  struct bb_error *err)
+{
+    pthread_mutex_lock(&db->write_lock);
+    int rc = append->prepare == NULL ? BB_OK : append->prepare(db, append->arg, err);
+    if (rc == BB_OK) {
+        rc = append_frame(db, append, lsn, err);
+    }
+    if (rc == BB_OK && append->apply != NULL) {
+        append->apply(db, append->arg, *lsn);
+    }
+    if (rc == BB_OK) {
+        atomic_store_explicit(&db->applied_lsn, *lsn, memory_order_release);
+    }
+    pthread_mutex_unlock(&db->write_lock);
+    return rc;
+}
+
+int bbi_db_schema_changed(void *arg, struct bb_error *err)
+{
+    struct bb_db *db = arg;
+    struct bbi_append append = {.record = NULL};
+    uint64_t lsn;
+    int rc = bbi_db_append(db, &append, &lsn, err);
+    return rc == BB_OK ? bbi_wal_wait(db->wal, lsn, err) : rc;
+}
+
+/* Whether the memtable may take more, or a flush has to begin or to end first. */
+static bool wants_rotation(struct bb_db *db)
+{
+    struct bbi_catalog_stats stats;
+    if (bbi_memtable_bytes(db->active) >= db->options.memtable_bytes) {
+        return true;
+    }
+    if (bbi_wal_end(db->wal) - bbi_memtable_base_lsn(db->active) >= BBI_WAL_SINCE_CHECKPOINT_MAX) {
+        return true;
+    }
+    bbi_catalog_stats_get(db->catalog, &stats);
+    return stats.overlay_series >= BBI_OVERLAY_SERIES_MAX;
+}
+
+static bool is_flushing(struct bb_db *db)
+{
+    pthread_mutex_lock(&db->state_lock);
+    bool flushing = db->flushing != NULL;
+    pthread_mutex_unlock(&db->state_lock);
+    return flushing;
+}
+
+/* Wait, without the write lock, until no generation is being flushed. False: it takes too long. */
+static bool wait_for_flush(struct bb_db *db)
+{
+    struct timespec until;
+    int64_t deadline_ns = bbi_clock_mono_ns() + BBI_WRITE_WAIT_MS * INT64_C(1000000);
+    until.tv_sec = deadline_ns / 1000000000;
+    until.tv_nsec = deadline_ns % 1000000000;
+    pthread_mutex_lock(&db->state_lock);
+    int rc = 0;
+    while (db->flushing != NULL && rc != ETIMEDOUT && !db->stopping) {
+        rc = pthread_cond_timedwait(&db->state_changed, &db->state_lock, &until);
+    }
+    bool is_free = db->flushing == NULL;
+    pthread_mutex_unlock(&db->state_lock);
+    return is_free;
+}
+
+/* Under write_lock, which is released while waiting. Make sure that the active memtable may take a
+ * batch. */
+static int make_room(struct bb_db *db, struct bb_error *err)
+{
+    while (wants_rotation(db)) {
+        if (!is_flushing(db)) {
+            return bbi_db_rotate(db, bbi_wal_end(db->wal), err);
+        }
+        if (bbi_memtable_bytes(db->active) < db->options.memtable_bytes) {
+            return BB_OK;
+        }
+        if (db->options.manual_background) {
+            return bbi_error_set(err, BB_EBUSY, "memtable is full");
+        }
+        pthread_mutex_unlock(&db->write_lock);
+        bool is_free = wait_for_flush(db);
+        pthread_mutex_lock(&db->write_lock);
+        if (!is_free) {
+            return bbi_error_set(err, BB_EBUSY, "memtable is full and the flush behind");
+        }
+    }
+    return BB_OK;
+}
+
+static int prepare_batch(struct bb_db *db, void *arg, struct bb_error *err)
+{
+    struct bbi_points *points = arg;
+    int rc = make_room(db, err);
+    return rc == BB_OK ? bbi_memtable_prepare(db->active, &points->batch, err) : rc;
+}
+
+static void apply_batch(struct bb_db *db, void *arg, uint64_t lsn)
+{
+    struct bbi_points *points = arg;
+    bbi_memtable_apply(db->active, &points->batch, lsn);
+    if (db->hook.batch != NULL) {
+        db->hook.batch(db->hook.arg, &points->batch, lsn);
+    }
+}
+
+static int check_write(const struct bb_write *write, struct bb_error *err)
+{
+    if (write->database == NULL || write->database[0] == '\0') {
+        return bbi_error_set(err, BB_EINVAL, "database is required");
+    }
+    if (write->precision_ns <= 0) {
+        return bbi_error_set(err, BB_EINVAL, "invalid precision");
+    }
+    return BB_OK;
+}
+
+static int find_policy(struct bb_db *db, const struct bb_write *write, struct bbi_rp *rp,
+                       struct bb_error *err)
+{
+    uint32_t db_id;
+    int rc = bbi_catalog_database_find(db->catalog, write->database, strlen(write->database),
+                                       &db_id, err);
+    if (rc != BB_OK) {
+        return rc;
+    }
+    const char *name = write->retention_policy == NULL ? "" : write->retention_policy;
+    return bbi_catalog_rp_find(db->catalog, db_id, name, strlen(name), rp, err);
+}
+
+/* Parse, resolve, stage and append. *lsn is 0 when there was nothing to store. */
+static int write_points(struct bb_db *db, const struct bb_write *write, struct bbi_points *points,
+                        struct bb_write_result *result, uint64_t *lsn, struct bb_error *err)
+{
+    struct bbi_rp rp;
+    struct bb_write w = *write;
+    w.now_ns = write->now_ns == 0 ? bbi_clock_wall_ns() : write->now_ns;
+    *lsn = 0;
+    int rc = find_policy(db, &w, &rp, err);
+    if (rc == BB_OK) {
+        rc = bbi_points_build(points, db->catalog, db->cache, &rp, &w, err);
+    }
+    if (rc == BB_OK) {
+        rc = bbi_stages_run(points, &rp, w.now_ns, err);
+    }
+    if (rc == BB_OK && points->batch.point_count != 0) {
+        bbi_buf_reset(&points->encoded);
+        bbi_batchrec_encode(&points->encoded, &points->batch);
+        bbi_record_put(&points->records, BBI_RECORD_BATCH, points->encoded.data,
+                       points->encoded.len);
+        rc = bbi_buf_check(&points->encoded, "batch", err);
+    }
+    if (rc == BB_OK && points->records.len != 0) {
+        struct bbi_append append = {&points->records, w.source, prepare_batch, apply_batch, points};
+        rc = bbi_buf_check(&points->records, "batch", err);
+        rc = rc == BB_OK ? bbi_db_append(db, &append, lsn, err) : rc;
+    }
+    if (rc == BB_OK) {
+        result->points_written = points->batch.point_count;
+        result->points_rejected = points->rejected;
+        result->lsn = *lsn;
+    }
+    return rc;
+}
+
+static void count_batch(struct bb_db *db, const struct bb_write_result *result)
+{
+    atomic_fetch_add_explicit(&db->counters.points_written, result->points_written,
+                              memory_order_relaxed);
+    atomic_fetch_add_explicit(&db->counters.points_rejected, result->points_rejected,
+                              memory_order_relaxed);
+    atomic_fetch_add_explicit(&db->counters.batches, 1, memory_order_relaxed);
+}
+
+static int submit(struct bb_db *db, const struct bb_write *write, struct bb_write_result *result,
+                  uint64_t *lsn, struct bb_error *err)
+{
+    struct bbi_points *points;
+    memset(result, 0, sizeof(*result));
+    int rc = check_write(write, err);
+    if (rc == BB_OK) {
+        rc = take_points(db, &points, err);
+    }
+    if (rc != BB_OK) {
+        return rc;
+    }
+    rc = write_points(db, write, points, result, lsn, err);
+    give_points(db, points);
+    if (rc == BB_OK) {
+        count_batch(db, result);
+    }
+    return rc;
+}
+
+int bb_write(struct bb_db *db, const struct bb_write *write, struct bb_write_result *result,
+             struct bb_error *err)
+{
+    uint64_t lsn;
+    int rc = submit(db, write, result, &lsn, err);
+    return rc == BB_OK && lsn != 0 ? bbi_wal_wait(db->wal, lsn, err) : rc;
+}
+
+/* A submitted batch that waits for the disk. */
+struct waiting {
+    struct bbi_wal_notice notice;
+    bb_durable_fn durable;
+    void *arg;
+};
+
+static void tell_durable(void *arg, const struct bb_error *err)
+{
+    struct waiting w = *(struct waiting *)arg;
+    bbi_mem_free(arg);
+    w.durable(w.arg, err);
+}
+
+int bb_write_submit(struct bb_db *db, const struct bb_write *write, struct bb_write_result *result,
+                    bb_durable_fn durable, void *arg, struct bb_error *err)
+{
+    uint64_t lsn;
+    struct waiting *w = bbi_mem_alloc(&db->write_acct, sizeof(*w));
+    if (w == NULL) {
+        return bbi_error_nomem(err, "write");
+    }
+    int rc = submit(db, write, result, &lsn, err);
+    if (rc != BB_OK) {
+        bbi_mem_free(w);
+        return rc;
+    }
+    w->durable = durable;
+    w->arg = arg;
+    w->notice = (struct bbi_wal_notice){.lsn = lsn, .fn = tell_durable, .arg = w};
+    bbi_wal_notify(db->wal, &w->notice);
+    return BB_OK;
+}
+
+/* ---- deletions ---- */
+
+struct deletion {
+    struct bbi_tombstone tombstone;
+    struct bbi_tombset *set; /* the new one, made before the log so that applying cannot fail */
+};
+
+/* Build the new set before logging; its last tombstone learns its LSN when there is one. */
+static int prepare_tombset(struct bb_db *db, void *arg, struct bb_error *err)
+{
+    struct deletion *d = arg;
+    int rc = make_room(db, err);
+    if (rc != BB_OK) {
+        return rc;
+    }
+    return bbi_tombset_create(&db->acct, db->tombs, &d->tombstone, NULL, 0, &d->set, err);
+}
+
+static void apply_delete(struct bb_db *db, void *arg, uint64_t lsn)
+{
+    struct deletion *d = arg;
+    struct bbi_tomb *tomb = d->set->tombs[d->set->count - 1];
+    tomb->t.lsn = lsn;
+    pthread_mutex_lock(&db->state_lock);
+    struct bbi_tombset *old = db->tombs;
+    db->tombs = d->set;
+    pthread_mutex_unlock(&db->state_lock);
+    d->set = NULL;
+    bbi_tombset_unref(&old);
+    if (db->hook.deletion != NULL) {
+        db->hook.deletion(db->hook.arg, &tomb->t);
+    }
+}
+
+int bbi_db_delete_rows(void *arg, uint32_t db_id, uint32_t rp_id, const roaring_bitmap_t *series,
+                       int64_t tmin, int64_t tmax, struct bb_error *err)
+{
+    struct bb_db *db = arg;
+    struct deletion d = {.tombstone = {.db_id = db_id, .rp_id = rp_id, .tmin = tmin, .tmax = tmax}};
+    struct bbi_buf record;
+    uint64_t lsn;
+    if (roaring_bitmap_is_empty(series) || tmin > tmax) {
+        return BB_OK;
+    }
+    bbi_buf_init(&record, &db->write_acct, BBI_WAL_PAYLOAD_MAX);
+    d.tombstone.series = roaring_bitmap_copy(series);
+    if (d.tombstone.series == NULL) {
+        return bbi_error_nomem(err, "deletion");
+    }
+    bbi_record_put_delete(&record, &d.tombstone);
+    int rc = bbi_buf_check(&record, "deletion", err);
+    if (rc == BB_OK) {
+        struct bbi_append append = {&record, NULL, prepare_tombset, apply_delete, &d};
+        rc = bbi_db_append(db, &append, &lsn, err);
+    }
+    if (rc == BB_OK) {
+        rc = bbi_wal_wait(db->wal, lsn, err);
+    }
+    bbi_buf_fini(&record);
+    bbi_tombset_unref(&d.set);
+    if (d.tombstone.series != NULL) {
+        roaring_bitmap_free(d.tombstone.series);
+    }
+    return rc;
+}
