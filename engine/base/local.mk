@@ -10,6 +10,8 @@ libbusbar_la_SOURCES += \
 	engine/base/clock.c \
 	engine/base/clock.h \
 	engine/base/cursor.h \
+	engine/base/decimal.c \
+	engine/base/decimal.h \
 	engine/base/error.c \
 	engine/base/error.h \
 	engine/base/hash.h \
@@ -32,6 +34,7 @@ unit_tests += \
 	tests/unit/test_base_buf \
 	tests/unit/test_base_clock \
 	tests/unit/test_base_cursor \
+	tests/unit/test_base_decimal \
 	tests/unit/test_base_error \
 	tests/unit/test_base_hash \
 	tests/unit/test_base_log \
