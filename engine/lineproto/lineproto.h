@@ -14,8 +14,10 @@
  * same parsed key and so to the same series.
  *
  * Lines, escapes, numbers and error texts are InfluxDB 1.8's. A reason is what stands behind
- * "unable to parse '<line>': ". Beyond InfluxDB there are limits, so that a line costs bounded
- * memory and work; they are named below.
+ * "unable to parse '<line>': ". What differs, on purpose:
+ * - a line may end in CR LF;
+ * - a comment ends with its line, quotes in it or not;
+ * - there are limits, so that a line costs bounded memory and work; they are named below.
  *
  * Thread  a parser belongs to one thread at a time.
  */
@@ -38,6 +40,9 @@ struct bbi_arena;
 
 /** bbi_lp_next: nothing left in what was fed. */
 #define BBI_LP_END (-1)
+
+/** bbi_lp_next: a comment, told only if the caller asked for comments. */
+#define BBI_LP_COMMENT (-2)
 
 /** One field. name and str are borrowed from the text and still escaped where the flags say so. */
 struct bbi_lp_field {
@@ -72,6 +77,7 @@ struct bbi_lp_parser {
     const uint8_t *end;
     bool last;     /* no more text follows what was fed */
     bool skipping; /* inside a line that was refused for its length */
+    bool comments; /* false after bbi_lp_init; true: tell comments too */
     uint64_t line_number;
     int64_t precision_ns;
     int64_t now_ns; /* cut to the precision */
@@ -105,7 +111,8 @@ size_t bbi_lp_rest(const struct bbi_lp_parser *p);
  * The next line; blank lines and comments are passed over.
  *
  * Returns BB_OK; BB_EPARSE for a line that is not good (err->text the reason; line->text, length
- * and line_number are set; the next call goes on behind it); BBI_LP_END.
+ * and line_number are set; the next call goes on behind it); BBI_LP_COMMENT (line->text from the #
+ * on, length and line_number are set); BBI_LP_END.
  */
 int bbi_lp_next(struct bbi_lp_parser *p, struct bbi_lp_line *line, struct bb_error *err);
 
@@ -137,8 +144,8 @@ int bbi_lp_key_parse(const uint8_t *raw, size_t length, struct bbi_arena *arena,
                      struct bbi_lp_key *out, struct bb_error *err) BB_CHECKED;
 
 /**
- * Remove the escapes of a measurement, tag or field name. to has room for length bytes (and may be
- * from itself). Returns the bytes written, which are no more.
+ * Remove the escapes of a measurement or field name: \, \" \= and backslash space. `to` has room
+ * for length bytes (and may be `from` itself). Returns the bytes written, which are no more.
  */
 size_t bbi_lp_unescape_name(const uint8_t *from, size_t length, uint8_t *to);
 
