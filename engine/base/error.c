@@ -78,8 +78,13 @@ int bbi_error_wrap(struct bb_error *err, const char *fmt, ...)
     va_start(ap, fmt);
     int len = vsnprintf(err->text, sizeof(err->text), fmt, ap);
     va_end(ap);
-    if (len >= 0 && (size_t)len < sizeof(err->text)) {
-        (void)snprintf(err->text + len, sizeof(err->text) - (size_t)len, ": %s", inner);
+    size_t at = len < 0 ? 0 : (size_t)len;
+    if (at + 2 < sizeof(err->text)) {
+        memcpy(err->text + at, ": ", 2);
+        at += 2;
+        size_t rest = strnlen(inner, sizeof(err->text) - 1 - at);
+        memcpy(err->text + at, inner, rest);
+        err->text[at + rest] = '\0';
     }
     return err->code;
 }
