@@ -3,4 +3,5 @@ libbusbar_la_SOURCES += \
 	engine/fs/fs.h \
 	engine/fs/posix.c
 
-unit_tests +=
+unit_tests += \
+	tests/unit/test_fs_posix

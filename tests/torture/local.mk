@@ -1,1 +1,3 @@
 # Programs that fail the n-th allocation or file operation, n = 1, 2, 3 ...
+torture_tests += \
+	tests/torture/torture_fs
