@@ -12,8 +12,8 @@
  * A file that a library writes by itself (LMDB's) lives in a real temporary directory. It is
  * remembered at each bbi_fs_external_end that reports success; its name is durable like any other.
  * After a cut it is as at the last such end; or, if the cut fell between begin and end, the old or
- * the new state or the old one with some sectors of new pages in it (LMDB's two meta pages, which it
- * writes last, stay old).
+ * the new state or the old one with some sectors of new pages in it (LMDB's two meta pages, which
+ * it writes last, stay old).
  *
  * Operations that change the disk are counted: open when it creates or empties, lock when it
  * creates, write, truncate, reserve, sync, rename, unlink, mkdir that creates, sync_dir, and
@@ -61,8 +61,8 @@ const struct bbi_fs *simdisk_fs(struct simdisk *disk);
 /** Changing operations since creation. */
 uint64_t simdisk_op_count(struct simdisk *disk);
 
-/** The n-th changing operation from now on (1 = the next) meets a power cut: it may or may not reach
- * the disk, reports BB_EIO, and so does every operation after it. 0: no cut. */
+/** The n-th changing operation from now on (1 = the next) meets a power cut: it may or may not
+ * reach the disk, reports BB_EIO, and so does every operation after it. 0: no cut. */
 void simdisk_cut_at(struct simdisk *disk, uint64_t n);
 
 /** Cut the power now. */

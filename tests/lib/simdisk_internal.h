@@ -198,7 +198,7 @@ enum course sim_start(struct simdisk *disk, enum simdisk_op op, const char *what
 /** The operation's result so far. */
 int sim_ends(enum course course, const struct bb_error *err);
 
-/** Find the directory and last name of a path; BB_ENOTFOUND when a directory on the way is missing. */
+/** Find directory and last name of a path; BB_ENOTFOUND when a directory on the way is missing. */
 int sim_find(struct simdisk *disk, const char *path, struct place *place, struct bb_error *err);
 int sim_find_dir(struct simdisk *disk, const char *path, struct node **dir, struct bb_error *err);
 

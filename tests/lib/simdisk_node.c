@@ -181,7 +181,7 @@ void node_sync(struct node *node)
     forget_changes(node);
 }
 
-/* Sectors are those of the file, so that bytes beside a short write in one sector share its fate. */
+/* Sectors are those of the file, not of the write. */
 static void apply_torn(struct content *c, const struct change *change, struct rng *r)
 {
     uint64_t at = 0;

@@ -1,6 +1,6 @@
 /**
- * Run a piece of work again and again while one allocation or one file operation fails, or the power
- * goes: the first, the second, ... until none is left to fail.
+ * Run a piece of work again and again while one allocation or one file operation fails, or the
+ * power goes: the first, the second, ... until none is left to fail.
  *
  * Use inside a cmocka test: what must not be is an assertion that fails.
  */
