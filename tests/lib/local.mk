@@ -1,6 +1,8 @@
 # Code that several tests share: libtest.la stands in LDADD of every test.
 check_LTLIBRARIES += libtest.la
 libtest_la_SOURCES = \
+	tests/lib/dbtest.c \
+	tests/lib/dbtest.h \
 	tests/lib/rng.h \
 	tests/lib/simdisk.c \
 	tests/lib/simdisk.h \
