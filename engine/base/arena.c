@@ -77,7 +77,7 @@ void *bbi_arena_grow(struct bbi_arena *a, size_t size)
     if (size > SIZE_MAX / 4) {
         return NULL;
     }
-    size = (size + 15) & ~(size_t)15;
+    size = (size + 15 + (size == 0)) & ~(size_t)15;
     if (size > a->next_bytes / 4) {
         return alloc_large(a, size);
     }

@@ -35,7 +35,7 @@ void *bbi_arena_grow(struct bbi_arena *a, size_t size);
 /** size bytes, 16-byte aligned, valid until reset or fini; NULL without memory. Size 0 is valid. */
 static inline void *bbi_arena_alloc(struct bbi_arena *a, size_t size)
 {
-    size_t rounded = (size + 15) & ~(size_t)15;
+    size_t rounded = (size + 15 + (size == 0)) & ~(size_t)15;
     if (rounded < size || rounded > a->left) {
         return bbi_arena_grow(a, size);
     }

@@ -38,6 +38,19 @@ static void test_blocks_are_aligned_and_apart(void **state)
     assert_int_equal(acct.used_bytes, 0);
 }
 
+static void test_empty_blocks_are_blocks(void **state)
+{
+    (void)state;
+    struct bbi_arena a;
+    bbi_arena_init(&a, NULL);
+    void *first = bbi_arena_alloc(&a, 0);
+    void *second = bbi_arena_zalloc(&a, 0, 8);
+    assert_non_null(first);
+    assert_non_null(second);
+    assert_ptr_not_equal(first, second);
+    bbi_arena_fini(&a);
+}
+
 static void test_reset_reuses_the_largest_chunk(void **state)
 {
     (void)state;
@@ -105,6 +118,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_blocks_are_aligned_and_apart),
+        cmocka_unit_test(test_empty_blocks_are_blocks),
         cmocka_unit_test(test_reset_reuses_the_largest_chunk),
         cmocka_unit_test(test_copies_end_in_nul),
         cmocka_unit_test(test_what_cannot_be_is_null),

@@ -130,10 +130,8 @@ static void *churn(void *arg)
     struct bbi_account *acct = arg;
     for (int i = 0; i < ROUNDS; i++) {
         char *p = bbi_mem_alloc(acct, (size_t)(i % 100));
-        if (p != NULL) {
-            p = bbi_mem_realloc(acct, p, (size_t)(i % 37) + 1);
-        }
-        bbi_mem_free(p);
+        char *moved = p == NULL ? NULL : bbi_mem_realloc(acct, p, (size_t)(i % 37) + 1);
+        bbi_mem_free(moved == NULL ? p : moved);
     }
     return NULL;
 }
