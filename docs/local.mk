@@ -1,1 +1,4 @@
 # Pages are distributed as they are; man pages are appended to dist_man_MANS.
+
+EXTRA_DIST += \
+	docs/format/sum.md
