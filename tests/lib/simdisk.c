@@ -205,21 +205,47 @@ uint64_t simdisk_used(struct simdisk *disk)
     return used;
 }
 
+static void flip(struct content *c, uint64_t offset, uint8_t mask)
+{
+    if (offset < c->size) {
+        uint8_t byte;
+        content_read(c, &byte, 1, offset);
+        byte ^= mask;
+        content_write(c, &byte, 1, offset);
+    }
+}
+
+static bool flip_external(struct simdisk *disk, struct node *node, const char *path,
+                          uint64_t offset, uint8_t mask)
+{
+    char real[BBI_FS_PATH_MAX];
+    struct blob now = {0};
+    sim_real_path(disk, path, real);
+    blob_read(&now, real);
+    bool found = now.exists && offset < now.len;
+    if (found) {
+        now.data[offset] ^= mask;
+        blob_write(&now, real);
+    }
+    if (found && offset < node->snapshot.len) {
+        node->snapshot.data[offset] ^= mask;
+    }
+    blob_free(&now);
+    return found;
+}
+
 bool simdisk_corrupt(struct simdisk *disk, const char *path, uint64_t offset, uint8_t mask)
 {
     struct place place;
     struct bb_error err;
     (void)sim_lock_disk(&disk->fs);
-    bool found = sim_find(disk, path, &place, &err) == BB_OK && place.node != NULL &&
-                 !place.node->is_dir && offset < place.node->live.size;
-    if (found) {
-        struct content *both[] = {&place.node->live, &place.node->durable};
-        for (size_t k = 0; k < 2 && offset < both[k]->size; k++) {
-            uint8_t byte;
-            content_read(both[k], &byte, 1, offset);
-            byte ^= mask;
-            content_write(both[k], &byte, 1, offset);
-        }
+    bool found = sim_find(disk, path, &place, &err) == BB_OK && place.node != NULL;
+    if (found && place.node->is_external) {
+        found = flip_external(disk, place.node, path, offset, mask);
+    } else if (found) {
+        found = offset < place.node->live.size;
+        flip(&place.node->live, offset, mask);
+        flip(&place.node->durable, offset, mask);
     }
     (void)sim_unlock_disk(disk, BB_OK);
     return found;

@@ -13,7 +13,7 @@
  * remembered at each bbi_fs_external_end that reports success; its name is durable like any other.
  * After a cut it is as at the last such end; or, if the cut fell between begin and end, the old or
  * the new state or the old one with some sectors of new pages in it (LMDB's two meta pages, which
- * it writes last, stay old).
+ * it writes last, stay old). It can be opened to be read, not to be written.
  *
  * Operations that change the disk are counted: open when it creates or empties, lock when it
  * creates, write, truncate, reserve, sync, rename, unlink, mkdir that creates, sync_dir, and
@@ -95,7 +95,8 @@ uint64_t simdisk_fault_count(struct simdisk *disk);
 void simdisk_set_capacity(struct simdisk *disk, uint64_t bytes);
 uint64_t simdisk_used(struct simdisk *disk);
 
-/** Flip bits of a byte of a file, durably, as a failing medium does. False: no such byte. */
+/** Flip bits of a byte of a file, durably, as a failing medium does; a library's file must not be
+ * open in it. False: no such byte. */
 bool simdisk_corrupt(struct simdisk *disk, const char *path, uint64_t offset, uint8_t mask);
 
 #endif

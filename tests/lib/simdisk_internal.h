@@ -198,7 +198,11 @@ enum course sim_start(struct simdisk *disk, enum simdisk_op op, const char *what
 /** The operation's result so far. */
 int sim_ends(enum course course, const struct bb_error *err);
 
-/** Find directory and last name of a path; BB_ENOTFOUND when a directory on the way is missing. */
+/** Find directory and last name of a path, with or without power; BB_ENOTFOUND when a directory on
+ * the way is missing. */
+int sim_walk(struct simdisk *disk, const char *path, struct place *place, struct bb_error *err);
+
+/** As sim_walk, but only with power. */
 int sim_find(struct simdisk *disk, const char *path, struct place *place, struct bb_error *err);
 int sim_find_dir(struct simdisk *disk, const char *path, struct node **dir, struct bb_error *err);
 

@@ -4,9 +4,7 @@
 
 #include "tests/lib/simdisk_internal.h"
 
-/* The directory and last name of a path; BB_ENOTFOUND when a directory on the way is missing. The
- * root itself is a place without a directory. */
-int sim_find(struct simdisk *disk, const char *path, struct place *place, struct bb_error *err)
+int sim_walk(struct simdisk *disk, const char *path, struct place *place, struct bb_error *err)
 {
     *place = (struct place){.node = disk->root};
     const char *at = path;
@@ -30,6 +28,14 @@ int sim_find(struct simdisk *disk, const char *path, struct place *place, struct
         place->node = entries_find(&place->dir->live_names, place->name);
         at += len;
     }
+}
+
+int sim_find(struct simdisk *disk, const char *path, struct place *place, struct bb_error *err)
+{
+    if (disk->is_dead) {
+        return sim_no_power("find", path, err);
+    }
+    return sim_walk(disk, path, place, err);
 }
 
 int sim_find_dir(struct simdisk *disk, const char *path, struct node **dir, struct bb_error *err)
@@ -288,7 +294,7 @@ int sim_external_end(const struct bbi_fs *fs, const char *path, bool ok, struct 
 {
     struct simdisk *disk = sim_lock_disk(fs);
     struct place place;
-    int rc = sim_find(disk, path, &place, err);
+    int rc = sim_walk(disk, path, &place, err);
     if (rc == BB_OK && (place.node == NULL || !place.node->in_commit)) {
         rc = sim_no_power("commit", path, err); /* it began before a reboot */
     }

@@ -330,6 +330,8 @@ static void test_the_power_goes_at_the_nth_operation(void **state)
         assert_int_equal(bbi_fs_list(simdisk_fs(disk), "/", &names, &err), BB_EIO);
         assert_int_equal(bbi_fs_open(simdisk_fs(disk), "x", NEW, &file, &err), BB_EIO);
         assert_int_equal(bbi_fs_mkdir(simdisk_fs(disk), "d", &err), BB_EIO);
+        assert_int_equal(bbi_fs_unlink(simdisk_fs(disk), "none", &err), BB_EIO);
+        assert_int_equal(bbi_fs_open(simdisk_fs(disk), "none", BBI_FS_READ, &file, &err), BB_EIO);
         simdisk_reboot(disk, n);
         assert_false(simdisk_is_dead(disk));
         if (n == 11) {

@@ -115,6 +115,38 @@ static void test_a_fault_strikes_before_the_commit(void **state)
     simdisk_destroy(&disk);
 }
 
+static void test_the_engine_can_read_it(void **state)
+{
+    (void)state;
+    struct simdisk *disk = new_disk(1);
+    const struct bbi_fs *fs = simdisk_fs(disk);
+    struct bbi_file *file;
+    struct bbi_buf buf;
+    int rc;
+    commit_file(disk, "committed", &rc);
+    assert_ok(rc, &err);
+    bbi_buf_init(&buf, NULL, 100);
+    assert_ok(bbi_fs_read_file(fs, PATH, 100, &buf, &err), &err);
+    assert_true(simdisk_corrupt(disk, PATH, 1, 0x20));
+    assert_false(simdisk_corrupt(disk, PATH, 9, 0x20));
+    assert_ok(bbi_fs_read_file(fs, PATH, 100, &buf, &err), &err);
+    assert_int_equal(buf.len, 18);
+    assert_memory_equal(buf.data, "committedcOmmitted", 18);
+    bbi_buf_fini(&buf);
+    assert_int_equal(bbi_fs_open(fs, PATH, BBI_FS_WRITE, &file, &err), BB_EIO);
+    assert_ok(bbi_fs_open(fs, PATH, BBI_FS_READ, &file, &err), &err);
+    assert_ok(bbi_fs_sync_dir(fs, "/data", &err), &err);
+    simdisk_reboot(disk, 1);
+    char c;
+    assert_int_equal(bbi_file_read(file, &c, 1, 0, &err), BB_EIO);
+    bbi_file_close(&file);
+    assert_ok(bbi_fs_open(fs, PATH, BBI_FS_READ, &file, &err), &err);
+    assert_ok(bbi_file_read(file, &c, 1, 1, &err), &err);
+    assert_int_equal(c, 'O');
+    bbi_file_close(&file);
+    simdisk_destroy(&disk);
+}
+
 static MDB_env *open_env(struct simdisk *disk)
 {
     char real[BBI_FS_PATH_MAX];
@@ -252,6 +284,7 @@ int main(void)
         cmocka_unit_test(test_the_name_needs_a_directory_sync),
         cmocka_unit_test(test_renames_take_the_real_file_along),
         cmocka_unit_test(test_a_fault_strikes_before_the_commit),
+        cmocka_unit_test(test_the_engine_can_read_it),
         cmocka_unit_test(test_a_cut_may_leave_what_lmdb_refuses),
         cmocka_unit_test(test_lmdb_survives_cuts),
     };
