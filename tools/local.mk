@@ -6,3 +6,9 @@ tools_csv2lp_SOURCES = tools/csv2lp.c
 tools_csv2lp_LDADD =
 
 EXTRA_DIST += tools/setup.sh tools/quickstart tools/check tools/data
+
+# Sizes and speeds of the value codec on real series.
+noinst_PROGRAMS += tools/bench_codec
+tools_bench_codec_SOURCES = tools/bench_codec.c
+tools_bench_codec_CPPFLAGS = $(AM_CPPFLAGS) -DBUSBAR_DATA_DIR='"$(top_srcdir)/../shared/data"'
+tools_bench_codec_LDADD = $(TOOLS_LIBS)

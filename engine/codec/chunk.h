@@ -40,23 +40,28 @@
 /** Chunks of at least this many values carry statistics in the directory. */
 #define BBI_CHUNK_STATS_MIN 512
 
-/** A decoded directory entry. Only these fields are for other modules: value_count, payload_bytes,
- * has_stats; the rest is the codec's. */
+/** A decoded directory entry. Only value_count, exception_count, exponent and payload_bytes are for
+ * other modules; the rest is the codec's (chunk_layout.h). */
 struct bbi_chunk {
     uint32_t payload_bytes;
     uint16_t value_count;     /* 1..BBI_CHUNK_MAX */
     uint16_t exception_count; /* values stored apart as position and raw bits */
-    uint16_t part_count[2];   /* runs, dictionary words, patches, or values of layers 2 and 3 */
-    uint8_t mode;             /* enum bbi_chunk_mode */
-    uint8_t exponent;         /* decimal digits, 0..9 */
-    uint8_t coding;           /* enum bbi_chunk_coding */
-    uint8_t width[3];         /* bits of each layer */
-    bool has_stats;           /* stats_* hold */
-    uint64_t gcd;             /* >= 1: the stored integers times this are the integers */
-    uint64_t base;            /* smallest residual, or the constant */
-    uint64_t first;           /* delta codings: the first integer */
-    uint64_t first_delta;     /* delta of delta: the first difference */
-    int64_t stats_min;        /* of the integers v * 10^exponent (uint64: as its bits) */
+    uint16_t part_count;      /* runs or patches */
+    uint16_t dict_count;      /* words of the dictionary; 0: none */
+    uint8_t mode;
+    uint8_t exponent; /* decimal digits, 0..9 */
+    uint8_t coding;
+    uint8_t transform;
+    uint8_t group_log;   /* layered: values of a group, as a power of two */
+    uint8_t dict_width;  /* bits of a gap between words */
+    uint8_t width[4];    /* bits of each layer, or of each part */
+    bool has_stats;      /* stats_* hold */
+    uint64_t gcd;        /* >= 1: stored integers times this are the integers */
+    uint64_t base;       /* added to every residual; the constant */
+    uint64_t first;      /* delta: the first integer */
+    uint64_t first_step; /* delta of delta: the first difference */
+    uint64_t dict_base;  /* the smallest word */
+    int64_t stats_min;   /* of the integers value * 10^exponent (uint64: as its bits) */
     int64_t stats_max;
     __int128 stats_sum;
 };
@@ -114,6 +119,18 @@ struct bbi_chunk_total {
 BB_CHECKED int bbi_chunk_sum(enum bbi_type type, const struct bbi_chunk *chunk,
                              const uint8_t *payload, size_t from, size_t to,
                              struct bbi_chunk_total *out, struct bb_error *err);
+
+/**
+ * Decode the values with indexes [from, to) as integers over 10^chunk->exponent: no doubles are
+ * made, so sums by bucket stay exact and cheap.
+ *
+ * chunk      one that bbi_chunk_is_scaled and has no exceptions (exception_count)
+ * scaled_out [to - from] (uint64: their bits)
+ * Returns BB_OK; BB_EINVAL (another chunk, window outside it); BB_ECORRUPT.
+ */
+BB_CHECKED int bbi_chunk_decode_scaled(enum bbi_type type, const struct bbi_chunk *chunk,
+                                       const uint8_t *payload, size_t from, size_t to,
+                                       int64_t *scaled_out, struct bb_error *err);
 
 /** Extremes of a window. */
 struct bbi_chunk_extremes {

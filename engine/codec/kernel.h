@@ -25,6 +25,12 @@ struct bbi_scale {
     bool float32;
 };
 
+/** How many groups of 2^g values have a member of more than w significant bits: above[g][w]. */
+struct bbi_profile {
+    unsigned widest; /* the most significant bits of any value; above[g][widest] == 0 */
+    uint16_t above[5][65];
+};
+
 struct bbi_kernel_ops {
     /** As the functions of bitpack.h; n >= 1, width >= 1. unpack32 and unpack64 write n exactly. */
     void (*unpack32)(const uint8_t *packed, size_t first, size_t n, unsigned width, uint32_t *out);
@@ -45,11 +51,32 @@ struct bbi_kernel_ops {
     /** v[i] = start + the sum over j <= i of (v[j], un-zigzagged if asked, + base), wrapping. */
     void (*scan32)(uint32_t *v, size_t n, uint32_t start, uint32_t base, bool zigzag);
 
+    /** Bits that are set among the first `bits` of a bitmap. */
+    size_t (*popcount)(const uint8_t *bitmap, size_t bits);
+
     /** out[i] = the double's bits of (base + r[i]) scaled; base + r[i] is below 2^53 in size. */
     void (*double32)(const int32_t *r, size_t n, int64_t base, const struct bbi_scale *scale,
                      uint64_t *out);
     /** The same of k[i], which is below 2^51 in size. */
     void (*double64)(const int64_t *k, size_t n, const struct bbi_scale *scale, uint64_t *out);
+
+    /** out[i] = base + r[i]. */
+    void (*widen32)(const int32_t *r, size_t n, int64_t base, uint64_t *out);
+
+    /** Smallest and largest of n >= 1, and the sum. */
+    void (*extremes32)(const int32_t *v, size_t n, int32_t *min, int32_t *max);
+    int64_t (*total32)(const int32_t *v, size_t n);
+
+    /**
+     * k[i] = the double bits[i] * 10^exponent, rounded. Positions where k[i] does not lead back to
+     * the same bits, by the reciprocal and by division, go to bad[] (room for n); k there is
+     * undefined. The gcd of the scale is 1. Returns how many are bad.
+     */
+    size_t (*scale)(const uint64_t *bits, size_t n, const struct bbi_scale *scale, int64_t *k,
+                    uint16_t *bad);
+
+    /** Profile r[n], n <= BBI_CHUNK_MAX. */
+    void (*profile)(const uint64_t *r, size_t n, struct bbi_profile *out);
 };
 
 extern const struct bbi_kernel_ops bbi_kernel_c;

@@ -1,15 +1,15 @@
 /*
  * AVX2 kernels. Each 128-bit half holds 4 values of up to 25 bits, or 2 of up to 57, from a load of
  * its own: a byte shuffle brings each lane its bytes, a variable shift and a mask its value. After
- * 8 values (4 wide ones make one vector, 8 one step) the bit position has moved by `width` bytes, so
- * indexes and shifts stay the same for a whole column. Wider values and tails go through the plain
- * kernel.
+ * 8 values the bit position has moved by `width` bytes, so indexes and shifts stay the same for a
+ * whole column. Wider values and tails go through the plain kernel.
  */
 #ifdef __x86_64__
 
 #include <immintrin.h>
 
 #include "engine/base/bytes.h"
+#include "engine/codec/chunk_layout.h"
 #include "engine/codec/kernel.h"
 
 #define TARGET __attribute__((target("avx2,fma,bmi,bmi2,lzcnt,popcnt")))
@@ -371,6 +371,140 @@ TARGET static void double64(const int64_t *k, size_t n, const struct bbi_scale *
     }
 }
 
+TARGET static size_t popcount(const uint8_t *bitmap, size_t bits)
+{
+    size_t count = 0;
+    for (; bits >= 64; bits -= 64, bitmap += 8) {
+        count += (size_t)_mm_popcnt_u64(bbi_get_u64(bitmap));
+    }
+    return count + (size_t)_mm_popcnt_u64(_bzhi_u64(bbi_get_u64(bitmap), (unsigned)bits));
+}
+
+TARGET static void widen32(const int32_t *r, size_t n, int64_t base, uint64_t *out)
+{
+    __m256i add = _mm256_set1_epi64x(base);
+    size_t i = 0;
+    for (; i + 4 <= n; i += 4) {
+        __m128i v = _mm_loadu_si128((const __m128i *)(const void *)(r + i));
+        store(out + i, _mm256_add_epi64(_mm256_cvtepi32_epi64(v), add));
+    }
+    if (i < n) {
+        bbi_kernel_c.widen32(r + i, n - i, base, out + i);
+    }
+}
+
+TARGET static void extremes32(const int32_t *v, size_t n, int32_t *min, int32_t *max)
+{
+    __m256i lo = _mm256_set1_epi32(INT32_MAX);
+    __m256i hi = _mm256_set1_epi32(INT32_MIN);
+    size_t i = 0;
+    for (; i + 8 <= n; i += 8) {
+        lo = _mm256_min_epi32(lo, load(v + i));
+        hi = _mm256_max_epi32(hi, load(v + i));
+    }
+    int32_t all[24];
+    size_t count = 16;
+    store(all, lo);
+    store(all + 8, hi);
+    *min = INT32_MAX;
+    *max = INT32_MIN;
+    for (; i < n; i++) {
+        all[count++] = v[i];
+    }
+    for (i = 0; i < count; i++) {
+        if (i < 8 || i >= 16) {
+            *min = all[i] < *min ? all[i] : *min;
+        }
+        if (i >= 8) {
+            *max = all[i] > *max ? all[i] : *max;
+        }
+    }
+}
+
+TARGET static int64_t total32(const int32_t *v, size_t n)
+{
+    __m256i acc = _mm256_setzero_si256();
+    size_t i = 0;
+    for (; i + 4 <= n; i += 4) {
+        __m128i x = _mm_loadu_si128((const __m128i *)(const void *)(v + i));
+        acc = _mm256_add_epi64(acc, _mm256_cvtepi32_epi64(x));
+    }
+    return (int64_t)add_lanes(acc) + bbi_kernel_c.total32(v + i, n - i);
+}
+
+TARGET static size_t scale(const uint64_t *bits, size_t n, const struct bbi_scale *scale_in,
+                           int64_t *k, uint16_t *bad)
+{
+    const struct bbi_scale s = *scale_in;
+    __m256d power = _mm256_set1_pd(s.power);
+    __m256d limit = _mm256_set1_pd(BBI_CHUNK_INT_LIMIT);
+    __m256d magic = _mm256_set1_pd(6755399441055744.0);
+    __m256d sign = _mm256_set1_pd(-0.0);
+    size_t bad_count = 0;
+    size_t at = 0;
+    for (; at + 4 <= n; at += 4) {
+        __m256i raw = load(bits + at);
+        __m256d product = _mm256_mul_pd(_mm256_castsi256_pd(raw), power);
+        __m256d good = _mm256_cmp_pd(_mm256_andnot_pd(sign, product), limit, _CMP_LT_OQ);
+        __m256d shifted = _mm256_add_pd(product, magic);
+        __m256i i = _mm256_sub_epi64(_mm256_castpd_si256(shifted), _mm256_castpd_si256(magic));
+        __m256d d = _mm256_add_pd(_mm256_sub_pd(shifted, magic), _mm256_setzero_pd());
+        __m256d divided = _mm256_div_pd(d, power);
+        if (s.float32) {
+            divided = _mm256_cvtps_pd(_mm256_cvtpd_ps(divided));
+        }
+        __m256i same = _mm256_cmpeq_epi64(_mm256_castpd_si256(quotient(d, &s)), raw);
+        same = _mm256_and_si256(same, _mm256_cmpeq_epi64(_mm256_castpd_si256(divided), raw));
+        store(k + at, i);
+        good = _mm256_and_pd(good, _mm256_castsi256_pd(same));
+        for (uint32_t left = ~(uint32_t)_mm256_movemask_pd(good) & 15; left != 0;
+             left &= left - 1) {
+            bad[bad_count++] = (uint16_t)(at + _tzcnt_u32(left));
+        }
+    }
+    uint16_t last[4];
+    size_t more = at < n ? bbi_kernel_c.scale(bits + at, n - at, scale_in, k + at, last) : 0;
+    for (size_t i = 0; i < more; i++) {
+        bad[bad_count++] = (uint16_t)(at + last[i]);
+    }
+    return bad_count;
+}
+
+INLINE void halve(uint8_t *lengths, size_t n)
+{
+    for (size_t i = 0; i < n; i += 32) {
+        __m256i v = load(lengths + i);
+        v = _mm256_and_si256(_mm256_max_epu8(v, _mm256_srli_epi16(v, 8)), _mm256_set1_epi16(255));
+        v = _mm256_permute4x64_epi64(_mm256_packus_epi16(v, v), 0x08);
+        _mm_storeu_si128((__m128i *)(void *)(lengths + i / 2), _mm256_castsi256_si128(v));
+    }
+}
+
+TARGET static void profile(const uint64_t *r, size_t n, struct bbi_profile *out)
+{
+    uint8_t lengths[BBI_CHUNK_MAX + 32];
+    uint64_t all = 0;
+    for (size_t i = 0; i < n; i++) {
+        all |= r[i];
+        lengths[i] = (uint8_t)(64 - _lzcnt_u64(r[i]));
+    }
+    unsigned widest = (unsigned)(64 - _lzcnt_u64(all));
+    out->widest = widest;
+    for (unsigned g = 0; g < 5; g++, n = (n + 1) / 2) {
+        store(lengths + n, _mm256_setzero_si256());
+        for (unsigned w = 0; w <= widest; w++) {
+            unsigned count = 0;
+            __m256i bound = _mm256_set1_epi8((char)w);
+            for (size_t i = 0; i < n; i += 32) {
+                __m256i more = _mm256_cmpgt_epi8(load(lengths + i), bound);
+                count += (unsigned)_mm_popcnt_u32((uint32_t)_mm256_movemask_epi8(more));
+            }
+            out->above[g][w] = (uint16_t)count;
+        }
+        halve(lengths, n);
+    }
+}
+
 static void expand64(uint64_t *dst, size_t n, const uint8_t *bitmap, size_t bit, unsigned group_log,
                      const uint64_t *src, unsigned shift)
 {
@@ -385,8 +519,14 @@ const struct bbi_kernel_ops bbi_kernel_avx2 = {
     .expand32 = expand32,
     .expand64 = expand64,
     .scan32 = scan32,
+    .popcount = popcount,
     .double32 = double32,
     .double64 = double64,
+    .widen32 = widen32,
+    .extremes32 = extremes32,
+    .total32 = total32,
+    .scale = scale,
+    .profile = profile,
 };
 
 #endif

@@ -9,6 +9,7 @@
 #include <immintrin.h>
 
 #include "engine/base/bytes.h"
+#include "engine/codec/chunk_layout.h"
 #include "engine/codec/kernel.h"
 
 #define TARGET                                                                      \
@@ -324,6 +325,116 @@ TARGET static void double64(const int64_t *k, size_t n, const struct bbi_scale *
     }
 }
 
+TARGET static size_t popcount(const uint8_t *bitmap, size_t bits)
+{
+    size_t count = 0;
+    for (; bits >= 64; bits -= 64, bitmap += 8) {
+        count += (size_t)_mm_popcnt_u64(bbi_get_u64(bitmap));
+    }
+    return count + (size_t)_mm_popcnt_u64(_bzhi_u64(bbi_get_u64(bitmap), (unsigned)bits));
+}
+
+TARGET static void widen32(const int32_t *r, size_t n, int64_t base, uint64_t *out)
+{
+    __m512i add = _mm512_set1_epi64(base);
+    for (size_t i = 0; i < n; i += 8) {
+        __mmask8 in = tail8(n - i);
+        __m512i v = _mm512_cvtepi32_epi64(_mm256_maskz_loadu_epi32(in, r + i));
+        _mm512_mask_storeu_epi64(out + i, in, _mm512_add_epi64(v, add));
+    }
+}
+
+TARGET static void extremes32(const int32_t *v, size_t n, int32_t *min, int32_t *max)
+{
+    __m512i lo = _mm512_set1_epi32(INT32_MAX);
+    __m512i hi = _mm512_set1_epi32(INT32_MIN);
+    for (size_t i = 0; i < n; i += 16) {
+        __mmask16 in = tail16(n - i);
+        __m512i x = _mm512_maskz_loadu_epi32(in, v + i);
+        lo = _mm512_mask_min_epi32(lo, in, lo, x);
+        hi = _mm512_mask_max_epi32(hi, in, hi, x);
+    }
+    *min = _mm512_reduce_min_epi32(lo);
+    *max = _mm512_reduce_max_epi32(hi);
+}
+
+TARGET static int64_t total32(const int32_t *v, size_t n)
+{
+    __m512i acc = _mm512_setzero_si512();
+    for (size_t i = 0; i < n; i += 8) {
+        __m256i x = _mm256_maskz_loadu_epi32(tail8(n - i), v + i);
+        acc = _mm512_add_epi64(acc, _mm512_cvtepi32_epi64(x));
+    }
+    return _mm512_reduce_add_epi64(acc);
+}
+
+TARGET static size_t scale(const uint64_t *bits, size_t n, const struct bbi_scale *scale_in,
+                           int64_t *k, uint16_t *bad)
+{
+    const struct bbi_scale s = *scale_in;
+    __m512d power = _mm512_set1_pd(s.power);
+    __m512d limit = _mm512_set1_pd(BBI_CHUNK_INT_LIMIT);
+    size_t bad_count = 0;
+    for (size_t at = 0; at < n; at += 8) {
+        __mmask8 in = tail8(n - at);
+        __m512i raw = _mm512_maskz_loadu_epi64(in, bits + at);
+        __m512d product = _mm512_mul_pd(_mm512_castsi512_pd(raw), power);
+        __mmask8 good = _mm512_cmp_pd_mask(_mm512_abs_pd(product), limit, _CMP_LT_OQ);
+        __m512i i = _mm512_cvtpd_epi64(product);
+        __m512d d = _mm512_cvtepi64_pd(i);
+        __m512d divided = _mm512_div_pd(d, power);
+        if (s.float32) {
+            divided = _mm512_cvtps_pd(_mm512_cvtpd_ps(divided));
+        }
+        good &= _mm512_cmpeq_epi64_mask(_mm512_castpd_si512(quotient(d, &s)), raw);
+        good &= _mm512_cmpeq_epi64_mask(_mm512_castpd_si512(divided), raw);
+        _mm512_mask_storeu_epi64(k + at, in, i);
+        for (uint32_t left = (uint32_t)(in & ~good); left != 0; left &= left - 1) {
+            bad[bad_count++] = (uint16_t)(at + _tzcnt_u32(left));
+        }
+    }
+    return bad_count;
+}
+
+/* One byte per group, in place: the larger of each pair. */
+INLINE void halve(uint8_t *lengths, size_t n)
+{
+    for (size_t i = 0; i < n; i += 64) {
+        __m512i v = _mm512_loadu_si512(lengths + i);
+        v = _mm512_max_epu8(v, _mm512_srli_epi16(v, 8));
+        _mm256_storeu_si256((__m256i *)(void *)(lengths + i / 2), _mm512_cvtepi16_epi8(v));
+    }
+}
+
+TARGET static void profile(const uint64_t *r, size_t n, struct bbi_profile *out)
+{
+    uint8_t lengths[BBI_CHUNK_MAX + 64];
+    __m512i all = _mm512_setzero_si512();
+    size_t at = 0;
+    for (; at < n; at += 8) {
+        __m512i v = _mm512_maskz_loadu_epi64(tail8(n - at), r + at);
+        __m512i length = _mm512_sub_epi64(_mm512_set1_epi64(64), _mm512_lzcnt_epi64(v));
+        all = _mm512_or_si512(all, v);
+        _mm_storel_epi64((__m128i *)(void *)(lengths + at), _mm512_cvtepi64_epi8(length));
+    }
+    _mm512_storeu_si512(lengths + at, _mm512_setzero_si512());
+    unsigned widest = bbi_bit_length((uint64_t)_mm512_reduce_or_epi64(all));
+    out->widest = widest;
+    for (unsigned g = 0; g < 5; g++, n = (n + 1) / 2) {
+        for (unsigned w = 0; w <= widest; w++) {
+            unsigned count = 0;
+            for (size_t i = 0; i < n; i += 64) {
+                __m512i v = _mm512_loadu_si512(lengths + i);
+                __mmask64 more = _mm512_cmpgt_epu8_mask(v, _mm512_set1_epi8((char)w));
+                count += (unsigned)_mm_popcnt_u64(
+                    _bzhi_u64(more, n - i > 64 ? 64 : (unsigned)(n - i)));
+            }
+            out->above[g][w] = (uint16_t)count;
+        }
+        halve(lengths, n);
+    }
+}
+
 const struct bbi_kernel_ops bbi_kernel_avx512 = {
     .unpack32 = unpack32,
     .unpack64 = unpack64,
@@ -332,8 +443,14 @@ const struct bbi_kernel_ops bbi_kernel_avx512 = {
     .expand32 = expand32,
     .expand64 = expand64,
     .scan32 = scan32,
+    .popcount = popcount,
     .double32 = double32,
     .double64 = double64,
+    .widen32 = widen32,
+    .extremes32 = extremes32,
+    .total32 = total32,
+    .scale = scale,
+    .profile = profile,
 };
 
 #endif

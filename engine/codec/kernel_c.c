@@ -1,6 +1,8 @@
+#include <math.h>
 #include <string.h>
 
 #include "engine/base/bytes.h"
+#include "engine/codec/chunk_layout.h"
 #include "engine/codec/kernel.h"
 
 /* One value is one unaligned 8-byte load, or two above 57 bits, where shift and width together may
@@ -137,6 +139,111 @@ static void double64(const int64_t *k, size_t n, const struct bbi_scale *scale, 
     }
 }
 
+static size_t popcount(const uint8_t *bitmap, size_t bits)
+{
+    size_t count = 0;
+    for (size_t bit = 0; bit < bits; bit += 8) {
+        unsigned byte = bitmap[bit / 8];
+        if (bits - bit < 8) {
+            byte &= (1U << (bits - bit)) - 1;
+        }
+        byte -= (byte >> 1) & 0x55;
+        byte = (byte & 0x33) + ((byte >> 2) & 0x33);
+        count += (byte + (byte >> 4)) & 0x0f;
+    }
+    return count;
+}
+
+static void widen32(const int32_t *r, size_t n, int64_t base, uint64_t *out)
+{
+    for (size_t i = 0; i < n; i++) {
+        out[i] = (uint64_t)base + (uint64_t)(int64_t)r[i];
+    }
+}
+
+static void extremes32(const int32_t *v, size_t n, int32_t *min, int32_t *max)
+{
+    int32_t lo = INT32_MAX;
+    int32_t hi = INT32_MIN;
+    for (size_t i = 0; i < n; i++) {
+        lo = v[i] < lo ? v[i] : lo;
+        hi = v[i] > hi ? v[i] : hi;
+    }
+    *min = lo;
+    *max = hi;
+}
+
+static int64_t total32(const int32_t *v, size_t n)
+{
+    int64_t total = 0;
+    for (size_t i = 0; i < n; i++) {
+        total += v[i];
+    }
+    return total;
+}
+
+/* What every decoder makes of the integer i. */
+static inline bool leads_back(double i, double v, const struct bbi_scale *scale)
+{
+    double q = i * scale->inverse;
+    double r = fma(-q, scale->power, i);
+    q = fma(r, scale->inverse, q);
+    double divided = i / scale->power;
+    if (scale->float32) {
+        q = (double)(float)q;
+        divided = (double)(float)divided;
+    }
+    return memcmp(&q, &v, sizeof(v)) == 0 && memcmp(&divided, &v, sizeof(v)) == 0;
+}
+
+static size_t scale(const uint64_t *bits, size_t n, const struct bbi_scale *s, int64_t *k,
+                    uint16_t *bad)
+{
+    size_t bad_count = 0;
+    for (size_t at = 0; at < n; at++) {
+        double v;
+        memcpy(&v, bits + at, sizeof(v));
+        double i = v * s->power;
+        k[at] = 0;
+        if (fabs(i) < BBI_CHUNK_INT_LIMIT) {
+            i = (i + 0x1.8p52) - 0x1.8p52;
+            k[at] = (int64_t)i;
+            if (leads_back((double)k[at], v, s)) {
+                continue;
+            }
+        }
+        bad[bad_count++] = (uint16_t)at;
+    }
+    return bad_count;
+}
+
+static void profile(const uint64_t *r, size_t n, struct bbi_profile *out)
+{
+    uint8_t lengths[BBI_CHUNK_MAX];
+    unsigned widest = 0;
+    for (size_t i = 0; i < n; i++) {
+        lengths[i] = (uint8_t)bbi_bit_length(r[i]);
+        widest = lengths[i] > widest ? lengths[i] : widest;
+    }
+    out->widest = widest;
+    for (unsigned g = 0; g < 5; g++, n = (n + 1) / 2) {
+        uint16_t *above = out->above[g];
+        memset(above, 0, (widest + 1) * sizeof(*above));
+        for (size_t i = 0; i < n; i++) {
+            if (lengths[i] > 0) {
+                above[lengths[i] - 1]++;
+            }
+        }
+        for (unsigned w = widest; w-- > 0;) {
+            above[w] = (uint16_t)(above[w] + above[w + 1]);
+        }
+        for (size_t i = 0; i < n; i += 2) {
+            uint8_t next = i + 1 < n ? lengths[i + 1] : 0;
+            lengths[i / 2] = lengths[i] > next ? lengths[i] : next;
+        }
+    }
+}
+
 const struct bbi_kernel_ops bbi_kernel_c = {
     .unpack32 = unpack32,
     .unpack64 = unpack64,
@@ -145,6 +252,12 @@ const struct bbi_kernel_ops bbi_kernel_c = {
     .expand32 = expand32,
     .expand64 = expand64,
     .scan32 = scan32,
+    .popcount = popcount,
     .double32 = double32,
     .double64 = double64,
+    .widen32 = widen32,
+    .extremes32 = extremes32,
+    .total32 = total32,
+    .scale = scale,
+    .profile = profile,
 };

@@ -1,7 +1,15 @@
 libbusbar_la_SOURCES += \
 	engine/codec/bitpack.c \
 	engine/codec/bitpack.h \
+	engine/codec/chunk.c \
 	engine/codec/chunk.h \
+	engine/codec/chunk_encode.c \
+	engine/codec/chunk_layout.h \
+	engine/codec/chunk_plan.c \
+	engine/codec/chunk_plan.h \
+	engine/codec/chunk_read.c \
+	engine/codec/chunk_read.h \
+	engine/codec/chunkdir.c \
 	engine/codec/intcol.c \
 	engine/codec/intcol.h \
 	engine/codec/kernel.h \
@@ -11,10 +19,12 @@ libbusbar_la_SOURCES += \
 	engine/codec/strings.h
 
 noinst_HEADERS += \
-	tests/unit/codec_random.h
+	tests/unit/codec_random.h \
+	tests/unit/codec_values.h
 
 unit_tests += \
 	tests/unit/test_codec_bitpack \
+	tests/unit/test_codec_chunk \
 	tests/unit/test_codec_intcol
 
 libbusbar_la_SOURCES += \

@@ -1,0 +1,715 @@
+/*
+ * The encoder. Doubles become integers under the mode and exponent that served the chunk before, if
+ * they serve this one; the kernel that scales them proves each value, what fails is an exception.
+ * The integers, divided by their gcd, are priced under each transform that could win (chunk_plan.c),
+ * and the cheapest is written.
+ */
+#include <string.h>
+
+#include "engine/base/bytes.h"
+#include "engine/codec/chunk.h"
+#include "engine/codec/chunk_layout.h"
+#include "engine/codec/chunk_plan.h"
+
+#define ROOM (BBI_CHUNK_MAX + 4 * BBI_LANES)
+
+/* A chunk's payload at its worst: dictionary, residuals of 64 bits, bitmaps, all exceptions. */
+#define PAYLOAD_MAX (3 * 8 * ROOM + 4096)
+
+/* An exception's raw bits and position. */
+#define PRICE_EXCEPTION 74
+
+#define PRICE_FIRST 14 /* directory bits of a delta's first value */
+#define PRICE_RUNS  10
+#define PRICE_DICT  30
+
+#define DICT_MAX     256
+#define HASH_SLOTS   1024
+#define SAMPLE_MAX   32
+#define PATIENCE_MAX 4
+
+struct bbi_chunk_scratch {
+    struct bbi_account *acct;
+    uint8_t hint_mode;
+    uint8_t hint_exponent;
+    uint8_t shrunk;         /* chunks in a row that needed fewer digits than the hint */
+    uint8_t shrunk_highest; /* the most that any of them needed */
+    size_t bad_count;
+    uint16_t bad[ROOM]; /* positions of exceptions, rising */
+    uint64_t k[ROOM];   /* the integers */
+    uint64_t residuals[3][ROOM];
+    uint64_t words[DICT_MAX];
+    uint64_t codes[ROOM];
+    uint64_t slot_word[HASH_SLOTS];
+    uint16_t slot_code[HASH_SLOTS];
+    uint64_t layer[2][ROOM];
+    uint8_t payload[PAYLOAD_MAX];
+};
+
+struct bbi_chunk_scratch *bbi_chunk_scratch_create(struct bbi_account *acct)
+{
+    struct bbi_chunk_scratch *s = bbi_mem_zalloc(acct, 1, sizeof(*s));
+    if (s != NULL) {
+        s->acct = acct;
+        s->hint_mode = BBI_MODE_DECIMAL;
+        s->hint_exponent = 3;
+    }
+    return s;
+}
+
+void bbi_chunk_scratch_destroy(struct bbi_chunk_scratch **scratch)
+{
+    bbi_mem_free(*scratch);
+    *scratch = NULL;
+}
+
+/* ---- Residuals: one way to write integers ---- */
+
+struct candidate {
+    uint8_t transform;
+    uint64_t base;
+    const uint64_t *residuals;
+    struct bbi_chunk_plan plan;
+};
+
+static uint64_t smallest(const uint64_t *v, size_t n, uint64_t flip)
+{
+    uint64_t min = UINT64_MAX;
+    for (size_t i = 0; i < n; i++) {
+        uint64_t x = v[i] ^ flip;
+        min = x < min ? x : min;
+    }
+    return min ^ flip;
+}
+
+/* Take the plan for residuals if it is cheaper by a part in 64: a chunk that stays under FOR is
+ * summed as it is packed and read faster. */
+static void offer(const struct bbi_profile *profile, size_t m, uint32_t extra,
+                  const struct candidate *c, struct candidate *best)
+{
+    struct bbi_chunk_plan plan = bbi_chunk_plan_residuals(profile, m);
+    plan.price += extra;
+    if (plan.price + plan.price / 64 < best->plan.price) {
+        *best = *c;
+        best->plan = plan;
+    }
+}
+
+static void offer_delta(struct bbi_chunk_scratch *s, const uint64_t *k, size_t n, bool second,
+                        uint32_t floor, struct candidate *best)
+{
+    const struct bbi_kernel_ops *ops = bbi_kernel_get();
+    uint64_t *d = s->residuals[1];
+    uint64_t *dd = s->residuals[2];
+    uint64_t sign = (uint64_t)1 << 63;
+    uint64_t any_negative = 0;
+    struct bbi_profile profile;
+    for (size_t i = 1; i < n; i++) {
+        dd[i - 1] = k[i] - k[i - 1];
+        any_negative |= dd[i - 1] & sign;
+    }
+    struct candidate c = {.transform = BBI_TRANSFORM_DELTA, .residuals = d};
+    if (any_negative == 0) {
+        c.base = smallest(dd, n - 1, 0);
+        for (size_t i = 0; i < n - 1; i++) {
+            d[i] = dd[i] - c.base;
+        }
+    } else {
+        c.transform = BBI_TRANSFORM_DELTA_ZIGZAG;
+        for (size_t i = 0; i < n - 1; i++) {
+            d[i] = bbi_zigzag((int64_t)dd[i]);
+        }
+    }
+    ops->profile(d, n - 1, &profile);
+    uint32_t delta_floor = bbi_chunk_plan_floor(&profile);
+    if (delta_floor < floor) {
+        offer(&profile, n - 1, PRICE_FIRST, &c, best);
+    }
+    if (!second || n < 8 || delta_floor < 2 * n) {
+        return;
+    }
+    for (size_t i = 0; i + 2 < n; i++) {
+        dd[i] = bbi_zigzag((int64_t)(dd[i + 1] - dd[i]));
+    }
+    ops->profile(dd, n - 2, &profile);
+    if (bbi_chunk_plan_floor(&profile) < (delta_floor < floor ? delta_floor : floor)) {
+        c = (struct candidate){.transform = BBI_TRANSFORM_DELTA2_ZIGZAG, .residuals = dd};
+        offer(&profile, n - 2, 2 * PRICE_FIRST, &c, best);
+    }
+}
+
+/* The cheapest transform and coding of k[n], n >= 1; flip: 2^63 where the order is signed. */
+static struct candidate choose(struct bbi_chunk_scratch *s, const uint64_t *k, size_t n,
+                               uint64_t flip, bool second)
+{
+    struct candidate best = {.transform = BBI_TRANSFORM_FOR, .residuals = s->residuals[0]};
+    struct bbi_profile profile;
+    best.base = smallest(k, n, flip);
+    for (size_t i = 0; i < n; i++) {
+        s->residuals[0][i] = k[i] - best.base;
+    }
+    for (size_t i = 0; i < s->bad_count; i++) {
+        s->residuals[0][s->bad[i]] = 0;
+    }
+    bbi_kernel_get()->profile(s->residuals[0], n, &profile);
+    best.plan = bbi_chunk_plan_residuals(&profile, n);
+    if (profile.widest == 0) {
+        best.plan.coding = BBI_CODING_CONSTANT;
+        return best;
+    }
+    if (n >= 2) {
+        offer_delta(s, k, n, second, bbi_chunk_plan_floor(&profile), &best);
+    }
+    return best;
+}
+
+/* ---- Writing ---- */
+
+static uint8_t *put_layers(struct bbi_chunk_scratch *s, const struct candidate *c, size_t m,
+                           uint8_t *at)
+{
+    const uint64_t *values = c->residuals;
+    size_t group = (size_t)1 << c->plan.group_log;
+    for (unsigned l = 0; l < BBI_CHUNK_LAYERS_MAX; l++) {
+        unsigned width = c->plan.width[l];
+        bbi_bitpack_pack(values, m, width, at);
+        at += bbi_bitpack_bytes(m, width);
+        if (l + 1 == BBI_CHUNK_LAYERS_MAX || c->plan.width[l + 1] == 0) {
+            break;
+        }
+        uint64_t *upper = s->layer[l % 2];
+        size_t count = 0;
+        size_t groups = (m + group - 1) >> c->plan.group_log;
+        memset(at, 0, bbi_bitpack_bytes(groups, 1));
+        for (size_t g = 0; g < groups; g++) {
+            uint64_t any = 0;
+            for (size_t i = 0; i < group; i++) {
+                size_t from = g * group + i;
+                upper[count + i] = from < m ? values[from] >> width : 0;
+                any |= upper[count + i];
+            }
+            if (any != 0) {
+                at[g / 8] |= (uint8_t)(1U << (g % 8));
+                count += group;
+            }
+        }
+        at += bbi_bitpack_bytes(groups, 1);
+        values = upper;
+        m = count;
+    }
+    return at;
+}
+
+static uint8_t *put_patched(struct bbi_chunk_scratch *s, const struct candidate *c, size_t m,
+                            uint8_t *at)
+{
+    unsigned width = c->plan.width[0];
+    unsigned place_bits = bbi_position_bits(m);
+    uint64_t *patches = s->layer[0];
+    size_t count = 0;
+    for (size_t i = 0; i < m; i++) {
+        uint64_t high = c->residuals[i] >> width;
+        if (high != 0) {
+            patches[count++] = i | high << place_bits;
+        }
+    }
+    BB_ASSERT(count == c->plan.part_count);
+    bbi_bitpack_pack(c->residuals, m, width, at);
+    at += bbi_bitpack_bytes(m, width);
+    bbi_bitpack_pack(patches, count, place_bits + c->plan.width[1], at);
+    return at + bbi_bitpack_bytes(count, place_bits + c->plan.width[1]);
+}
+
+/* Write integers as planned: the entry's fields and the payload up to the returned place. */
+static uint8_t *put_candidate(struct bbi_chunk_scratch *s, const struct candidate *c,
+                              const uint64_t *k, size_t n, struct bbi_chunk *out, uint8_t *at)
+{
+    size_t order = bbi_transform_order(c->transform);
+    out->transform = c->transform;
+    out->coding = c->plan.coding;
+    out->group_log = c->plan.group_log;
+    out->part_count = c->plan.part_count;
+    memcpy(out->width, c->plan.width, sizeof(out->width));
+    out->base = c->base;
+    out->first = order >= 1 ? k[0] : 0;
+    out->first_step = order == 2 ? k[1] - k[0] : 0;
+    switch (c->plan.coding) {
+    case BBI_CODING_CONSTANT:
+        return at;
+    case BBI_CODING_PATCHED:
+        return put_patched(s, c, n - order, at);
+    default:
+        return put_layers(s, c, n - order, at);
+    }
+}
+
+/* ---- Runs ---- */
+
+struct runs {
+    size_t count;
+    unsigned value_width;
+    unsigned length_width;
+};
+
+static struct runs measure_runs(const uint64_t *k, size_t n, uint64_t base)
+{
+    struct runs r = {0};
+    uint64_t values = 0;
+    size_t longest = 0;
+    for (size_t i = 0; i < n;) {
+        size_t end = i + 1;
+        while (end < n && k[end] == k[i]) {
+            end++;
+        }
+        values |= k[i] - base;
+        longest = end - i > longest ? end - i : longest;
+        r.count++;
+        i = end;
+    }
+    r.value_width = bbi_bit_length(values);
+    r.length_width = bbi_bit_length(longest - 1);
+    return r;
+}
+
+static uint32_t runs_price(const struct runs *r)
+{
+    return (uint32_t)r->count * (r->value_width + r->length_width) + PRICE_RUNS;
+}
+
+static uint8_t *put_runs(struct bbi_chunk_scratch *s, const struct runs *r, const uint64_t *k,
+                         size_t n, uint64_t base, struct bbi_chunk *out, uint8_t *at)
+{
+    out->coding = BBI_CODING_RUNS;
+    out->transform = BBI_TRANSFORM_FOR;
+    out->part_count = (uint16_t)r->count;
+    out->width[0] = (uint8_t)r->value_width;
+    out->width[1] = (uint8_t)r->length_width;
+    out->base = base;
+    size_t count = 0;
+    for (size_t i = 0; i < n; count++) {
+        size_t end = i + 1;
+        while (end < n && k[end] == k[i]) {
+            end++;
+        }
+        s->layer[0][count] = k[i] - base;
+        s->layer[1][count] = end - i - 1;
+        i = end;
+    }
+    bbi_bitpack_pack(s->layer[0], count, r->value_width, at);
+    at += bbi_bitpack_bytes(count, r->value_width);
+    bbi_bitpack_pack(s->layer[1], count, r->length_width, at);
+    return at + bbi_bitpack_bytes(count, r->length_width);
+}
+
+/* ---- Dictionary ---- */
+
+static size_t hash_of(uint64_t v)
+{
+    return (size_t)((v * 0x9e3779b97f4a7c15u) >> 54);
+}
+
+/* Gather the distinct integers; 0: more than limit. Slots with code 0 are free. */
+static size_t gather_words(struct bbi_chunk_scratch *s, const uint64_t *k, size_t n, size_t limit)
+{
+    size_t count = 0;
+    memset(s->slot_code, 0, sizeof(s->slot_code));
+    for (size_t i = 0; i < n; i++) {
+        size_t slot = hash_of(k[i]);
+        while (s->slot_code[slot] != 0 && s->slot_word[slot] != k[i]) {
+            slot = (slot + 1) % HASH_SLOTS;
+        }
+        if (s->slot_code[slot] == 0) {
+            if (count == limit) {
+                return 0;
+            }
+            s->slot_code[slot] = 1;
+            s->slot_word[slot] = k[i];
+            s->words[count++] = k[i];
+        }
+    }
+    return count;
+}
+
+/* Shell sort: few words, no callback. */
+static void sort_words(uint64_t *v, size_t n, uint64_t flip)
+{
+    static const size_t gaps[] = {132, 57, 23, 10, 4, 1};
+    for (size_t g = 0; g < sizeof(gaps) / sizeof(gaps[0]); g++) {
+        for (size_t i = gaps[g]; i < n; i++) {
+            uint64_t x = v[i];
+            size_t j = i;
+            for (; j >= gaps[g] && (v[j - gaps[g]] ^ flip) > (x ^ flip); j -= gaps[g]) {
+                v[j] = v[j - gaps[g]];
+            }
+            v[j] = x;
+        }
+    }
+}
+
+static void number_words(struct bbi_chunk_scratch *s, const uint64_t *k, size_t n, size_t count)
+{
+    for (size_t w = 0; w < count; w++) {
+        size_t slot = hash_of(s->words[w]);
+        while (s->slot_word[slot] != s->words[w] || s->slot_code[slot] == 0) {
+            slot = (slot + 1) % HASH_SLOTS;
+        }
+        s->slot_code[slot] = (uint16_t)(w + 1);
+    }
+    for (size_t i = 0; i < n; i++) {
+        size_t slot = hash_of(k[i]);
+        while (s->slot_word[slot] != k[i] || s->slot_code[slot] == 0) {
+            slot = (slot + 1) % HASH_SLOTS;
+        }
+        s->codes[i] = s->slot_code[slot] - 1U;
+    }
+}
+
+static unsigned gap_width(const uint64_t *words, size_t count)
+{
+    uint64_t gaps = 0;
+    for (size_t i = 1; i < count; i++) {
+        gaps |= words[i] - words[i - 1] - 1;
+    }
+    return bbi_bit_length(gaps);
+}
+
+/* Words repeat in the first values, or they hardly do in all. */
+static bool dictionary_may_pay(const uint64_t *k, size_t n)
+{
+    size_t repeats = 0;
+    size_t sample = n < 48 ? n : 48;
+    for (size_t i = 1; i < sample; i++) {
+        for (size_t j = 0; j < i; j++) {
+            if (k[j] == k[i]) {
+                repeats++;
+                break;
+            }
+        }
+    }
+    return n >= 16 && repeats * 2 >= sample;
+}
+
+/* Write through a dictionary if that is cheaper than `price`; NULL: it is not. Sets *used if the
+ * residuals have been overwritten. */
+static uint8_t *put_dictionary(struct bbi_chunk_scratch *s, size_t n, uint64_t flip, uint32_t price,
+                               struct bbi_chunk *out, uint8_t *at, bool *used)
+{
+    size_t limit = n / 3 < DICT_MAX ? n / 3 : DICT_MAX;
+    if (price < 2 * n || !dictionary_may_pay(s->k, n)) {
+        return NULL;
+    }
+    size_t count = gather_words(s, s->k, n, limit);
+    if (count < 2) {
+        return NULL;
+    }
+    sort_words(s->words, count, flip);
+    number_words(s, s->k, n, count);
+    unsigned width = gap_width(s->words, count);
+    *used = true;
+    struct candidate c = choose(s, s->codes, n, 0, false);
+    uint32_t own = c.plan.price + (uint32_t)(count - 1) * width + PRICE_DICT;
+    if (own + own / 16 >= price || c.plan.coding == BBI_CODING_CONSTANT) {
+        return NULL;
+    }
+    out->dict_count = (uint16_t)count;
+    out->dict_width = (uint8_t)width;
+    out->dict_base = s->words[0];
+    for (size_t i = 1; i < count; i++) {
+        s->layer[0][i - 1] = s->words[i] - s->words[i - 1] - 1;
+    }
+    bbi_bitpack_pack(s->layer[0], count - 1, width, at);
+    at += bbi_bitpack_bytes(count - 1, width);
+    return put_candidate(s, &c, s->codes, n, out, at);
+}
+
+/* ---- Integers to payload ---- */
+
+static uint8_t *put_integers(struct bbi_chunk_scratch *s, size_t n, uint64_t flip,
+                             struct bbi_chunk *out, uint8_t *at)
+{
+    struct candidate best = choose(s, s->k, n, flip, true);
+    if (best.plan.coding == BBI_CODING_CONSTANT) {
+        return put_candidate(s, &best, s->k, n, out, at);
+    }
+    uint64_t low = smallest(s->k, n, flip);
+    struct runs runs = measure_runs(s->k, n, low);
+    uint32_t price = runs_price(&runs);
+    bool run = price < best.plan.price;
+    bool used = false;
+    uint8_t *end = put_dictionary(s, n, flip, run ? price : best.plan.price, out, at, &used);
+    if (end != NULL) {
+        return end;
+    }
+    if (run) {
+        return put_runs(s, &runs, s->k, n, low, out, at);
+    }
+    if (used) {
+        best = choose(s, s->k, n, flip, true);
+    }
+    return put_candidate(s, &best, s->k, n, out, at);
+}
+
+static uint64_t gcd_of(uint64_t a, uint64_t b)
+{
+    while (b != 0) {
+        uint64_t rest = a % b;
+        a = b;
+        b = rest;
+    }
+    return a;
+}
+
+static uint64_t magnitude(uint64_t k, uint64_t flip)
+{
+    return flip != 0 && (int64_t)k < 0 ? 0 - k : k;
+}
+
+/* The greatest common divisor of k[n], 1 if all are 0. Ends early at 1, the usual case. */
+static uint64_t common_divisor(const uint64_t *k, size_t n, uint64_t flip)
+{
+    uint64_t gcd = 0;
+    for (size_t i = 0; i < n && gcd != 1; i++) {
+        uint64_t v = magnitude(k[i], flip);
+        if (v != 0) {
+            gcd = gcd_of(v, gcd);
+        }
+    }
+    return gcd == 0 || gcd > INT64_MAX ? 1 : gcd;
+}
+
+static void divide(uint64_t *k, size_t n, uint64_t gcd, uint64_t flip)
+{
+    for (size_t i = 0; gcd > 1 && i < n; i++) {
+        k[i] = flip != 0 ? (uint64_t)((int64_t)k[i] / (int64_t)gcd) : k[i] / gcd;
+    }
+}
+
+/* ---- Doubles to integers ---- */
+
+static size_t scale_to(struct bbi_chunk_scratch *s, const uint64_t *bits, size_t n, unsigned mode,
+                       unsigned exponent)
+{
+    struct bbi_chunk c = {.gcd = 1, .mode = (uint8_t)mode, .exponent = (uint8_t)exponent};
+    struct bbi_scale scale = bbi_chunk_scale(&c);
+    s->bad_count = bbi_kernel_get()->scale(bits, n, &scale, (int64_t *)(void *)s->k, s->bad);
+    return s->bad_count;
+}
+
+/* Bits of the integers that are good, and of exceptions for the others. */
+static uint32_t scaled_price(const struct bbi_chunk_scratch *s, size_t n)
+{
+    uint64_t all = 0;
+    size_t bad = 0;
+    for (size_t i = 0; i < n; i++) {
+        if (bad < s->bad_count && s->bad[bad] == i) {
+            bad++;
+        } else {
+            all |= magnitude(s->k[i], 1);
+        }
+    }
+    return (uint32_t)(n - bad) * (bbi_bit_length(all) + 1) + (uint32_t)bad * PRICE_EXCEPTION;
+}
+
+struct choice {
+    unsigned mode;
+    unsigned exponent;
+};
+
+/* Try every exponent on values spread over the chunk. */
+static struct choice search(struct bbi_chunk_scratch *s, const uint64_t *bits, size_t n)
+{
+    uint64_t sample[SAMPLE_MAX];
+    size_t count = n < SAMPLE_MAX ? n : SAMPLE_MAX;
+    for (size_t i = 0; i < count; i++) {
+        sample[i] = bits[i * n / count];
+    }
+    struct choice best = {BBI_MODE_RAW, 0};
+    uint32_t least = (uint32_t)count * 60;
+    for (unsigned mode = BBI_MODE_DECIMAL; mode <= BBI_MODE_FLOAT32; mode++) {
+        for (unsigned e = 0; e < 10; e++) {
+            size_t bad = scale_to(s, sample, count, mode, e);
+            uint32_t price = scaled_price(s, count);
+            if (price < least) {
+                least = price;
+                best = (struct choice){mode, e};
+            }
+            if (bad == 0) {
+                break;
+            }
+        }
+    }
+    return best;
+}
+
+/* Exceptions repeat the integer before them, so that no delta notices them; under FOR their
+ * residual is 0. */
+static void fill_exceptions(struct bbi_chunk_scratch *s, size_t n)
+{
+    size_t first_good = 0;
+    while (first_good < s->bad_count && s->bad[first_good] == first_good) {
+        first_good++;
+    }
+    BB_ASSERT(first_good < n);
+    for (size_t i = 0; i < s->bad_count; i++) {
+        s->k[s->bad[i]] = s->bad[i] < first_good ? s->k[first_good] : s->k[s->bad[i] - 1];
+    }
+}
+
+/* Fewer digits than the hint for some chunks in a row: a smaller hint saves work. */
+static void note_exponent(struct bbi_chunk_scratch *s, unsigned exponent)
+{
+    if (exponent >= s->hint_exponent) {
+        s->shrunk = 0;
+        s->shrunk_highest = 0;
+        return;
+    }
+    s->shrunk++;
+    s->shrunk_highest = exponent > s->shrunk_highest ? (uint8_t)exponent : s->shrunk_highest;
+    if (s->shrunk == PATIENCE_MAX) {
+        s->hint_exponent = s->shrunk_highest;
+        s->shrunk = 0;
+        s->shrunk_highest = 0;
+    }
+}
+
+/* A common factor 10 is a digit too many; the proof is for one exponent, so it is made again. */
+static void drop_digits(struct bbi_chunk_scratch *s, const uint64_t *bits, size_t n,
+                        struct bbi_chunk *out)
+{
+    uint64_t gcd = common_divisor(s->k, n, 1);
+    unsigned exponent = out->exponent;
+    for (uint64_t rest = gcd; exponent > 0 && rest % 10 == 0; rest /= 10) {
+        exponent--;
+    }
+    if (exponent < out->exponent) {
+        size_t bad = s->bad_count;
+        if (scale_to(s, bits, n, out->mode, exponent) <= bad) {
+            out->exponent = (uint8_t)exponent;
+        } else {
+            (void)scale_to(s, bits, n, out->mode, out->exponent);
+        }
+        fill_exceptions(s, n);
+        gcd = common_divisor(s->k, n, 1);
+    }
+    note_exponent(s, exponent);
+    out->gcd = gcd;
+}
+
+/* Integers of doubles into s->k; sets mode, exponent, gcd. */
+static void scale_doubles(struct bbi_chunk_scratch *s, const uint64_t *bits, size_t n,
+                          struct bbi_chunk *out)
+{
+    struct choice choice = {s->hint_mode, s->hint_exponent};
+    bool good = choice.mode != BBI_MODE_RAW &&
+                scale_to(s, bits, n, choice.mode, choice.exponent) <= n / 24;
+    if (!good) {
+        choice = search(s, bits, n);
+        good = choice.mode != BBI_MODE_RAW &&
+               scale_to(s, bits, n, choice.mode, choice.exponent) < n &&
+               scaled_price(s, n) < n * 60;
+        s->hint_mode = (uint8_t)choice.mode;
+        s->hint_exponent = (uint8_t)choice.exponent;
+    }
+    out->mode = BBI_MODE_RAW;
+    if (!good) {
+        s->bad_count = 0;
+        memcpy(s->k, bits, n * sizeof(*bits));
+        out->gcd = common_divisor(s->k, n, 0);
+        return;
+    }
+    out->mode = (uint8_t)choice.mode;
+    out->exponent = (uint8_t)choice.exponent;
+    fill_exceptions(s, n);
+    drop_digits(s, bits, n, out);
+}
+
+static uint8_t *put_exceptions(const struct bbi_chunk_scratch *s, const uint64_t *bits, size_t n,
+                               struct bbi_chunk *out, uint8_t *at)
+{
+    uint64_t places[BBI_CHUNK_MAX];
+    unsigned width = bbi_position_bits(n);
+    out->exception_count = (uint16_t)s->bad_count;
+    for (size_t i = 0; i < s->bad_count; i++) {
+        places[i] = s->bad[i];
+    }
+    bbi_bitpack_pack(places, s->bad_count, width, at);
+    at += bbi_bitpack_bytes(s->bad_count, width);
+    for (size_t i = 0; i < s->bad_count; i++, at += 8) {
+        bbi_put_u64(at, bits[s->bad[i]]);
+    }
+    return at;
+}
+
+/* ---- The whole chunk ---- */
+
+static void set_stats(const struct bbi_chunk_scratch *s, size_t n, uint64_t flip,
+                      struct bbi_chunk *out)
+{
+    bool scaled = out->mode == BBI_MODE_DECIMAL || out->mode == BBI_MODE_INTEGER;
+    if (n < BBI_CHUNK_STATS_MIN || !scaled || s->bad_count > 0) {
+        return;
+    }
+    uint64_t min = UINT64_MAX;
+    uint64_t max = 0;
+    __int128 sum = 0;
+    for (size_t i = 0; i < n; i++) {
+        uint64_t v = s->k[i] ^ flip;
+        min = v < min ? v : min;
+        max = v > max ? v : max;
+        sum += flip != 0 ? (__int128)(int64_t)s->k[i] : (__int128)s->k[i];
+    }
+    out->has_stats = true;
+    out->stats_min = (int64_t)((min ^ flip) * out->gcd);
+    out->stats_max = (int64_t)((max ^ flip) * out->gcd);
+    out->stats_sum = sum * (__int128)out->gcd;
+}
+
+static int check_input(enum bbi_type type, const uint64_t *bits, size_t n, struct bb_error *err)
+{
+    if (n == 0 || n > BBI_CHUNK_MAX) {
+        return bbi_error_set(err, BB_EINVAL, "chunk: %zu values, not 1 to %d", n, BBI_CHUNK_MAX);
+    }
+    if (type < BBI_FLOAT || type > BBI_BOOL) {
+        return bbi_error_set(err, BB_EINVAL, "chunk: type %d", (int)type);
+    }
+    for (size_t i = 0; type == BBI_BOOL && i < n; i++) {
+        if (bits[i] > 1) {
+            return bbi_error_set(err, BB_EINVAL, "chunk: a bool that is neither 0 nor 1");
+        }
+    }
+    return BB_OK;
+}
+
+int bbi_chunk_encode(enum bbi_type type, const uint64_t *bits, size_t n, struct bbi_chunk *out,
+                     struct bbi_buf *payload, struct bbi_chunk_scratch *scratch,
+                     struct bb_error *err)
+{
+    *out = (struct bbi_chunk){.gcd = 1};
+    int rc = check_input(type, bits, n, err);
+    if (rc != BB_OK) {
+        return rc;
+    }
+    struct bbi_chunk_scratch *s = scratch;
+    s->bad_count = 0;
+    out->value_count = (uint16_t)n;
+    if (type == BBI_FLOAT) {
+        scale_doubles(s, bits, n, out);
+    } else {
+        memcpy(s->k, bits, n * sizeof(*bits));
+        out->mode = BBI_MODE_INTEGER;
+    }
+    bool is_signed = type == BBI_INT || (type == BBI_FLOAT && out->mode != BBI_MODE_RAW);
+    uint64_t flip = is_signed ? (uint64_t)1 << 63 : 0;
+    if (type == BBI_INT || type == BBI_UINT) {
+        out->gcd = common_divisor(s->k, n, flip);
+    }
+    divide(s->k, n, out->gcd, flip);
+    uint8_t *end = put_integers(s, n, flip, out, s->payload);
+    end = put_exceptions(s, bits, n, out, end);
+    if (type != BBI_BOOL) {
+        set_stats(s, n, flip, out);
+    }
+    out->payload_bytes = (uint32_t)(end - s->payload);
+    bbi_buf_put(payload, s->payload, out->payload_bytes);
+    return bbi_buf_check(payload, "chunk payload", err);
+}

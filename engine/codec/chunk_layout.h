@@ -1,0 +1,125 @@
+/**
+ * Where things lie in a chunk's payload; shared by the encoder, the readers and the directory.
+ *
+ * Private to engine/codec. A payload is, in this order, a dictionary (if there is one), the
+ * residuals in one of five codings, and the exceptions (if there are any).
+ *
+ * Source  docs/format/codec.md, "Chunks".
+ */
+#ifndef BBI_CODEC_CHUNK_LAYOUT_H
+#define BBI_CODEC_CHUNK_LAYOUT_H
+
+#include "engine/codec/bitpack.h"
+#include "engine/codec/chunk.h"
+#include "engine/codec/kernel.h"
+
+/** What the integers mean. The values are on disk, as are those of the enums below. */
+enum bbi_chunk_mode {
+    BBI_MODE_RAW,     /* the double's bits */
+    BBI_MODE_DECIMAL, /* double = i / 10^exponent, |i| < 10^15 */
+    BBI_MODE_FLOAT32, /* double = (float)(i / 10^exponent), |i| < 10^15 */
+    BBI_MODE_INTEGER, /* int64, uint64 or bool as it is */
+    BBI_MODE_COUNT
+};
+
+enum bbi_chunk_coding {
+    BBI_CODING_CONSTANT, /* no residuals: every integer is base */
+    BBI_CODING_PACKED,   /* one width */
+    BBI_CODING_PATCHED,  /* one width, and the high parts of few values with their positions */
+    BBI_CODING_LAYERED,  /* low bits of all; groups marked in a bitmap have further bits */
+    BBI_CODING_RUNS,     /* values and lengths of runs */
+    BBI_CODING_COUNT
+};
+
+enum bbi_chunk_transform {
+    BBI_TRANSFORM_FOR,
+    BBI_TRANSFORM_DELTA,
+    BBI_TRANSFORM_DELTA_ZIGZAG,
+    BBI_TRANSFORM_DELTA2,
+    BBI_TRANSFORM_DELTA2_ZIGZAG,
+    BBI_TRANSFORM_COUNT
+};
+
+#define BBI_CHUNK_LAYERS_MAX 4
+#define BBI_GROUP_LOG_MAX    4
+
+/** |i| of decimals and float32 decimals stays below this. */
+#define BBI_CHUNK_INT_LIMIT 1e15
+
+/** Integers that a transform leaves without a residual. */
+static inline size_t bbi_transform_order(unsigned transform)
+{
+    return (transform + 1) / 2;
+}
+
+static inline bool bbi_transform_zigzag(unsigned transform)
+{
+    return transform == BBI_TRANSFORM_DELTA_ZIGZAG || transform == BBI_TRANSFORM_DELTA2_ZIGZAG;
+}
+
+static inline size_t bbi_chunk_residuals(const struct bbi_chunk *c)
+{
+    return c->value_count - bbi_transform_order(c->transform);
+}
+
+/** Bits of a position among n. */
+static inline unsigned bbi_position_bits(size_t n)
+{
+    return bbi_bit_length(n - 1);
+}
+
+static inline size_t bbi_chunk_dict_bytes(const struct bbi_chunk *c)
+{
+    return c->dict_count == 0 ? 0 : bbi_bitpack_bytes(c->dict_count - 1U, c->dict_width);
+}
+
+static inline size_t bbi_chunk_exception_bytes(const struct bbi_chunk *c)
+{
+    return bbi_bitpack_bytes(c->exception_count, bbi_position_bits(c->value_count)) +
+           8 * (size_t)c->exception_count;
+}
+
+/** Bytes of the residuals but for the upper layers, which only the payload can tell. */
+static inline size_t bbi_chunk_main_bytes(const struct bbi_chunk *c)
+{
+    size_t m = bbi_chunk_residuals(c);
+    switch (c->coding) {
+    case BBI_CODING_PACKED:
+    case BBI_CODING_LAYERED:
+        return bbi_bitpack_bytes(m, c->width[0]);
+    case BBI_CODING_PATCHED:
+        return bbi_bitpack_bytes(m, c->width[0]) +
+               bbi_bitpack_bytes(c->part_count, bbi_position_bits(m) + c->width[1]);
+    case BBI_CODING_RUNS:
+        return bbi_bitpack_bytes(c->part_count, c->width[0]) +
+               bbi_bitpack_bytes(c->part_count, c->width[1]);
+    default:
+        return 0;
+    }
+}
+
+static inline size_t bbi_chunk_fixed_bytes(const struct bbi_chunk *c)
+{
+    return bbi_chunk_dict_bytes(c) + bbi_chunk_main_bytes(c) + bbi_chunk_exception_bytes(c);
+}
+
+/** Layers in use: 1 for codings that have none above the first. */
+static inline unsigned bbi_chunk_layers(const struct bbi_chunk *c)
+{
+    unsigned layers = 1;
+    if (c->coding == BBI_CODING_LAYERED) {
+        while (layers < BBI_CHUNK_LAYERS_MAX && c->width[layers] > 0) {
+            layers++;
+        }
+    }
+    return layers;
+}
+
+/** The scale of a chunk's integers as doubles. */
+struct bbi_scale bbi_chunk_scale(const struct bbi_chunk *c);
+
+/** 10^exponent and the double next to its inverse, exponent 0..9. */
+extern const double bbi_chunk_power[10];
+extern const double bbi_chunk_inverse[10];
+
+#endif

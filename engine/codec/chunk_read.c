@@ -1,0 +1,378 @@
+/*
+ * From payload to integers. Residuals come out of the packed form, the transform is undone by prefix
+ * sums, codes of a dictionary are looked up. Chunks whose integers lie within 2^31 of their base
+ * (the entry's widths prove it) go through 32-bit lanes, others through 64 bits. All arithmetic
+ * wraps: a damaged payload gives wrong integers, nothing worse.
+ */
+#include "engine/codec/chunk_read.h"
+
+#include <string.h>
+
+#include "engine/base/bytes.h"
+
+#define WORK_MAX (BBI_CHUNK_MAX + 4 * BBI_LANES)
+
+int bbi_chunk_corrupt(struct bb_error *err, const char *what)
+{
+    return bbi_error_set(err, BB_ECORRUPT, "chunk: %s", what);
+}
+
+size_t bbi_chunk_exception_at(const struct bbi_chunk *c, const struct bbi_chunk_body *body,
+                              size_t i)
+{
+    uint32_t at = 0;
+    bbi_bitpack_unpack32(body->exception_at, i, 1, bbi_position_bits(c->value_count), &at);
+    return at;
+}
+
+/* Each upper layer is a bitmap over the groups of the layer below, then the bits of those marked:
+ * their number is known only by counting. */
+static int open_layers(const struct bbi_chunk *c, const uint8_t *at, const uint8_t *end,
+                       struct bbi_chunk_body *body, struct bb_error *err)
+{
+    const struct bbi_kernel_ops *ops = bbi_kernel_get();
+    size_t group = (size_t)1 << c->group_log;
+    for (unsigned l = 1; l < body->layers; l++) {
+        size_t groups = (body->count[l - 1] + group - 1) >> c->group_log;
+        size_t bitmap_bytes = bbi_bitpack_bytes(groups, 1);
+        if (bitmap_bytes > (size_t)(end - at)) {
+            return bbi_chunk_corrupt(err, "layers end early");
+        }
+        body->marks[l] = at;
+        body->count[l] = ops->popcount(at, groups) << c->group_log;
+        at += bitmap_bytes;
+        size_t bytes = bbi_bitpack_bytes(body->count[l], c->width[l]);
+        if (bytes > (size_t)(end - at)) {
+            return bbi_chunk_corrupt(err, "layers end early");
+        }
+        body->layer[l] = at;
+        at += bytes;
+    }
+    return at == end ? BB_OK : bbi_chunk_corrupt(err, "layers do not fill the payload");
+}
+
+int bbi_chunk_open(const struct bbi_chunk *c, const uint8_t *payload, struct bbi_chunk_body *body,
+                   struct bb_error *err)
+{
+    size_t fixed = bbi_chunk_fixed_bytes(c);
+    if (fixed > c->payload_bytes) {
+        return bbi_chunk_corrupt(err, "payload shorter than its parts");
+    }
+    body->dict = payload;
+    body->layers = bbi_chunk_layers(c);
+    body->layer[0] = payload + bbi_chunk_dict_bytes(c);
+    const uint8_t *end = payload + c->payload_bytes - bbi_chunk_exception_bytes(c);
+    body->exception_at = end;
+    body->exception_bits = payload + c->payload_bytes - 8 * (size_t)c->exception_count;
+    size_t m = bbi_chunk_residuals(c);
+    body->count[0] = m;
+    if (c->coding == BBI_CODING_LAYERED) {
+        const uint8_t *upper = body->layer[0] + bbi_bitpack_bytes(m, c->width[0]);
+        return open_layers(c, upper, end, body, err);
+    }
+    if (c->coding == BBI_CODING_RUNS) {
+        m = c->part_count;
+    }
+    body->patches = body->layer[0] + bbi_bitpack_bytes(m, c->width[0]);
+    return fixed == c->payload_bytes ? BB_OK
+                                     : bbi_chunk_corrupt(err, "payload longer than its parts");
+}
+
+/* The position in layer l of the value at position x of layer l-1, or of the next one after x that
+ * the layer has. */
+static size_t map_up(const struct bbi_chunk *c, const struct bbi_chunk_body *body, unsigned l,
+                     size_t x)
+{
+    size_t q = x >> c->group_log;
+    size_t inside = x & (((size_t)1 << c->group_log) - 1);
+    size_t up = bbi_kernel_get()->popcount(body->marks[l], q) << c->group_log;
+    if (inside > 0 && (body->marks[l][q / 8] >> (q % 8) & 1) != 0) {
+        up += inside;
+    }
+    return up;
+}
+
+struct patch {
+    size_t at;
+    uint64_t high; /* to be added, shifted to its place */
+};
+
+static struct patch patch_at(const struct bbi_chunk *c, const struct bbi_chunk_body *body, size_t i)
+{
+    unsigned place_bits = bbi_position_bits(bbi_chunk_residuals(c));
+    uint64_t packed = 0;
+    bbi_bitpack_unpack64(body->patches, i, 1, place_bits + c->width[1], &packed);
+    return (struct patch){(size_t)(packed & bbi_low_mask(place_bits)),
+                          packed >> place_bits << c->width[0]};
+}
+
+/* Whole groups [from, to) of a layer and all above it. dst has BBI_LANES to spare behind. */
+static void read_layers32(const struct bbi_chunk *c, const struct bbi_chunk_body *body, unsigned l,
+                          size_t from, size_t to, uint32_t *dst)
+{
+    const struct bbi_kernel_ops *ops = bbi_kernel_get();
+    size_t first = from << c->group_log;
+    size_t end = to << c->group_log;
+    end = end < body->count[l] ? end : body->count[l];
+    bbi_bitpack_unpack32(body->layer[l], first, end - first, c->width[l], dst);
+    if (l + 1 == body->layers || first == end) {
+        return;
+    }
+    uint32_t upper[WORK_MAX];
+    size_t up_from = ops->popcount(body->marks[l + 1], from);
+    size_t up_to = to << c->group_log >= body->count[l] ? body->count[l + 1] >> c->group_log
+                                                        : ops->popcount(body->marks[l + 1], to);
+    if (up_from < up_to) {
+        read_layers32(c, body, l + 1, up_from, up_to, upper);
+        ops->expand32(dst, end - first, body->marks[l + 1], from, c->group_log, upper, c->width[l]);
+    }
+}
+
+static void read_layers64(const struct bbi_chunk *c, const struct bbi_chunk_body *body, unsigned l,
+                          size_t from, size_t to, uint64_t *dst)
+{
+    const struct bbi_kernel_ops *ops = bbi_kernel_get();
+    size_t first = from << c->group_log;
+    size_t end = to << c->group_log;
+    end = end < body->count[l] ? end : body->count[l];
+    bbi_bitpack_unpack64(body->layer[l], first, end - first, c->width[l], dst);
+    if (l + 1 == body->layers || first == end) {
+        return;
+    }
+    uint64_t upper[WORK_MAX];
+    size_t up_from = ops->popcount(body->marks[l + 1], from);
+    size_t up_to = to << c->group_log >= body->count[l] ? body->count[l + 1] >> c->group_log
+                                                        : ops->popcount(body->marks[l + 1], to);
+    if (up_from < up_to) {
+        read_layers64(c, body, l + 1, up_from, up_to, upper);
+        ops->expand64(dst, end - first, body->marks[l + 1], from, c->group_log, upper, c->width[l]);
+    }
+}
+
+/* Residuals [from, to); they start at the returned index of dst. */
+static size_t residuals32(const struct bbi_chunk *c, const struct bbi_chunk_body *body, size_t from,
+                          size_t to, uint32_t *dst)
+{
+    if (c->coding == BBI_CODING_CONSTANT || from == to) {
+        memset(dst, 0, (to - from) * sizeof(*dst));
+        return 0;
+    }
+    if (c->coding == BBI_CODING_LAYERED) {
+        size_t group = (size_t)1 << c->group_log;
+        size_t first = from >> c->group_log;
+        read_layers32(c, body, 0, first, (to + group - 1) >> c->group_log, dst);
+        return from - (first << c->group_log);
+    }
+    bbi_bitpack_unpack32(body->layer[0], from, to - from, c->width[0], dst);
+    for (size_t i = 0; c->coding == BBI_CODING_PATCHED && i < c->part_count; i++) {
+        struct patch p = patch_at(c, body, i);
+        if (p.at >= from && p.at < to) {
+            dst[p.at - from] += (uint32_t)p.high;
+        }
+    }
+    return 0;
+}
+
+static size_t residuals64(const struct bbi_chunk *c, const struct bbi_chunk_body *body, size_t from,
+                          size_t to, uint64_t *dst)
+{
+    if (c->coding == BBI_CODING_CONSTANT || from == to) {
+        memset(dst, 0, (to - from) * sizeof(*dst));
+        return 0;
+    }
+    if (c->coding == BBI_CODING_LAYERED) {
+        size_t group = (size_t)1 << c->group_log;
+        size_t first = from >> c->group_log;
+        read_layers64(c, body, 0, first, (to + group - 1) >> c->group_log, dst);
+        return from - (first << c->group_log);
+    }
+    bbi_bitpack_unpack64(body->layer[0], from, to - from, c->width[0], dst);
+    for (size_t i = 0; c->coding == BBI_CODING_PATCHED && i < c->part_count; i++) {
+        struct patch p = patch_at(c, body, i);
+        if (p.at >= from && p.at < to) {
+            dst[p.at - from] += p.high;
+        }
+    }
+    return 0;
+}
+
+static bool within(uint64_t signed_value, unsigned bits)
+{
+    return bbi_zigzag((int64_t)signed_value) <= bbi_low_mask(bits);
+}
+
+/* Whether all integers are base + a 32-bit number: at most 2^31 after 1,024 steps of a delta, or
+ * steps of steps. */
+static bool is_narrow(const struct bbi_chunk *c)
+{
+    unsigned bits = c->width[0];
+    bits += c->coding == BBI_CODING_PATCHED ? c->width[1] : 0;
+    for (unsigned l = 1; c->coding == BBI_CODING_LAYERED && l < BBI_CHUNK_LAYERS_MAX; l++) {
+        bits += c->width[l];
+    }
+    switch (bbi_transform_order(c->transform)) {
+    case 0:
+        return bits <= 31;
+    case 1:
+        return bits <= 19 && within(c->base, 19);
+    default:
+        return bits <= 9 && within(c->base, 9) && within(c->first_step, 19);
+    }
+}
+
+static void read_narrow(const struct bbi_chunk *c, const struct bbi_chunk_body *body, size_t from,
+                        size_t to, struct bbi_chunk_ints *out)
+{
+    const struct bbi_kernel_ops *ops = bbi_kernel_get();
+    uint32_t *work = out->work.u32;
+    size_t order = bbi_transform_order(c->transform);
+    size_t start = from;
+    out->narrow = true;
+    if (order == 0) {
+        out->base = (int64_t)c->base;
+        start = residuals32(c, body, from, to, work);
+    } else {
+        bool zigzag = bbi_transform_zigzag(c->transform);
+        uint32_t step = order == 2 ? (uint32_t)c->first_step : 0;
+        out->base = (int64_t)c->first;
+        work[0] = 0;
+        work[1] = step;
+        if (to > order) {
+            residuals32(c, body, 0, to - order, work + order);
+            ops->scan32(work + order, to - order, step, (uint32_t)c->base, zigzag);
+        }
+        if (order == 2) {
+            ops->scan32(work, to, 0, 0, false);
+        }
+    }
+    out->r32 = (const int32_t *)(const void *)(work + start);
+}
+
+static void scan64(uint64_t *v, size_t n, uint64_t start, uint64_t base, bool zigzag)
+{
+    for (size_t i = 0; i < n; i++) {
+        start += (zigzag ? (uint64_t)bbi_unzigzag(v[i]) : v[i]) + base;
+        v[i] = start;
+    }
+}
+
+static void read_wide(const struct bbi_chunk *c, const struct bbi_chunk_body *body, size_t from,
+                      size_t to, struct bbi_chunk_ints *out)
+{
+    uint64_t *work = out->work.u64;
+    size_t order = bbi_transform_order(c->transform);
+    out->narrow = false;
+    if (order == 0) {
+        size_t start = residuals64(c, body, from, to, work);
+        out->k64 = work + start;
+        for (size_t i = start; i < start + (to - from); i++) {
+            work[i] += c->base;
+        }
+        return;
+    }
+    bool zigzag = bbi_transform_zigzag(c->transform);
+    work[0] = c->first;
+    work[1] = c->first_step;
+    if (to > order) {
+        residuals64(c, body, 0, to - order, work + order);
+        scan64(work + order, to - order, order == 2 ? c->first_step : c->first, c->base, zigzag);
+    }
+    if (order == 2) {
+        scan64(work, to, 0, 0, false);
+    }
+    out->k64 = work + from;
+}
+
+static int read_runs(const struct bbi_chunk *c, const struct bbi_chunk_body *body, size_t from,
+                     size_t to, struct bbi_chunk_ints *out, struct bb_error *err)
+{
+    uint64_t values[BBI_CHUNK_MAX];
+    uint32_t lengths[BBI_CHUNK_MAX];
+    bbi_bitpack_unpack64(body->layer[0], 0, c->part_count, c->width[0], values);
+    bbi_bitpack_unpack32(body->patches, 0, c->part_count, c->width[1], lengths);
+    size_t at = 0;
+    for (size_t i = 0; i < c->part_count; i++) {
+        size_t end = at + lengths[i] + 1;
+        if (end > c->value_count) {
+            return bbi_chunk_corrupt(err, "runs are too long");
+        }
+        for (size_t j = at > from ? at : from; j < end && j < to; j++) {
+            out->work.u64[j - from] = c->base + values[i];
+        }
+        at = end;
+    }
+    out->narrow = false;
+    out->k64 = out->work.u64;
+    return at == c->value_count ? BB_OK : bbi_chunk_corrupt(err, "runs are too short");
+}
+
+/* Look up codes that read_narrow left in *out. */
+static int look_up(const struct bbi_chunk *c, const struct bbi_chunk_body *body, size_t n,
+                   struct bbi_chunk_ints *out, struct bb_error *err)
+{
+    uint64_t words[BBI_CHUNK_MAX];
+    words[0] = c->dict_base;
+    bbi_bitpack_unpack64(body->dict, 0, c->dict_count - 1U, c->dict_width, words + 1);
+    for (size_t i = 1; i < c->dict_count; i++) {
+        words[i] += words[i - 1] + 1;
+    }
+    uint32_t base = (uint32_t)out->base;
+    uint32_t worst = 0;
+    for (size_t i = 0; i < n; i++) {
+        uint32_t code = base + (uint32_t)out->r32[i];
+        out->codes[i] = code;
+        worst = code > worst ? code : worst;
+    }
+    if (worst >= c->dict_count) {
+        return bbi_chunk_corrupt(err, "code outside the dictionary");
+    }
+    for (size_t i = 0; i < n; i++) {
+        out->work.u64[i] = words[out->codes[i]];
+    }
+    out->narrow = false;
+    out->k64 = out->work.u64;
+    return BB_OK;
+}
+
+int bbi_chunk_read_ints(const struct bbi_chunk *c, const struct bbi_chunk_body *body, size_t from,
+                        size_t to, struct bbi_chunk_ints *out, struct bb_error *err)
+{
+    if (c->coding == BBI_CODING_RUNS) {
+        return read_runs(c, body, from, to, out, err);
+    }
+    if (c->dict_count > 0) {
+        read_narrow(c, body, from, to, out);
+        return look_up(c, body, to - from, out, err);
+    }
+    if (is_narrow(c)) {
+        read_narrow(c, body, from, to, out);
+    } else {
+        read_wide(c, body, from, to, out);
+    }
+    return BB_OK;
+}
+
+__int128 bbi_chunk_sum_residuals(const struct bbi_chunk *c, const struct bbi_chunk_body *body,
+                                 size_t from, size_t to)
+{
+    unsigned __int128 total = 0;
+    unsigned shift = 0;
+    size_t first = from;
+    size_t end = to;
+    for (unsigned l = 0; l < body->layers && first < end; l++) {
+        if (l > 0) {
+            bool whole = end == body->count[l - 1];
+            first = first == 0 ? 0 : map_up(c, body, l, first);
+            end = whole ? body->count[l] : map_up(c, body, l, end);
+        }
+        total += bbi_bitpack_sum(body->layer[l], first, end - first, c->width[l]) << shift;
+        shift += c->width[l];
+    }
+    for (size_t i = 0; c->coding == BBI_CODING_PATCHED && i < c->part_count; i++) {
+        struct patch p = patch_at(c, body, i);
+        if (p.at >= from && p.at < to) {
+            total += p.high;
+        }
+    }
+    return (__int128)total;
+}

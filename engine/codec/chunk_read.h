@@ -1,0 +1,56 @@
+/**
+ * Chunks read as integers: what decoding, sums and extremes share.
+ *
+ * Private to engine/codec.
+ */
+#ifndef BBI_CODEC_CHUNK_READ_H
+#define BBI_CODEC_CHUNK_READ_H
+
+#include "engine/codec/chunk_layout.h"
+
+/** The parts of a payload, found and checked against its size. */
+struct bbi_chunk_body {
+    const uint8_t *dict;
+    const uint8_t *patches;                     /* patched, or the lengths of runs */
+    const uint8_t *layer[BBI_CHUNK_LAYERS_MAX]; /* packed values of each layer */
+    const uint8_t *marks[BBI_CHUNK_LAYERS_MAX]; /* [l]: bitmap of layer l's groups in layer l-1 */
+    size_t count[BBI_CHUNK_LAYERS_MAX];         /* values of each layer */
+    unsigned layers;
+    const uint8_t *exception_at;   /* packed positions */
+    const uint8_t *exception_bits; /* 8 bytes each */
+};
+
+/** The integers of a window. Narrow: base + r32[i]; else k64[i]. */
+struct bbi_chunk_ints {
+    bool narrow;
+    int64_t base;
+    const int32_t *r32;
+    const uint64_t *k64;
+    union {
+        uint32_t u32[BBI_CHUNK_MAX + 4 * BBI_LANES];
+        uint64_t u64[BBI_CHUNK_MAX + 4 * BBI_LANES];
+    } work;
+    uint32_t codes[BBI_CHUNK_MAX + 4 * BBI_LANES];
+};
+
+/** Find the parts. BB_ECORRUPT: they do not fill the payload exactly. */
+BB_CHECKED int bbi_chunk_open(const struct bbi_chunk *c, const uint8_t *payload,
+                              struct bbi_chunk_body *body, struct bb_error *err);
+
+/** The integers (before the gcd) of values [from, to), from < to <= value_count. BB_ECORRUPT. */
+BB_CHECKED int bbi_chunk_read_ints(const struct bbi_chunk *c, const struct bbi_chunk_body *body,
+                                   size_t from, size_t to, struct bbi_chunk_ints *out,
+                                   struct bb_error *err);
+
+/** The exact sum of the residuals [from, to) of a FOR transform, packed, patched or layered. */
+__int128 bbi_chunk_sum_residuals(const struct bbi_chunk *c, const struct bbi_chunk_body *body,
+                                 size_t from, size_t to);
+
+/** Position of exception i < exception_count; may lie behind the chunk in a damaged payload. */
+size_t bbi_chunk_exception_at(const struct bbi_chunk *c, const struct bbi_chunk_body *body,
+                              size_t i);
+
+/** "chunk: <what>". Returns BB_ECORRUPT. */
+int bbi_chunk_corrupt(struct bb_error *err, const char *what);
+
+#endif
