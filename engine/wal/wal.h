@@ -8,8 +8,10 @@
  * Appending copies a frame into a bounded buffer; one sync thread writes and syncs everything that
  * waits in the buffer together (group commit), then publishes the durable position, tells
  * on_durable, and wakes who waits. Disk space is claimed by the append, so that a full disk is
- * answered there (BB_ENOSPC, nothing logged) and the log goes on when space returns. After a failed
- * write or sync the log is read-only for good.
+ * answered there (BB_ENOSPC, nothing logged) and the log goes on when space returns. Where a file
+ * system cannot promise space, the sync thread meets the full disk and tries again until there is
+ * room; appends are refused meanwhile. After any other failed write, and after a failed sync, the
+ * log is read-only for good.
  *
  * Durable runs ahead of applied: the sync thread may publish a frame before its appender has put it
  * into the memtable. Who reads at the durable position must also stay at or below what was applied.
@@ -151,7 +153,7 @@ uint64_t bbi_wal_durable(const struct bbi_wal *wal);
 uint64_t bbi_wal_end(const struct bbi_wal *wal);
 
 /** BB_OK, or BB_EREADONLY with the first cause. Thread  any. */
-int bbi_wal_status(const struct bbi_wal *wal, struct bb_error *err);
+int bbi_wal_status(struct bbi_wal *wal, struct bb_error *err);
 
 /**
  * Remove the files whose frames all lie at or below lsn (at most the durable position); where that
@@ -163,7 +165,7 @@ int bbi_wal_status(const struct bbi_wal *wal, struct bb_error *err);
 int bbi_wal_trim(struct bbi_wal *wal, uint64_t lsn, struct bb_error *err) BB_CHECKED;
 
 /** Bytes of the log's files, claimed space apart. Thread  any. */
-uint64_t bbi_wal_bytes(const struct bbi_wal *wal);
+uint64_t bbi_wal_bytes(struct bbi_wal *wal);
 
 /** Counters since open. */
 struct bbi_wal_stats {
@@ -174,6 +176,6 @@ struct bbi_wal_stats {
     uint64_t waits;   /* appends that waited for room in the buffer */
 };
 
-void bbi_wal_get_stats(const struct bbi_wal *wal, struct bbi_wal_stats *stats);
+void bbi_wal_get_stats(struct bbi_wal *wal, struct bbi_wal_stats *stats);
 
 #endif

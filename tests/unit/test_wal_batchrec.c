@@ -92,7 +92,7 @@ static void test_round_trips(void **state)
     free(g);
 }
 
-/* A feed of one float: nine bytes a row, however far apart its series and times are at the start. */
+/* A feed of one float: nine bytes a row. */
 static void test_size_of_a_feed(void **state)
 {
     (void)state;
