@@ -1,8 +1,8 @@
 /*
  * The encoder. Doubles become integers under the mode and exponent that served the chunk before, if
  * they serve this one; the kernel that scales them proves each value, what fails is an exception.
- * The integers, divided by their gcd, are priced under each transform that could win (chunk_plan.c),
- * and the cheapest is written.
+ * The integers, divided by their gcd, are priced under each transform that could win
+ * (chunk_plan.c), and the cheapest is written.
  */
 #include <string.h>
 

@@ -1,8 +1,8 @@
 /*
- * From payload to integers. Residuals come out of the packed form, the transform is undone by prefix
- * sums, codes of a dictionary are looked up. Chunks whose integers lie within 2^31 of their base
- * (the entry's widths prove it) go through 32-bit lanes, others through 64 bits. All arithmetic
- * wraps: a damaged payload gives wrong integers, nothing worse.
+ * From payload to integers. Residuals come out of the packed form, the transform is undone by
+ * prefix sums, codes of a dictionary are looked up. Chunks whose integers lie within 2^31 of their
+ * base (the entry's widths prove it) go through 32-bit lanes, others through 64 bits. All
+ * arithmetic wraps: a damaged payload gives wrong integers, nothing worse.
  */
 #include "engine/codec/chunk_read.h"
 

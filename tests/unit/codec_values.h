@@ -50,70 +50,32 @@ static inline void codec_doubles(struct codec_random *r, unsigned shape, uint64_
         bool rare = codec_random_below(r, 40) == 0;
         int64_t noise = (int64_t)codec_random_below(r, 1000);
         int64_t skewed = (int64_t)codec_random_bits(r, (unsigned)codec_random_below(r, 14));
-        double v = 0;
         walk += (int64_t)codec_random_below(r, 41) - 20;
-        switch (shape) {
-        case 0:
-            v = 0.25;
-            break;
-        case 1:
-            v = (double)skewed / 1000;
-            break;
-        case 2:
-            v = (double)walk / 1000;
-            break;
-        case 3:
-            v = (double)noise / power;
-            break;
-        case 4:
-            v = last + (double)codec_random_below(r, 400) / 1000;
-            break;
-        case 5:
-            v = (double)((int64_t)i * step + walk / 64) / 100;
-            break;
-        case 6:
-            v = (double)(float)((double)walk / 100);
-            break;
-        case 7:
-            v = (double)((float)walk / 3.0F);
-            break;
-        case 8:
-            v = rare ? codec_odd_double(r) : (double)skewed / 1000;
-            break;
-        case 9:
-            v = codec_odd_double(r);
-            break;
-        case 10:
-            v = codec_double_of(codec_random_u64(r));
-            break;
-        case 11:
-            v = (double)(i / 50 * 7) / 10;
-            break;
-        case 12:
-            v = (double)(230000 + walk / 10 * 10) / 1000;
-            break;
-        case 13:
-            v = (double)(noise % 7 * 1531) / 100;
-            break;
-        case 14:
-            v = rare ? 1e12 : (double)noise;
-            break;
-        case 15:
-            v = sin((double)i / 30) * 100;
-            break;
-        case 16:
-            v = (double)(noise + walk) / 3;
-            break;
-        case 17:
-            v = rare ? last + (double)skewed : last;
-            break;
-        case 18:
-            v = rare ? -(double)skewed : (double)skewed * 5 / 1000;
-            break;
-        default:
-            v = ldexp((double)noise, (int)codec_random_below(r, 100) - 50);
-            break;
-        }
+        double small = (double)skewed / 1000;
+        double odd = codec_odd_double(r);
+        const double shapes[CODEC_DOUBLE_SHAPES] = {
+            0.25,
+            small,
+            (double)walk / 1000,
+            (double)noise / power,
+            last + (double)codec_random_below(r, 400) / 1000,
+            (double)((int64_t)i * step + walk / 64) / 100,
+            (double)(float)((double)walk / 100),
+            (double)((float)walk / 3.0F),
+            rare ? odd : small,
+            odd,
+            codec_double_of(codec_random_u64(r)),
+            (double)(i / 50 * 7) / 10,
+            (double)(230000 + walk / 10 * 10) / 1000,
+            (double)(noise % 7 * 1531) / 100,
+            rare ? 1e12 : (double)noise,
+            sin((double)i / 30) * 100,
+            (double)(noise + walk) / 3,
+            rare ? last + (double)skewed : last,
+            rare ? -(double)skewed : (double)skewed * 5 / 1000,
+            ldexp((double)noise, (int)codec_random_below(r, 100) - 50),
+        };
+        double v = shapes[shape];
         last = v;
         bits[i] = codec_bits_of(v);
     }
