@@ -78,9 +78,9 @@ static uint64_t new_segment_id(void *arg)
 }
 
 /* What the outputs have in common, from the inputs. */
-static struct bbi_split_job describe(struct bb_db *db, const struct task *t)
+static struct bbi_split_job describe(struct bb_db *db, const struct task *t,
+                                     const struct bbi_segment_meta *const *metas)
 {
-    const struct bbi_live_segment *segs = t->snapshot.version->segments;
     struct bbi_split_job job = {.fs = db->fs,
                                 .dir = db->segment_dir,
                                 .new_id = new_segment_id,
@@ -89,15 +89,14 @@ static struct bbi_split_job describe(struct bb_db *db, const struct task *t)
                                 .db_id = t->rp.db_id,
                                 .rp_id = t->rp.id,
                                 .shard_ns = t->rp.shard_ns,
-                                .lsn_lo = UINT64_MAX,
+
+                                .inputs = metas,
+                                .input_count = t->pick.count,
                                 .tombs_lsn = t->snapshot.lsn,
                                 .job_id = bbi_catalog_segment_id_new(db->catalog)};
     for (size_t i = 0; i < t->pick.count; i++) {
-        const struct bbi_segment_meta *m = &segs[t->pick.members[i]].meta;
-        job.lsn_lo = m->lsn_lo < job.lsn_lo ? m->lsn_lo : job.lsn_lo;
-        job.lsn_hi = m->lsn_hi > job.lsn_hi ? m->lsn_hi : job.lsn_hi;
-        job.level = m->level >= job.level ? m->level + 1 : job.level;
-        job.reserve_bytes += m->file_bytes;
+        job.level = metas[i]->level >= job.level ? metas[i]->level + 1 : job.level;
+        job.reserve_bytes += metas[i]->file_bytes;
     }
     return job;
 }
@@ -123,17 +122,20 @@ static int run_task(struct bb_db *db, struct task *t, struct bb_error *err)
     uint64_t *removed = bbi_mem_alloc(&db->background_acct, t->pick.count * sizeof(removed[0]));
     const struct bbi_live_segment **inputs = bbi_mem_alloc(&db->background_acct,
                                                            t->pick.count * sizeof(inputs[0]));
-    if (removed == NULL || inputs == NULL) {
+    const struct bbi_segment_meta **metas = bbi_mem_alloc(&db->background_acct,
+                                                          t->pick.count * sizeof(metas[0]));
+    if (removed == NULL || inputs == NULL || metas == NULL) {
         rc = bbi_error_nomem(err, "compaction");
     }
     for (size_t i = 0; rc == BB_OK && i < t->pick.count; i++) {
         inputs[i] = &segs[t->pick.members[i]];
-        removed[i] = inputs[i]->meta.id;
+        metas[i] = &inputs[i]->meta;
+        removed[i] = metas[i]->id;
     }
     publish.removed = removed;
     publish.removed_count = t->pick.count;
     if (rc == BB_OK && !t->is_orphan) {
-        struct bbi_split_job job = describe(db, t);
+        struct bbi_split_job job = describe(db, t, metas);
         rc = bbi_compact_run(inputs, t->pick.count, &job, t->snapshot.tombs, t->snapshot.lsn,
                              &db->stopping, &splitter, &publish.added, &publish.added_count, err);
         if (rc == BB_OK) {
@@ -144,6 +146,7 @@ static int run_task(struct bb_db *db, struct task *t, struct bb_error *err)
     bbi_splitter_destroy(&splitter, rc == BB_OK);
     bbi_mem_free(removed);
     bbi_mem_free(inputs);
+    bbi_mem_free(metas);
     return rc;
 }
 

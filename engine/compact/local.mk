@@ -4,4 +4,5 @@ libbusbar_la_SOURCES += \
 	engine/compact/pick.c \
 	engine/compact/pick.h
 
-unit_tests +=
+unit_tests += \
+	tests/unit/test_compact_pick

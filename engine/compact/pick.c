@@ -93,27 +93,50 @@ static void gather_lane(struct picker *p, size_t at)
     }
 }
 
-/* Add whatever stands in the log between chosen segments and overlaps them in time. Returns the
- * bytes chosen. */
+/*
+ * Whether rows of two chosen segments may end up in one output, which then counts as new as the
+ * newer of them: all shared ones do, and whatever reaches into the other's partition
+ * (bbi_split_range).
+ */
+static bool share_output(const struct picker *p, const struct bbi_segment_meta *a,
+                         const struct bbi_segment_meta *b)
+{
+    bool a_shared = is_shared(p, a);
+    bool b_shared = is_shared(p, b);
+    if (a_shared && b_shared) {
+        return true;
+    }
+    const struct bbi_segment_meta *own = a_shared ? b : a;
+    const struct bbi_segment_meta *other = a_shared ? a : b;
+    return other->tmin < own->span_t1 && own->span_t0 <= other->tmax;
+}
+
+/* Whether an output of the chosen segments would count as newer than m with rows that are older. */
+static bool is_between(const struct picker *p, const struct bbi_segment_meta *m)
+{
+    for (size_t i = 0; i < p->count; i++) {
+        const struct bbi_segment_meta *older = &p->segs[i].meta;
+        if (!p->chosen[i] || older->lsn_hi > m->lsn_hi || !meets(p, m, older)) {
+            continue;
+        }
+        for (size_t k = 0; k < p->count; k++) {
+            const struct bbi_segment_meta *newer = &p->segs[k].meta;
+            if (p->chosen[k] && k != i && newer->lsn_hi >= m->lsn_hi &&
+                share_output(p, older, newer)) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+/* Add whatever stands in the log between chosen segments. Returns the bytes chosen. */
 static uint64_t close_over(struct picker *p)
 {
     for (bool grew = true; grew;) {
         grew = false;
         for (size_t i = 0; i < p->count; i++) {
-            const struct bbi_segment_meta *m = &p->segs[i].meta;
-            bool older = false;
-            bool newer = false;
-            if (p->chosen[i] || p->segs[i].quarantined) {
-                continue;
-            }
-            for (size_t k = 0; k < p->count; k++) {
-                const struct bbi_segment_meta *c = &p->segs[k].meta;
-                if (p->chosen[k] && meets(p, m, c)) {
-                    older |= c->lsn_hi <= m->lsn_hi;
-                    newer |= c->lsn_hi >= m->lsn_hi;
-                }
-            }
-            if (older && newer) {
+            if (!p->chosen[i] && !p->segs[i].quarantined && is_between(p, &p->segs[i].meta)) {
                 p->chosen[i] = true;
                 grew = true;
             }

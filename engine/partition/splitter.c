@@ -22,7 +22,8 @@ struct lane {
 
 struct bbi_splitter {
     struct bbi_split_job job;
-    struct lane *lanes; /* [lane_count + 1], by span; the last is the shared one */
+    struct lane *lanes;   /* [lane_count + 1], by span; the last is the shared one */
+    struct bbi_span *own; /* [lane_count] the lanes' spans */
     size_t lane_count;
     struct output *outputs;
     size_t output_count;
@@ -115,12 +116,14 @@ int bbi_splitter_create(const struct bbi_split_job *job, const struct bbi_split_
     s->unreserved = job->reserve_bytes;
     bbi_arena_init(&s->arena, job->acct);
     s->lanes = bbi_mem_zalloc(job->acct, counts->count + 1, sizeof(s->lanes[0]));
-    if (s->lanes == NULL) {
+    s->own = bbi_mem_zalloc(job->acct, counts->count, sizeof(s->own[0]));
+    if (s->lanes == NULL || s->own == NULL) {
         bbi_splitter_destroy(&s, false);
         return bbi_error_nomem(err, "segment writers");
     }
     for (size_t i = 0; i < counts->count; i++) {
         if (counts->list[i].own) {
+            s->own[s->lane_count] = counts->list[i].span;
             s->lanes[s->lane_count].span = counts->list[i].span;
             s->lanes[s->lane_count++].output = SIZE_MAX;
         }
@@ -146,6 +149,35 @@ static size_t lane_of(const struct bbi_splitter *s, int64_t time_ns)
     return low < s->lane_count && s->lanes[low].span.t0 <= time_ns ? low : s->lane_count;
 }
 
+static bool reaches(const struct bbi_segment_meta *m, struct bbi_span span)
+{
+    return m->tmin < span.t1 && span.t0 <= m->tmax;
+}
+
+static bool lies_in(const struct bbi_segment_meta *m, struct bbi_span span)
+{
+    return span.t0 <= m->tmin && m->tmax < span.t1;
+}
+
+void bbi_split_range(const struct bbi_segment_meta *const *inputs, size_t input_count,
+                     const struct bbi_span *own, size_t own_count, size_t lane, uint64_t *lsn_lo,
+                     uint64_t *lsn_hi)
+{
+    *lsn_lo = UINT64_MAX;
+    *lsn_hi = 0;
+    for (size_t i = 0; i < input_count; i++) {
+        const struct bbi_segment_meta *m = inputs[i];
+        bool in = lane == own_count || reaches(m, own[lane]);
+        for (size_t k = 0; in && lane == own_count && k < own_count; k++) {
+            in = !lies_in(m, own[k]);
+        }
+        if (in) {
+            *lsn_lo = m->lsn_lo < *lsn_lo ? m->lsn_lo : *lsn_lo;
+            *lsn_hi = m->lsn_hi > *lsn_hi ? m->lsn_hi : *lsn_hi;
+        }
+    }
+}
+
 static int new_output(struct bbi_splitter *s, size_t lane, struct bb_error *err)
 {
     if (s->output_count == s->output_cap) {
@@ -169,6 +201,10 @@ static int new_output(struct bbi_splitter *s, size_t lane, struct bb_error *err)
                                             .span_t1 = s->lanes[lane].span.t1,
                                             .job_id = s->job.job_id,
                                             .level = s->job.level};
+    if (s->job.input_count != 0) {
+        bbi_split_range(s->job.inputs, s->job.input_count, s->own, s->lane_count, lane,
+                        &o->identity.lsn_lo, &o->identity.lsn_hi);
+    }
     int rc = bbi_segment_writer_create(s->job.fs, s->job.dir, &o->identity, s->job.acct, &o->writer,
                                        err);
     if (rc != BB_OK) {
@@ -334,6 +370,7 @@ void bbi_splitter_destroy(struct bbi_splitter **splitter, bool keep)
     bbi_arena_fini(&s->arena);
     bbi_mem_free(s->metas);
     bbi_mem_free(s->outputs);
+    bbi_mem_free(s->own);
     bbi_mem_free(s->lanes);
     bbi_mem_free(s);
 }

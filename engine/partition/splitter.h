@@ -57,12 +57,25 @@ struct bbi_split_job {
     int64_t shard_ns;
     uint64_t lsn_lo;
     uint64_t lsn_hi;
+    const struct bbi_segment_meta *const *inputs; /* [input_count] what is merged; then each output
+                                                     gets the LSNs of those that reach into it */
+    size_t input_count;                           /* 0: all have lsn_lo and lsn_hi */
     uint64_t tombs_lsn; /* deletions up to here are applied by whoever adds the rows */
     uint64_t job_id;
     uint32_t level;
     uint64_t
         reserve_bytes; /* claimed on disk at the start, spread over the first files; 0: nothing */
 };
+
+/**
+ * The LSNs of an output of a merge. An output must not count as newer than a segment outside of the
+ * merge that is newer than its rows, so it takes its range from those inputs alone whose rows can
+ * be in it: own partition, all that reach into the span; shared, all but those that lie in a
+ * partition which gets its own file.
+ */
+void bbi_split_range(const struct bbi_segment_meta *const *inputs, size_t input_count,
+                     const struct bbi_span *own, size_t own_count, size_t lane, uint64_t *lsn_lo,
+                     uint64_t *lsn_hi);
 
 struct bbi_splitter;
 
