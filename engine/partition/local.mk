@@ -3,6 +3,8 @@ libbusbar_la_SOURCES += \
 	engine/partition/flush.h \
 	engine/partition/merge.c \
 	engine/partition/merge.h \
+	engine/partition/range.c \
+	engine/partition/range.h \
 	engine/partition/source.c \
 	engine/partition/source.h \
 	engine/partition/span.h \

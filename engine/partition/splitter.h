@@ -12,6 +12,7 @@
 #include "engine/base/meta.h"
 #include "engine/fs/fs.h"
 #include "engine/partition/merge.h"
+#include "engine/partition/range.h"
 #include "engine/partition/span.h"
 
 /** A partition with at least this many rows is worth a file of its own. */
@@ -66,16 +67,6 @@ struct bbi_split_job {
     uint64_t
         reserve_bytes; /* claimed on disk at the start, spread over the first files; 0: nothing */
 };
-
-/**
- * The LSNs of an output of a merge. An output must not count as newer than a segment outside of the
- * merge that is newer than its rows, so it takes its range from those inputs alone whose rows can
- * be in it: own partition, all that reach into the span; shared, all but those that lie in a
- * partition which gets its own file.
- */
-void bbi_split_range(const struct bbi_segment_meta *const *inputs, size_t input_count,
-                     const struct bbi_span *own, size_t own_count, size_t lane, uint64_t *lsn_lo,
-                     uint64_t *lsn_hi);
 
 struct bbi_splitter;
 
