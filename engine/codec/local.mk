@@ -16,6 +16,7 @@ libbusbar_la_SOURCES += \
 	engine/codec/kernel_avx2.c \
 	engine/codec/kernel_avx512.c \
 	engine/codec/kernel_c.c \
+	engine/codec/strings.c \
 	engine/codec/strings.h
 
 noinst_HEADERS += \
@@ -25,7 +26,8 @@ noinst_HEADERS += \
 unit_tests += \
 	tests/unit/test_codec_bitpack \
 	tests/unit/test_codec_chunk \
-	tests/unit/test_codec_intcol
+	tests/unit/test_codec_intcol \
+	tests/unit/test_codec_strings
 
 libbusbar_la_SOURCES += \
 	engine/codec/time.c \
