@@ -34,7 +34,7 @@
 #define BBI_SEGMENT_GROUP_CHUNKS 8192
 
 /** Words of a bitmap of this many rows. */
-#define BBI_BITMAP_WORDS(rows) (((rows) + 63) / 64)
+#define BBI_BITMAP_WORDS(rows) (((size_t)(rows) + 63) / 64)
 
 struct bbi_timepage {
     size_t chunk_count;

@@ -32,7 +32,7 @@ struct bbi_column {
 /**
  * Start dir/tmp-<id>.bbs.
  *
- * identity  id, db_id, rp_id, lsn_lo, lsn_hi, span_*, job_*, level; the rest is ignored
+ * identity  id, db_id, rp_id, lsn_lo, lsn_hi, tombs_lsn, span_*, job_*, level; the rest is ignored
  * acct      all memory of the writer
  * Returns BB_OK; BB_ENOMEM, BB_ENOSPC, BB_EIO; BB_EEXIST (such a temporary file is there).
  */
