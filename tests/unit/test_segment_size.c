@@ -1,7 +1,7 @@
 /*
- * What a reading costs on disk, everything counted: half-hourly readings of 622 homes in segments of
- * a week each. Skipped where the data set is not at hand (BUSBAR_DATA, or ../shared/data beside the
- * source).
+ * What a reading costs on disk, everything counted: half-hourly readings of 622 homes in segments
+ * of a week each. Skipped where the data set is not at hand (BUSBAR_DATA, or ../shared/data beside
+ * the source).
  */
 #include <stdio.h>
 #include <time.h>
