@@ -13,4 +13,5 @@ libbusbar_la_SOURCES += \
 	engine/partition/version.c \
 	engine/partition/version.h
 
-unit_tests +=
+unit_tests += \
+	tests/unit/test_partition_merge
