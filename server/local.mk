@@ -15,3 +15,48 @@ SERVER_LLHTTP_LIBS = $(LLHTTP_LIBS)
 endif
 
 SERVER_LIBS = libbusbar.la $(UV_LIBS) $(SERVER_LLHTTP_LIBS)
+
+# The parts of busbard, for its tests too.
+noinst_LTLIBRARIES += libserver.la
+libserver_la_SOURCES = \
+	server/buf.c \
+	server/buf.h \
+	server/form.c \
+	server/form.h \
+	server/http.c \
+	server/http.h \
+	server/http_admin.c \
+	server/http_handlers.h \
+	server/http_job.c \
+	server/http_query.c \
+	server/http_reply.c \
+	server/http_route.c \
+	server/http_write.c \
+	server/json.c \
+	server/json.h \
+	server/line_batch.c \
+	server/line_batch.h \
+	server/lines.c \
+	server/lines.h \
+	server/listen.c \
+	server/listen.h \
+	server/log.c \
+	server/log.h \
+	server/loop.c \
+	server/loop.h \
+	server/metrics.c \
+	server/metrics.h \
+	server/number.c \
+	server/number.h \
+	server/pool.c \
+	server/pool.h \
+	server/reject.c \
+	server/reject.h \
+	server/result.c \
+	server/result.h \
+	server/server.h \
+	server/settings.c \
+	server/settings.h \
+	server/units.c \
+	server/units.h \
+	server/version.h

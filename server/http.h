@@ -1,0 +1,175 @@
+/**
+ * HTTP/1.1 connections.
+ *
+ * A connection takes one request at a time: it reads the head, chooses the route, reads the body,
+ * and hands the request to the route's `run`, which replies at once or later from a message of a
+ * job. Pipelined bytes wait until the reply has been sent, so replies are in order and what a client
+ * can make the server hold is bounded.
+ *
+ *     HEAD -> BODY -> BUSY -> SENDING -> HEAD ...        keep-alive
+ *              |                 '-> LINGER -> closed    what the client still sends is read and
+ *              '-> SENDING (refused early)               dropped, so that it gets to see the reply
+ *
+ * Thread  all functions are for the loop's thread.
+ */
+#ifndef SERVER_HTTP_H
+#define SERVER_HTTP_H
+
+#include <llhttp.h>
+
+#include "server/loop.h"
+
+#define HTTP_NAME_MAX       32
+#define HTTP_REQUEST_ID_MAX 128
+
+enum conn_state {
+    CONN_HEAD,
+    CONN_BODY,
+    CONN_BUSY,
+    CONN_SENDING,
+    CONN_LINGER
+};
+
+/** Headers that are kept; X(member, lower-case name). */
+#define HTTP_HEADER_TABLE(X)                \
+    X(content_type, "content-type")         \
+    X(content_encoding, "content-encoding") \
+    X(expect, "expect")                     \
+    X(request_id, "request-id")             \
+    X(x_request_id, "x-request-id")
+
+struct http_conn;
+
+struct http_route {
+    const char *path;
+    unsigned methods; /* bits 1 << llhttp_method_t */
+    const char *allow;
+    bool local_only;
+    /** The head is there: false when it has been refused (http_error). May be NULL. */
+    bool (*check)(struct http_conn *conn);
+    void (*run)(struct http_conn *conn);
+};
+
+#define HTTP_HEADER_MEMBER(member, name) size_t member;
+struct http_request {
+    llhttp_method_t method;
+    const struct http_route *route;
+    /* Offsets of NUL-terminated texts in conn->head; 0: not there. */
+    size_t path, query;
+    HTTP_HEADER_TABLE(HTTP_HEADER_MEMBER)
+    uint64_t content_length;
+    bool keep_alive, http_1_0, chunked;
+    char id[HTTP_REQUEST_ID_MAX + 1];
+};
+#undef HTTP_HEADER_MEMBER
+
+struct http_job;
+
+struct http_conn {
+    struct client client; /* first */
+    llhttp_t parser;
+    enum conn_state state;
+    struct http_request request;
+    struct buf head;           /* texts of the request's head */
+    struct buf body;           /* of the request */
+    struct buf pending;        /* read behind the request */
+    struct buf out;            /* reply that is being sent */
+    uint64_t deadline_ms;      /* of the state; 0: none */
+    uint64_t request_end_ms;   /* when the whole request must be there; 0: none has begun */
+    uint64_t starved_since_ms; /* waiting for request memory; 0: not */
+    size_t head_bytes;         /* received of this head */
+    char name[HTTP_NAME_MAX];  /* header being read, lower case; cut names match nothing */
+    size_t name_len;
+    size_t *value;        /* slot of the header being read, NULL: not kept */
+    bool reading;         /* uv_read_start is on */
+    bool peer_done;       /* the client has sent its last byte */
+    bool advancing;       /* http_advance is on the stack */
+    int head_error;       /* why the head cannot be kept: BB_ELIMIT, BB_EBUSY ... */
+    bool received;        /* the whole request is there */
+    bool held;            /* a reply is ready in out and waits for the rest of the request */
+    bool close_after;     /* no request after this one */
+    size_t unsent;        /* bytes that waited for the client at the last look */
+    struct http_job *job; /* what the request waits for */
+    uv_write_t out_write, end_write;
+    uv_shutdown_t shutdown;
+};
+
+/** A listener's accept function. */
+void http_accept(struct listener *listener);
+
+/** The text at an offset of the head, "" for 0. */
+const char *http_text(const struct http_conn *conn, size_t at);
+
+/* ---- replies (http_reply.c) ---- */
+
+/** A whole reply. type NULL: none; extra: further header lines, each ended by CRLF, or "". */
+void http_reply(struct http_conn *conn, int status, const char *type, const char *extra,
+                const void *body, size_t n);
+
+/** {"error": text} with X-Influxdb-Error, and Retry-After for 503. */
+void http_error(struct http_conn *conn, int status, const char *fmt, ...) BB_PRINTF(3, 4);
+void http_error_text(struct http_conn *conn, int status, const char *text, size_t n);
+
+/** A reply whose length is not known: begin, then pieces by http_stream_put, then end. */
+void http_stream_begin(struct http_conn *conn, int status, const char *type);
+
+struct http_piece {
+    uv_write_t write; /* first */
+    struct http_piece *next;
+    void (*sent)(struct http_piece *piece, bool ok); /* frees it */
+    void *owner;
+    struct buf data;
+    char size_line[24];
+};
+
+/** Send a piece; piece->sent is called when the socket has taken it or will never. */
+void http_stream_put(struct http_conn *conn, struct http_piece *piece);
+void http_stream_end(struct http_conn *conn);
+
+/* ---- jobs (http_job.c) ---- */
+
+/**
+ * Work of a request on a thread of a pool. `work` runs there; when it calls http_job_done (or had
+ * another thread do so), `reply` runs on the loop, unless the client has gone, and then `destroy`.
+ */
+struct http_job {
+    struct job job; /* first */
+    struct message done;
+    struct http_conn *conn;
+    struct pool *pool;
+    struct loop *loop;
+    void (*work)(struct http_job *job);
+    void (*reply)(struct http_job *job, struct http_conn *conn);
+    void (*abandon)(struct http_job *job); /* the client has gone while it runs; may be NULL */
+    void (*destroy)(struct http_job *job);
+};
+
+/** Hand over a request; replies 503 itself where that fails. job's functions are set. */
+void http_job_submit(struct http_job *job, struct http_conn *conn, struct pool *pool);
+
+/** Any thread, once: the work is over. */
+void http_job_done(struct http_job *job);
+
+/** The client has gone. */
+void http_job_abandon(struct http_conn *conn);
+
+/** The wait in the queue is over: 503 if the job has not started. */
+void http_job_overdue(struct http_conn *conn);
+
+/* ---- between http.c and http_reply.c ---- */
+
+/** The socket has taken the whole reply: on to the next request, or close. */
+void http_reply_sent(struct http_conn *conn);
+
+/** The reply in conn->out is ready: send it, unless it is held until the request is there. */
+void http_reply_ready(struct http_conn *conn);
+
+/** A piece of the reply has gone out: the client is alive. */
+void http_progress(struct http_conn *conn);
+
+/* ---- routes (http_route.c) ---- */
+
+/** Find the route of the request and check it; false when it has been refused. */
+bool http_route(struct http_conn *conn);
+
+#endif

@@ -1,0 +1,173 @@
+/**
+ * /ping, /health, /metrics and the operator's endpoints under /debug. All but /ping ask the engine,
+ * which may wait for its locks or its disk: they run on a pool.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "server/http_handlers.h"
+#include "server/json.h"
+#include "server/metrics.h"
+#include "server/version.h"
+
+#define TEXT_MAX_BYTES ((size_t)1 << 20)
+
+struct admin_run {
+    struct http_job base; /* first */
+    int (*ask)(struct admin_run *run, struct server *server);
+    const char *type;
+    struct buf text;
+    struct bb_error err;
+    int status;
+    bool full;
+};
+
+static void work(struct http_job *job)
+{
+    struct admin_run *run = (struct admin_run *)job;
+    int rc = run->ask(run, job->loop->server);
+    if (rc != BB_OK && run->err.code == BB_OK) {
+        run->err.code = rc;
+        snprintf(run->err.text, sizeof(run->err.text), "%s", bb_code_text(rc));
+    }
+    http_job_done(job);
+}
+
+static void reply(struct http_job *job, struct http_conn *conn)
+{
+    struct admin_run *run = (struct admin_run *)job;
+    if (run->err.code != BB_OK)
+        http_error_text(conn, bb_code_http(run->err.code), run->err.text, strlen(run->err.text));
+    else
+        http_reply(conn, run->status, run->text.len > 0 ? run->type : NULL, "", run->text.data,
+                   run->text.len);
+}
+
+static void destroy(struct http_job *job)
+{
+    struct admin_run *run = (struct admin_run *)job;
+    buf_fini(&run->text);
+    free(run);
+}
+
+static struct admin_run *make_run(struct http_conn *conn,
+                                  int (*ask)(struct admin_run *, struct server *), const char *type,
+                                  int status)
+{
+    struct admin_run *run = calloc(1, sizeof(*run));
+    if (run == NULL) {
+        http_error(conn, 503, "overloaded: no memory for more requests");
+        return NULL;
+    }
+    run->base.work = work;
+    run->base.reply = reply;
+    run->base.destroy = destroy;
+    run->ask = ask;
+    run->type = type;
+    run->status = status;
+    buf_init(&run->text, TEXT_MAX_BYTES, NULL);
+    return run;
+}
+
+/* ---- what is asked ---- */
+
+static int ask_health(struct admin_run *run, struct server *server)
+{
+    struct bb_stats stats;
+    struct json json;
+    bb_stats_get(server->db, &stats);
+    if (stats.read_only)
+        run->status = 503;
+    json_init(&json, &run->text, false);
+    json_object_begin(&json);
+    json_key(&json, "name");
+    json_cstring(&json, "busbar");
+    json_key(&json, "message");
+    json_cstring(&json, stats.read_only ? "read-only after an I/O error of the log"
+                                        : "ready for queries and writes");
+    json_key(&json, "status");
+    json_cstring(&json, stats.read_only ? "fail" : "pass");
+    json_key(&json, "checks");
+    json_array_begin(&json);
+    json_array_end(&json);
+    json_key(&json, "version");
+    json_cstring(&json, bb_version());
+    json_object_end(&json);
+    json_newline(&json);
+    return json.err;
+}
+
+static int ask_metrics(struct admin_run *run, struct server *server)
+{
+    return metrics_write(server, &run->text);
+}
+
+static int ask_flush(struct admin_run *run, struct server *server)
+{
+    return bb_flush(server->db, &run->err);
+}
+
+static int ask_compact(struct admin_run *run, struct server *server)
+{
+    return bb_compact(server->db, run->full, &run->err);
+}
+
+/* ---- routes ---- */
+
+/** Whether "NAME=true" or "NAME=1" stands in the URL; false when the request has been refused. */
+static bool has_flag(struct http_conn *conn, const char *name, bool *on)
+{
+    struct buf value;
+    buf_init(&value, 64, NULL);
+    bool ok = http_url_param(conn, name, &value) == BB_OK;
+    *on = ok && (strcmp(value.data, "true") == 0 || strcmp(value.data, "1") == 0);
+    buf_fini(&value);
+    return ok;
+}
+
+void http_ping_run(struct http_conn *conn)
+{
+    static const char body[] = "{\"version\":\"" SERVER_INFLUXDB_VERSION "\"}\n";
+    bool verbose;
+    if (!has_flag(conn, "verbose", &verbose))
+        return;
+    if (verbose)
+        http_reply(conn, 200, "application/json", "", body, sizeof(body) - 1);
+    else
+        http_reply(conn, 204, NULL, "", NULL, 0);
+}
+
+void http_health_run(struct http_conn *conn)
+{
+    struct admin_run *run = make_run(conn, ask_health, "application/json", 200);
+    if (run != NULL)
+        http_job_submit(&run->base, conn, &conn->client.loop->server->write_pool);
+}
+
+void http_metrics_run(struct http_conn *conn)
+{
+    struct admin_run *run = make_run(conn, ask_metrics, "text/plain; version=0.0.4; charset=utf-8",
+                                     200);
+    if (run != NULL)
+        http_job_submit(&run->base, conn, &conn->client.loop->server->write_pool);
+}
+
+void http_flush_run(struct http_conn *conn)
+{
+    struct admin_run *run = make_run(conn, ask_flush, NULL, 204);
+    if (run != NULL)
+        http_job_submit(&run->base, conn, &conn->client.loop->server->query_pool);
+}
+
+void http_compact_run(struct http_conn *conn)
+{
+    bool full;
+    if (!has_flag(conn, "full", &full))
+        return;
+    struct admin_run *run = make_run(conn, ask_compact, NULL, 204);
+    if (run == NULL)
+        return;
+    run->full = full;
+    http_job_submit(&run->base, conn, &conn->client.loop->server->query_pool);
+}

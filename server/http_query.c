@@ -1,0 +1,321 @@
+/**
+ * GET and POST /query. A thread of the query pool runs the statements and lays their result out as
+ * JSON; every 64 KiB go to the loop as a piece of a chunked reply, and the thread waits while more
+ * than `reply-buffer` bytes have not been taken by the client. A result of one piece is sent whole.
+ */
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "server/form.h"
+#include "server/http_handlers.h"
+#include "server/log.h"
+#include "server/result.h"
+#include "server/units.h"
+
+#define PIECE_BYTES     ((size_t)64 << 10)
+#define PIECE_MAX_BYTES ((size_t)64 << 20)
+#define PARAM_MAX_BYTES ((size_t)64 << 10)
+#define CHUNK_ROWS      10000
+#define JSON_TYPE       "application/json"
+
+struct query_run {
+    struct http_job base; /* first */
+    struct buf database, policy, text;
+    struct result_format format;
+
+    /* the thread's */
+    struct result result;
+    struct buf json;
+    struct bb_error err;
+
+    /* under lock */
+    pthread_mutex_t lock;
+    pthread_cond_t taken;
+    struct http_piece *first, *last; /* not yet seen by the loop */
+    size_t unsent;                   /* bytes of all pieces not taken by the client */
+    bool posted;
+    volatile int canceled;
+
+    /* the loop's */
+    struct message wake;
+    unsigned refs; /* the job, and each piece on its way */
+    bool streaming;
+};
+
+/* ---- on the query's thread ---- */
+
+/** Hand a piece to the loop, when the client has taken enough of the earlier ones. */
+static int push(struct query_run *run, struct http_piece *piece)
+{
+    size_t limit = run->base.loop->server->settings.reply_buffer;
+    pthread_mutex_lock(&run->lock);
+    while (run->unsent > 0 && run->unsent + piece->data.len > limit && !run->canceled)
+        pthread_cond_wait(&run->taken, &run->lock);
+    bool canceled = run->canceled != 0;
+    bool post = !canceled && !run->posted;
+    if (!canceled) {
+        if (run->last != NULL)
+            run->last->next = piece;
+        else
+            run->first = piece;
+        run->last = piece;
+        run->unsent += piece->data.len;
+        run->posted = true;
+    }
+    pthread_mutex_unlock(&run->lock);
+    if (post)
+        loop_post(run->base.loop, &run->wake);
+    return canceled ? BB_ECANCELED : BB_OK;
+}
+
+static void on_piece_sent(struct http_piece *piece, bool ok);
+
+static struct http_piece *make_piece(struct query_run *run, struct buf *text)
+{
+    struct http_piece *piece = calloc(1, sizeof(*piece));
+    if (piece == NULL)
+        return NULL;
+    buf_init(&piece->data, text->max, text->budget);
+    buf_swap(&piece->data, text);
+    piece->owner = run;
+    piece->sent = on_piece_sent;
+    return piece;
+}
+
+static void free_piece(struct http_piece *piece)
+{
+    buf_fini(&piece->data);
+    free(piece);
+}
+
+static int flush(void *arg, struct buf *text)
+{
+    struct query_run *run = arg;
+    struct http_piece *piece = make_piece(run, text);
+    if (piece == NULL)
+        return BB_ENOMEM;
+    int rc = push(run, piece);
+    if (rc != BB_OK)
+        free_piece(piece);
+    return rc;
+}
+
+static void work(struct http_job *job)
+{
+    struct query_run *run = (struct query_run *)job;
+    struct server *server = job->loop->server;
+    struct bb_query query = {.database = run->database.len > 0 ? run->database.data : NULL,
+                             .retention_policy = run->policy.len > 0 ? run->policy.data : NULL,
+                             .text = run->text.data,
+                             .text_length = run->text.len,
+                             .timeout_ms = (uint32_t)server->settings.query_timeout,
+                             .canceled = &run->canceled};
+    result_init(&run->result, &run->format, &run->json, PIECE_BYTES, flush, run);
+    struct bb_sink sink = result_sink(&run->result);
+    int rc = bb_query(server->db, &query, &sink, &run->err);
+    if (rc == BB_OK)
+        run->err.code = BB_OK;
+    if (rc == BB_OK || run->result.begun)
+        (void)result_finish(&run->result, rc == BB_OK ? NULL : &run->err);
+    http_job_done(job);
+}
+
+/* ---- on the loop ---- */
+
+static void release(struct query_run *run)
+{
+    if (--run->refs > 0)
+        return;
+    result_fini(&run->result);
+    buf_fini(&run->database);
+    buf_fini(&run->policy);
+    buf_fini(&run->text);
+    buf_fini(&run->json);
+    pthread_cond_destroy(&run->taken);
+    pthread_mutex_destroy(&run->lock);
+    free(run);
+}
+
+static void on_piece_sent(struct http_piece *piece, bool ok)
+{
+    struct query_run *run = piece->owner;
+    pthread_mutex_lock(&run->lock);
+    run->unsent -= piece->data.len;
+    if (!ok)
+        run->canceled = 1;
+    pthread_cond_signal(&run->taken);
+    pthread_mutex_unlock(&run->lock);
+    free_piece(piece);
+    release(run);
+}
+
+static void send_piece(struct query_run *run, struct http_piece *piece)
+{
+    struct http_conn *conn = run->base.conn;
+    if (!run->streaming && !conn->client.closing)
+        http_stream_begin(conn, 200, JSON_TYPE);
+    run->streaming = true;
+    run->refs++;
+    http_stream_put(conn, piece);
+}
+
+static void on_wake(struct message *message)
+{
+    struct query_run *run = (struct query_run *)(void *)((char *)message -
+                                                         offsetof(struct query_run, wake));
+    pthread_mutex_lock(&run->lock);
+    struct http_piece *piece = run->first;
+    run->first = run->last = NULL;
+    run->posted = false;
+    pthread_mutex_unlock(&run->lock);
+    while (piece != NULL) {
+        struct http_piece *next = piece->next;
+        send_piece(run, piece);
+        piece = next;
+    }
+}
+
+static void reply_error(struct query_run *run, struct http_conn *conn)
+{
+    http_error_text(conn, bb_code_http(run->err.code), run->err.text, strlen(run->err.text));
+}
+
+static void reply(struct http_job *job, struct http_conn *conn)
+{
+    struct query_run *run = (struct query_run *)job;
+    if (run->err.code != BB_OK && !run->result.begun) {
+        reply_error(run, conn);
+        return;
+    }
+    if (run->result.json.err != BB_OK) {
+        log_event(LOG_WARNING, "query reply=cut error=\"%s\" request=%s",
+                  bb_code_text(run->result.json.err), conn->request.id);
+        if (run->streaming)
+            client_close(&conn->client); /* without its last chunk nobody takes it for whole */
+        else
+            http_error(conn, 503, "overloaded: no memory for the result");
+        return;
+    }
+    if (!run->streaming) {
+        http_reply(conn, 200, JSON_TYPE, "", run->json.data, run->json.len);
+        return;
+    }
+    struct http_piece *piece = run->json.len > 0 ? make_piece(run, &run->json) : NULL;
+    if (piece != NULL) {
+        pthread_mutex_lock(&run->lock);
+        run->unsent += piece->data.len;
+        pthread_mutex_unlock(&run->lock);
+        send_piece(run, piece);
+    }
+    if (piece != NULL || run->json.len == 0)
+        http_stream_end(conn);
+    else
+        client_close(&conn->client);
+}
+
+static void abandon(struct http_job *job)
+{
+    struct query_run *run = (struct query_run *)job;
+    pthread_mutex_lock(&run->lock);
+    run->canceled = 1;
+    pthread_cond_signal(&run->taken);
+    pthread_mutex_unlock(&run->lock);
+}
+
+static void destroy(struct http_job *job)
+{
+    release((struct query_run *)job);
+}
+
+/* ---- the request ---- */
+
+static bool is_form(const struct http_conn *conn)
+{
+    static const char form[] = "application/x-www-form-urlencoded";
+    return conn->request.method == HTTP_POST &&
+           strncasecmp(http_text(conn, conn->request.content_type), form, sizeof(form) - 1) == 0;
+}
+
+/** From the form if there is one, else from the URL. */
+static bool get_param(struct http_conn *conn, const char *name, struct buf *value)
+{
+    if (is_form(conn)) {
+        int rc = form_get(conn->body.data, conn->body.len, name, value);
+        if (rc == BB_OK)
+            return true;
+        if (rc != BB_ENOTFOUND) {
+            http_refuse_param(conn, name, rc);
+            return false;
+        }
+    }
+    return http_url_param(conn, name, value) == BB_OK;
+}
+
+static bool is_true(const struct buf *value)
+{
+    return strcmp(value->data, "true") == 0 || strcmp(value->data, "1") == 0;
+}
+
+static bool get_format(struct http_conn *conn, struct result_format *format)
+{
+    struct buf value;
+    buf_init(&value, PARAM_MAX_BYTES, NULL);
+    bool ok = get_param(conn, "epoch", &value);
+    if (ok) {
+        format->epoch_ns = units_epoch_ns(value.data);
+        ok = get_param(conn, "pretty", &value);
+    }
+    if (ok) {
+        format->pretty = is_true(&value);
+        ok = get_param(conn, "chunked", &value);
+    }
+    if (ok && is_true(&value)) {
+        ok = get_param(conn, "chunk_size", &value);
+        long rows = ok ? strtol(value.data, NULL, 10) : 0;
+        format->chunk_rows = rows > 0 ? (size_t)rows : CHUNK_ROWS;
+    }
+    buf_fini(&value);
+    return ok;
+}
+
+static struct query_run *make_run(struct server *server)
+{
+    struct query_run *run = calloc(1, sizeof(*run));
+    if (run == NULL)
+        return NULL;
+    size_t text_max = server->settings.max_body + server->settings.max_head;
+    buf_init(&run->database, PARAM_MAX_BYTES, NULL);
+    buf_init(&run->policy, PARAM_MAX_BYTES, NULL);
+    buf_init(&run->text, text_max, &server->request_budget);
+    buf_init(&run->json, PIECE_MAX_BYTES, &server->request_budget);
+    pthread_mutex_init(&run->lock, NULL);
+    pthread_cond_init(&run->taken, NULL);
+    run->refs = 1;
+    run->wake.run = on_wake;
+    run->base.work = work;
+    run->base.reply = reply;
+    run->base.abandon = abandon;
+    run->base.destroy = destroy;
+    return run;
+}
+
+void http_query_run(struct http_conn *conn)
+{
+    struct server *server = conn->client.loop->server;
+    struct query_run *run = make_run(server);
+    if (run == NULL) {
+        http_error(conn, 503, "overloaded: no memory for more requests");
+        return;
+    }
+    bool ok = get_param(conn, "q", &run->text) && get_param(conn, "db", &run->database) &&
+              get_param(conn, "rp", &run->policy) && get_format(conn, &run->format);
+    if (ok && run->text.len == 0) {
+        http_error(conn, 400, "missing required parameter \"q\"");
+        ok = false;
+    }
+    if (ok)
+        http_job_submit(&run->base, conn, &server->query_pool);
+    else
+        release(run);
+}

@@ -1,0 +1,76 @@
+#include <string.h>
+
+#include "server/form.h"
+#include "server/http_handlers.h"
+
+#define GET  (1u << HTTP_GET)
+#define HEAD (1u << HTTP_HEAD)
+#define POST (1u << HTTP_POST)
+
+static const struct http_route routes[] = {
+    {"/write", POST, "POST", false, http_write_check, http_write_run},
+    {"/query", GET | POST, "GET, POST", false, NULL, http_query_run},
+    {"/ping", GET | HEAD, "GET, HEAD", false, NULL, http_ping_run},
+    {"/health", GET | HEAD, "GET, HEAD", false, NULL, http_health_run},
+    {"/metrics", GET | HEAD, "GET, HEAD", false, NULL, http_metrics_run},
+    {"/debug/flush", POST, "POST", true, NULL, http_flush_run},
+    {"/debug/compact", POST, "POST", true, NULL, http_compact_run},
+};
+
+static void count_request(struct http_conn *conn)
+{
+    struct counters *counters = &conn->client.loop->server->counters;
+    const struct http_route *route = conn->request.route;
+    if (route == &routes[0])
+        count_add(&counters->requests_write, 1);
+    else if (route == &routes[1])
+        count_add(&counters->requests_query, 1);
+    else
+        count_add(&counters->requests_other, 1);
+}
+
+bool http_route(struct http_conn *conn)
+{
+    const char *path = http_text(conn, conn->request.path);
+    const struct http_route *route = NULL;
+    for (size_t i = 0; i < sizeof(routes) / sizeof(routes[0]); i++)
+        if (strcmp(routes[i].path, path) == 0)
+            route = &routes[i];
+    conn->request.route = route;
+    count_request(conn);
+    if (route == NULL) {
+        http_error(conn, 404, "no such path: %.200s", path);
+        return false;
+    }
+    unsigned method = (unsigned)conn->request.method;
+    if (method >= 32 || (route->methods & 1u << method) == 0) {
+        http_error(conn, 405, "method not allowed on %s: use %s", path, route->allow);
+        return false;
+    }
+    if (route->local_only && !client_is_local(&conn->client)) {
+        http_error(conn, 403, "%s is for clients on this machine", path);
+        return false;
+    }
+    return route->check == NULL || route->check(conn);
+}
+
+void http_refuse_param(struct http_conn *conn, const char *name, int code)
+{
+    if (code == BB_EPARSE)
+        http_error(conn, 400, "parameter %s: bad escape", name);
+    else if (code == BB_ELIMIT)
+        http_error(conn, 400, "parameter %s: too long", name);
+    else
+        http_error(conn, 503, "overloaded: no memory for more requests");
+}
+
+int http_url_param(struct http_conn *conn, const char *name, struct buf *value)
+{
+    const char *query = http_text(conn, conn->request.query);
+    int rc = form_get(query, strlen(query), name, value);
+    if (rc == BB_ENOTFOUND)
+        rc = BB_OK;
+    if (rc != BB_OK)
+        http_refuse_param(conn, name, rc);
+    return rc;
+}

@@ -1,0 +1,304 @@
+#include "server/loop.h"
+
+#include <arpa/inet.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "server/http.h"
+#include "server/lines.h"
+#include "server/log.h"
+
+#define LISTEN_BACKLOG    1024
+#define SPARE_MAX_BYTES   ((size_t)2 << 20)
+#define KEEPALIVE_SECONDS 60
+
+static int uv_fail(struct bb_error *err, const char *what, int rc)
+{
+    snprintf(err->text, sizeof(err->text), "%s: %s", what, uv_strerror(rc));
+    return err->code = BB_EIO;
+}
+
+uint64_t loop_now_ms(const struct loop *loop)
+{
+    return uv_now(&loop->uv);
+}
+
+/* ---- mailbox ---- */
+
+void loop_post(struct loop *loop, struct message *message)
+{
+    struct message *head = atomic_load_explicit(&loop->mailbox, memory_order_relaxed);
+    do {
+        message->next = head;
+    } while (!atomic_compare_exchange_weak_explicit(&loop->mailbox, &head, message,
+                                                    memory_order_release, memory_order_relaxed));
+    /* Whoever found the box empty rings; the others' messages are taken along. */
+    if (head == NULL)
+        uv_async_send(&loop->wake);
+}
+
+static void on_wake(uv_async_t *wake)
+{
+    struct loop *loop = wake->data;
+    struct message *taken = atomic_exchange_explicit(&loop->mailbox, NULL, memory_order_acquire);
+    struct message *in_order = NULL;
+    while (taken != NULL) {
+        struct message *next = taken->next;
+        taken->next = in_order;
+        in_order = taken;
+        taken = next;
+    }
+    while (in_order != NULL) {
+        struct message *next = in_order->next;
+        in_order->run(in_order);
+        in_order = next;
+    }
+    if (atomic_load_explicit(&loop->server->stopping, memory_order_acquire) &&
+        loop->stop_at_ms == 0) {
+        loop->stop_at_ms = loop_now_ms(loop) + loop->server->settings.drain_timeout;
+        if (loop->http.open)
+            uv_close((uv_handle_t *)&loop->http.tcp, NULL);
+        if (loop->line.open)
+            uv_close((uv_handle_t *)&loop->line.tcp, NULL);
+        for (struct client *c = loop->clients, *after; c != NULL; c = after) {
+            after = c->next;
+            if (!c->closing)
+                c->ops->stop(c);
+        }
+    }
+}
+
+void loop_stop(struct loop *loop)
+{
+    atomic_store_explicit(&loop->server->stopping, true, memory_order_release);
+    uv_async_send(&loop->wake);
+}
+
+/* ---- ticks ---- */
+
+static void on_tick(uv_timer_t *tick)
+{
+    struct loop *loop = tick->data;
+    uint64_t now = loop_now_ms(loop);
+    bool overdue = loop->stop_at_ms != 0 && now >= loop->stop_at_ms;
+    for (struct client *c = loop->clients, *after; c != NULL; c = after) {
+        after = c->next;
+        if (c->closing)
+            continue;
+        if (overdue)
+            client_close(c);
+        else
+            c->ops->tick(c, now);
+    }
+    if (loop->stop_at_ms != 0 && loop->clients == NULL && !loop->ending) {
+        loop->ending = true;
+        uv_close((uv_handle_t *)&loop->tick, NULL);
+        uv_close((uv_handle_t *)&loop->wake, NULL);
+    }
+}
+
+/* ---- start and end ---- */
+
+static void on_connection(uv_stream_t *stream, int status)
+{
+    struct listener *listener = (struct listener *)stream;
+    if (status == 0)
+        listener->accept(listener);
+    else
+        log_event(LOG_WARNING, "accept error=\"%s\"", uv_strerror(status));
+}
+
+static int open_listener(struct loop *loop, struct listener *listener, int fd,
+                         void (*accept)(struct listener *), struct bb_error *err)
+{
+    if (fd < 0)
+        return BB_OK;
+    listener->loop = loop;
+    listener->accept = accept;
+    uv_tcp_init(&loop->uv, &listener->tcp);
+    listener->open = true;
+    int rc = uv_tcp_open(&listener->tcp, fd);
+    if (rc == 0)
+        rc = uv_listen((uv_stream_t *)&listener->tcp, LISTEN_BACKLOG, on_connection);
+    return rc == 0 ? BB_OK : uv_fail(err, "listen", rc);
+}
+
+int loop_init(struct loop *loop, struct server *server, size_t index, int http_fd, int line_fd,
+              struct bb_error *err)
+{
+    memset(loop, 0, sizeof(*loop));
+    loop->server = server;
+    loop->index = index;
+    loop->id_seed = uv_hrtime();
+    for (size_t i = 0; i < LOOP_SPARES; i++)
+        buf_init(&loop->spares[i], SPARE_MAX_BYTES, &server->request_budget);
+    int rc = uv_loop_init(&loop->uv);
+    if (rc != 0)
+        return uv_fail(err, "event loop", rc);
+    rc = uv_async_init(&loop->uv, &loop->wake, on_wake);
+    if (rc != 0)
+        return uv_fail(err, "event loop", rc);
+    loop->wake.data = loop;
+    uv_timer_init(&loop->uv, &loop->tick);
+    loop->tick.data = loop;
+    uv_timer_start(&loop->tick, on_tick, LOOP_TICK_MS, LOOP_TICK_MS);
+    int code = open_listener(loop, &loop->http, http_fd, http_accept, err);
+    return code != BB_OK ? code : open_listener(loop, &loop->line, line_fd, lines_accept, err);
+}
+
+void loop_run(struct loop *loop)
+{
+    uv_run(&loop->uv, UV_RUN_DEFAULT);
+}
+
+void loop_fini(struct loop *loop)
+{
+    for (size_t i = 0; i < LOOP_SPARES; i++)
+        buf_fini(&loop->spares[i]);
+    uv_loop_close(&loop->uv);
+}
+
+/* ---- clients ---- */
+
+static void link_client(struct client *client)
+{
+    struct loop *loop = client->loop;
+    client->next = loop->clients;
+    if (loop->clients != NULL)
+        loop->clients->prev = client;
+    loop->clients = client;
+}
+
+static void destroy_client(struct client *client)
+{
+    struct loop *loop = client->loop;
+    if (client->prev != NULL)
+        client->prev->next = client->next;
+    else
+        loop->clients = client->next;
+    if (client->next != NULL)
+        client->next->prev = client->prev;
+    atomic_fetch_sub(client->ops->count(loop->server), 1);
+    client->ops->destroy(client);
+}
+
+static void on_closed(uv_handle_t *handle)
+{
+    struct client *client = (struct client *)handle;
+    client->closed = true;
+    if (client->holds == 0)
+        destroy_client(client);
+}
+
+void client_close(struct client *client)
+{
+    if (client->closing)
+        return;
+    client->closing = true;
+    client->ops->closing(client);
+    uv_close((uv_handle_t *)&client->tcp, on_closed);
+}
+
+void client_hold(struct client *client)
+{
+    client->holds++;
+}
+
+void client_release(struct client *client)
+{
+    if (--client->holds == 0 && client->closed)
+        destroy_client(client);
+}
+
+static void free_handle(uv_handle_t *handle)
+{
+    free(handle);
+}
+
+/** Accept and close at once; the text fits the socket's empty buffer. */
+static void refuse(struct listener *listener, const char *refusal)
+{
+    uv_tcp_t *tcp = malloc(sizeof(*tcp));
+    if (tcp == NULL)
+        return;
+    uv_tcp_init(&listener->loop->uv, tcp);
+    if (uv_accept((uv_stream_t *)&listener->tcp, (uv_stream_t *)tcp) == 0 && refusal != NULL) {
+        uv_buf_t buf = uv_buf_init((char *)(uintptr_t)refusal, (unsigned)strlen(refusal));
+        (void)uv_try_write((uv_stream_t *)tcp, &buf, 1);
+    }
+    uv_close((uv_handle_t *)tcp, free_handle);
+}
+
+struct client *client_accept(struct listener *listener, size_t size, const struct client_ops *ops,
+                             const char *refusal)
+{
+    struct loop *loop = listener->loop;
+    struct server *server = loop->server;
+    int64_t open = atomic_load(&server->connections_http) + atomic_load(&server->connections_line);
+    struct client *client = NULL;
+    if (open < (int64_t)server->settings.max_connections)
+        client = calloc(1, size);
+    if (client == NULL) {
+        count_add(&server->counters.clients_refused, 1);
+        refuse(listener, refusal);
+        return NULL;
+    }
+    client->loop = loop;
+    client->ops = ops;
+    uv_tcp_init(&loop->uv, &client->tcp);
+    link_client(client);
+    atomic_fetch_add(ops->count(server), 1);
+    if (uv_accept((uv_stream_t *)&listener->tcp, (uv_stream_t *)&client->tcp) != 0) {
+        client_close(client);
+        return NULL;
+    }
+    uv_tcp_nodelay(&client->tcp, 1);
+    uv_tcp_keepalive(&client->tcp, 1, KEEPALIVE_SECONDS);
+    return client;
+}
+
+void client_read_shared_buffer(uv_handle_t *handle, size_t suggested, uv_buf_t *buf)
+{
+    struct loop *loop = ((struct client *)handle)->loop;
+    (void)suggested;
+    *buf = uv_buf_init(loop->read_buffer, sizeof(loop->read_buffer));
+}
+
+bool client_is_local(const struct client *client)
+{
+    struct sockaddr_storage peer = {0};
+    int n = sizeof(peer);
+    if (uv_tcp_getpeername(&client->tcp, (struct sockaddr *)&peer, &n) != 0)
+        return false;
+    if (peer.ss_family == AF_INET) {
+        const struct sockaddr_in *in = (const struct sockaddr_in *)&peer;
+        return ntohl(in->sin_addr.s_addr) >> 24 == 127;
+    }
+    const struct in6_addr *in6 = &((const struct sockaddr_in6 *)&peer)->sin6_addr;
+    return IN6_IS_ADDR_LOOPBACK(in6) || (IN6_IS_ADDR_V4MAPPED(in6) && in6->s6_addr[12] == 127);
+}
+
+/* ---- warm memory ---- */
+
+void loop_take_spare(struct loop *loop, struct buf *b)
+{
+    for (size_t i = 0; i < LOOP_SPARES; i++) {
+        if (loop->spares[i].cap > 0) {
+            buf_swap(b, &loop->spares[i]);
+            b->len = 0;
+            return;
+        }
+    }
+}
+
+void loop_give_spare(struct loop *loop, struct buf *b)
+{
+    for (size_t i = 0; i < LOOP_SPARES && b->cap <= SPARE_MAX_BYTES; i++) {
+        if (loop->spares[i].cap == 0) {
+            buf_swap(b, &loop->spares[i]);
+            break;
+        }
+    }
+    buf_fini(b);
+}

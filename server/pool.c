@@ -1,0 +1,114 @@
+#include "server/pool.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+int pool_init(struct pool *pool, size_t thread_max, struct bb_error *err)
+{
+    *pool = (struct pool){.thread_max = thread_max};
+    pool->threads = calloc(thread_max, sizeof(pool->threads[0]));
+    if (pool->threads == NULL) {
+        snprintf(err->text, sizeof(err->text), "out of memory: %zu threads", thread_max);
+        return err->code = BB_ENOMEM;
+    }
+    pthread_mutex_init(&pool->lock, NULL);
+    pthread_cond_init(&pool->wake, NULL);
+    return BB_OK;
+}
+
+void pool_fini(struct pool *pool)
+{
+    pthread_mutex_lock(&pool->lock);
+    pool->stopping = true;
+    pthread_cond_broadcast(&pool->wake);
+    pthread_mutex_unlock(&pool->lock);
+    for (size_t i = 0; i < pool->thread_count; i++)
+        pthread_join(pool->threads[i], NULL);
+    pthread_cond_destroy(&pool->wake);
+    pthread_mutex_destroy(&pool->lock);
+    free(pool->threads);
+    *pool = (struct pool){0};
+}
+
+static void unlink_job(struct pool *pool, struct job *job)
+{
+    if (job->prev != NULL)
+        job->prev->next = job->next;
+    else
+        pool->first = job->next;
+    if (job->next != NULL)
+        job->next->prev = job->prev;
+    else
+        pool->last = job->prev;
+    job->next = job->prev = NULL;
+    job->waiting = false;
+    pool->waiting--;
+}
+
+static void *thread_main(void *arg)
+{
+    struct pool *pool = arg;
+    pthread_mutex_lock(&pool->lock);
+    for (;;) {
+        while (pool->first == NULL && !pool->stopping) {
+            pool->idle++;
+            pthread_cond_wait(&pool->wake, &pool->lock);
+            pool->idle--;
+        }
+        struct job *job = pool->first;
+        if (job == NULL)
+            break;
+        unlink_job(pool, job);
+        pthread_mutex_unlock(&pool->lock);
+        job->run(job);
+        pthread_mutex_lock(&pool->lock);
+    }
+    pthread_mutex_unlock(&pool->lock);
+    return NULL;
+}
+
+/** Signals are for the main thread alone. */
+static bool start_thread(struct pool *pool)
+{
+    sigset_t all, old;
+    sigfillset(&all);
+    pthread_sigmask(SIG_BLOCK, &all, &old);
+    bool ok = pthread_create(&pool->threads[pool->thread_count], NULL, thread_main, pool) == 0;
+    pthread_sigmask(SIG_SETMASK, &old, NULL);
+    if (ok)
+        pool->thread_count++;
+    return ok;
+}
+
+bool pool_submit(struct pool *pool, struct job *job)
+{
+    pthread_mutex_lock(&pool->lock);
+    bool ok = true;
+    if (pool->waiting >= pool->idle && pool->thread_count < pool->thread_max)
+        ok = start_thread(pool) || pool->thread_count > 0;
+    if (ok) {
+        job->next = NULL;
+        job->prev = pool->last;
+        job->waiting = true;
+        if (pool->last != NULL)
+            pool->last->next = job;
+        else
+            pool->first = job;
+        pool->last = job;
+        pool->waiting++;
+        pthread_cond_signal(&pool->wake);
+    }
+    pthread_mutex_unlock(&pool->lock);
+    return ok;
+}
+
+bool pool_cancel(struct pool *pool, struct job *job)
+{
+    pthread_mutex_lock(&pool->lock);
+    bool waiting = job->waiting;
+    if (waiting)
+        unlink_job(pool, job);
+    pthread_mutex_unlock(&pool->lock);
+    return waiting;
+}

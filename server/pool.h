@@ -1,0 +1,45 @@
+/**
+ * Threads that do what an event loop must not: jobs that wait for disk, locks or slow clients.
+ *
+ * Jobs start in the order in which they came. A pool has no bound of its own on waiting jobs,
+ * because every connection has at most one job waiting and connections are bounded; whoever waits
+ * too long is taken back by pool_cancel and answered 503. Threads start when they are first needed.
+ */
+#ifndef SERVER_POOL_H
+#define SERVER_POOL_H
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "engine/busbar.h"
+
+struct job {
+    struct job *next, *prev; /* while waiting */
+    void (*run)(struct job *job);
+    bool waiting;
+};
+
+struct pool {
+    pthread_mutex_t lock;
+    pthread_cond_t wake;
+    struct job *first, *last;
+    pthread_t *threads;
+    size_t thread_count, thread_max;
+    size_t idle, waiting;
+    bool stopping;
+};
+
+int pool_init(struct pool *pool, size_t thread_max, struct bb_error *err) BB_CHECKED;
+
+/** Run what still waits, then end the threads. Nobody submits any more. */
+void pool_fini(struct pool *pool);
+
+/** Have job->run called on a thread; job stays the caller's and must live until then. False: there
+ * is no thread and none can be started. */
+bool pool_submit(struct pool *pool, struct job *job) BB_CHECKED;
+
+/** Take back a job that still waits. False: it has started. */
+bool pool_cancel(struct pool *pool, struct job *job) BB_CHECKED;
+
+#endif

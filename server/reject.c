@@ -1,0 +1,63 @@
+#include "server/reject.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#define REASONS_MAX_BYTES ((size_t)64 << 10)
+#define LINE_SHOWN_BYTES  512
+
+void rejects_init(struct rejects *rejects)
+{
+    *rejects = (struct rejects){.only_unparsed = true};
+    buf_init(&rejects->text, REASONS_MAX_BYTES, NULL);
+}
+
+void rejects_fini(struct rejects *rejects)
+{
+    buf_fini(&rejects->text);
+}
+
+void rejects_add(void *arg, uint64_t line_number, const char *line, size_t line_length, int code,
+                 const char *reason)
+{
+    struct rejects *rejects = arg;
+    (void)line_number;
+    rejects->count++;
+    if (code > BB_OK && code < BB_CODE_COUNT)
+        rejects->by_code[code]++;
+    if (code != BB_EPARSE)
+        rejects->only_unparsed = false;
+    if (rejects->told == REJECTS_TOLD_MAX)
+        return;
+    size_t before = rejects->text.len;
+    const char *between = before > 0 ? "\n" : "";
+    int shown = line_length > LINE_SHOWN_BYTES ? LINE_SHOWN_BYTES : (int)line_length;
+    int rc = code == BB_EPARSE ? buf_printf(&rejects->text, "%sunable to parse '%.*s': %s", between,
+                                            shown, line, reason)
+                               : buf_printf(&rejects->text, "%s%s", between, reason);
+    if (rc == BB_OK)
+        rejects->told++;
+}
+
+void rejects_count(const struct rejects *rejects, struct counters *counters)
+{
+    for (int code = BB_OK + 1; code < BB_CODE_COUNT && rejects->count > 0; code++)
+        if (rejects->by_code[code] > 0)
+            count_add(&counters->rejected[code], rejects->by_code[code]);
+}
+
+int rejects_message(const struct rejects *rejects, const struct bb_write_result *result,
+                    struct buf *out)
+{
+    bool partial = result->points_written > 0 || !rejects->only_unparsed;
+    int rc = BB_OK;
+    if (partial)
+        rc = buf_put(out, "partial write: ", strlen("partial write: "));
+    if (rc == BB_OK)
+        rc = buf_put(out, rejects->text.data, rejects->text.len);
+    if (rc == BB_OK && rejects->count > rejects->told)
+        rc = buf_printf(out, "\n... and %" PRIu64 " more lines", rejects->count - rejects->told);
+    if (rc == BB_OK && partial)
+        rc = buf_printf(out, " dropped=%" PRIu64, result->points_rejected);
+    return rc;
+}

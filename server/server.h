@@ -1,0 +1,51 @@
+/**
+ * What the loops of one busbard share.
+ *
+ * Thread  settings, db and loops do not change once the loops run; the rest is atomic or has locks
+ * of its own.
+ */
+#ifndef SERVER_SERVER_H
+#define SERVER_SERVER_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+
+#include "engine/busbar.h"
+#include "server/buf.h"
+#include "server/listen.h"
+#include "server/pool.h"
+#include "server/settings.h"
+
+/** Counters of the server: X(member, label pairs or "", metric, help). See metrics.c. */
+struct counters {
+    _Atomic uint64_t requests_write, requests_query, requests_other;
+    _Atomic uint64_t replies_2xx, replies_4xx, replies_5xx;
+    _Atomic uint64_t request_bytes;
+    _Atomic uint64_t overloads;
+    _Atomic uint64_t clients_closed_slow, clients_closed_idle, clients_refused, requests_malformed;
+    _Atomic uint64_t line_batches, line_bytes, line_syncs, line_retries;
+    _Atomic uint64_t rejected[BB_CODE_COUNT];
+};
+
+struct loop;
+
+struct server {
+    struct settings settings;
+    struct bb_db *db;
+    struct pool write_pool, query_pool;
+    struct budget request_budget;
+    struct counters counters;
+    struct loop *loops;
+    size_t loop_count;
+    char http_address[LISTEN_ADDRESS_MAX], line_address[LISTEN_ADDRESS_MAX];
+    int64_t line_precision_ns;
+    _Atomic int64_t connections_http, connections_line;
+    _Atomic bool stopping;
+};
+
+static inline void count_add(_Atomic uint64_t *counter, uint64_t n)
+{
+    atomic_fetch_add_explicit(counter, n, memory_order_relaxed);
+}
+
+#endif

@@ -1,0 +1,63 @@
+/**
+ * Every setting of busbard, from one table: its name (the flag is --NAME, the environment variable
+ * BUSBAR_NAME in capitals with _ for -), its default, its limits and its help text.
+ *
+ * A flag beats the environment, the environment the default.
+ */
+#ifndef SERVER_SETTINGS_H
+#define SERVER_SETTINGS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "engine/busbar.h"
+
+#define SETTING_TEXT_MAX 1024
+
+struct settings {
+    char data[SETTING_TEXT_MAX];
+    char http[SETTING_TEXT_MAX];
+    char line[SETTING_TEXT_MAX];
+    char line_database[SETTING_TEXT_MAX];
+    char line_precision[SETTING_TEXT_MAX];
+    char log_level[SETTING_TEXT_MAX];
+
+    /* sizes in bytes */
+    uint64_t memory, memtable_memory, query_memory, request_memory, wal_buffer, catalog_map;
+    uint64_t max_body, max_head, reply_buffer;
+    uint64_t line_batch_bytes, line_in_flight, max_line;
+
+    /* counts */
+    uint64_t loops, write_threads, max_queries, query_threads, max_connections, line_batch_lines;
+
+    /* times in milliseconds */
+    uint64_t query_timeout, queue_timeout, idle_timeout, read_timeout, request_timeout;
+    uint64_t send_timeout, line_idle_timeout, line_batch_delay, drain_timeout, stop_timeout;
+};
+
+enum settings_action {
+    SETTINGS_RUN,
+    SETTINGS_HELP,
+    SETTINGS_VERSION,
+    SETTINGS_PRINT
+};
+
+/**
+ * Defaults, then the environment, then the arguments.
+ *
+ * env     [] "NAME=value", NULL at the end; only BUSBAR_ names are looked at
+ * action  out: what the arguments ask for
+ * Returns BB_OK; BB_EINVAL with the offending flag or variable in err.
+ */
+int settings_load(struct settings *s, int argc, char *const argv[], char *const env[],
+                  enum settings_action *action, struct bb_error *err) BB_CHECKED;
+
+/** The text of --help. */
+void settings_help(FILE *out);
+
+/** Every setting as "name = value", with its help as a comment. */
+void settings_print(const struct settings *s, FILE *out);
+
+#endif
