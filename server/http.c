@@ -436,7 +436,7 @@ void http_reply_sent(struct http_conn *conn)
     if (conn->client.closing)
         return;
     buf_fini(&conn->out);
-    if (conn->close_after && conn->received)
+    if (conn->close_after && (conn->received || conn->peer_done))
         client_close(&conn->client);
     else if (conn->close_after)
         linger(conn);

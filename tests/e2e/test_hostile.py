@@ -1,0 +1,300 @@
+"""Clients that do not keep to the rules: bounded, answered or closed with a reason, and others are
+served meanwhile."""
+
+import socket
+import struct
+import threading
+import time
+
+import pytest
+
+from busbar_e2e import read_reply, wait_until
+
+QUICK = {"idle_timeout": "600ms", "read_timeout": "600ms", "request_timeout": "1500ms",
+         "send_timeout": "1s"}
+
+
+def slow_reader(server, query):
+    """A client that asks and does not read; what the kernel buffers for it is small."""
+    sock = socket.socket()
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
+    sock.settimeout(60)
+    sock.connect(("127.0.0.1", server.http_port))
+    sock.sendall(b"GET /query?db=test&q=" + query.replace(b" ", b"+") + b" HTTP/1.1\r\n\r\n")
+    return sock
+
+
+def drain(sock):
+    data = b""
+    while True:
+        try:
+            piece = sock.recv(65536)
+        except ConnectionResetError:
+            return data
+        if not piece:
+            return data
+        data += piece
+
+
+def test_half_a_request_then_silence(make_server):
+    server = make_server(**QUICK).create()
+    for text in (b"POST /wri", b"GET /ping HTTP/1.1\r\nHost: a\r\n",
+                 b"POST /write?db=test HTTP/1.1\r\nContent-Length: 100\r\n\r\nhalf v=1"):
+        with server.raw() as sock:
+            sock.sendall(text)
+            start = time.monotonic()
+            status, headers, body = read_reply(sock)
+            assert (status, headers["Connection"]) == (408, "close")
+            assert b"did not arrive in time" in body
+            assert time.monotonic() - start < 5
+    assert server.rows("SELECT count(v) FROM half") == []
+    assert server.metrics()['busbar_connections_closed_total{reason="slow"}'] == 3
+
+
+def test_dripping_client_is_ended(make_server):
+    server = make_server(**QUICK).create()
+    with server.raw() as sock:
+        sock.sendall(b"POST /write?db=test HTTP/1.1\r\nContent-Length: 100000\r\n\r\n")
+        start = time.monotonic()
+        reply = None
+        sock.settimeout(0.1)
+        while reply is None and time.monotonic() - start < 10:
+            try:
+                sock.sendall(b"x")
+                sock.settimeout(0.1)
+                reply = sock.recv(100)
+            except socket.timeout:
+                pass
+        assert reply is not None and reply.startswith(b"HTTP/1.1 408 ")
+        assert time.monotonic() - start < 5
+
+
+def test_request_cut_in_the_middle(server):
+    with server.raw() as sock:
+        sock.sendall(b"POST /write?db=test HTTP/1.1\r\nContent-Length: 100\r\n\r\ncut v=1 1\n")
+        sock.shutdown(socket.SHUT_WR)
+        assert read_reply(sock)[0] == 400
+    assert server.rows("SELECT count(v) FROM cut") == []
+
+
+def test_idle_connections_are_closed(make_server):
+    server = make_server(**QUICK)
+    with server.raw() as sock:
+        start = time.monotonic()
+        assert sock.recv(1) == b""
+        assert 0.4 < time.monotonic() - start < 5
+
+
+def test_endless_headers(make_server):
+    server = make_server(max_head="64KiB")
+    for text in (b"GET /ping HTTP/1.1\r\nX-Long: " + b"a" * 200000,
+                 b"GET /ping HTTP/1.1\r\n" + b"X-Many: 1\r\n" * 30000,
+                 b"GET /query?q=" + b"a" * 200000):
+        with server.raw() as sock:
+            sock.sendall(text)
+            status, headers, body = read_reply(sock)
+            assert (status, headers["Connection"]) == (431, "close"), body
+    assert server.get("/ping").status == 204
+
+
+@pytest.mark.parametrize("text", [
+    b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", b"NONSENSE / HTTP/1.1\r\n\r\n",
+    b"GET /ping HTTP/1.1\r\nContent-Length: -1\r\n\r\n",
+    b"POST /write?db=test HTTP/1.1\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n",
+    b"POST /write?db=test HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nnot a size\r\n",
+    b"GET / HTTP/7.3\r\n\r\n"])
+def test_not_http(shared_server, text):
+    with shared_server.raw() as sock:
+        sock.sendall(text)
+        status, headers, body = read_reply(sock)
+        assert status in (400, 505), body
+        assert headers["Connection"] == "close"
+        assert drain(sock) == b""
+    assert shared_server.get("/ping").status == 204
+
+
+def test_body_longer_than_announced(shared_server):
+    """What follows the announced length is the next request, and no good one."""
+    with shared_server.raw() as sock:
+        sock.sendall(b"POST /write?db=test HTTP/1.1\r\nContent-Length: 9\r\n\r\n"
+                     b"long v=1\nlong v=2 22\nlong v=3 33\n")
+        assert read_reply(sock)[0] == 204
+        assert read_reply(sock)[0] == 400
+    assert shared_server.rows("SELECT count(v) FROM long")[0][1] == 1
+
+
+def test_body_over_the_limit(make_server):
+    server = make_server(max_body="100KiB").create()
+    line = b"big v=1 1\n"
+    exact = line * (100 * 1024 // len(line))
+    assert server.write(exact).status == 204
+    reply = server.write(line * 20000)
+    assert reply.status == 413
+    assert "Request Entity Too Large" in reply.error()
+
+
+def test_chunked_body_over_the_limit_is_refused_while_it_comes(make_server):
+    server = make_server(max_body="100KiB").create()
+    with server.raw() as sock:
+        sock.sendall(b"POST /write?db=test HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n")
+        piece = b"1000\r\n" + b"big v=1 1\n" * 409 + b"\n" * 6 + b"\r\n"
+        sent = 0
+        try:
+            for _ in range(100000):
+                sock.sendall(piece)
+                sent += 1
+                if sent == 100:
+                    break
+        except (BrokenPipeError, ConnectionResetError):
+            pass
+        assert read_reply(sock)[0] == 413
+    assert server.rows("SELECT count(v) FROM big") == []
+
+
+def test_thousand_silent_connections(make_server):
+    server = make_server().create()
+    silent = [server.raw() for _ in range(1000)]
+    half = [server.raw() for _ in range(100)]
+    for sock in half:
+        sock.sendall(b"POST /write?db=test HTTP/1.1\r\nContent-Length: 20000000\r\n\r\nm v=1")
+    start = time.monotonic()
+    for i in range(50):
+        assert server.write("others v=%d %d" % (i, i)).status == 204
+    assert time.monotonic() - start < 10
+    values = server.metrics()
+    assert values['busbar_connections{listener="http"}'] >= 1100
+    assert values["busbar_request_memory_bytes"] < 64 << 20
+    for sock in silent + half:
+        sock.close()
+    assert wait_until(lambda: server.metrics()['busbar_connections{listener="http"}'] < 10)
+
+
+def test_max_connections(make_server):
+    server = make_server(max_connections="10")
+    socks = [server.raw() for _ in range(10)]
+    with server.raw() as sock:
+        status, headers, body = read_reply(sock)
+        assert (status, body.strip()) == (503, b'{"error":"too many connections"}')
+        assert headers["Retry-After"] == "5"
+    for sock in socks:
+        sock.close()
+    assert wait_until(lambda: server.get("/ping").status == 204)
+
+
+def test_request_memory_is_bounded(make_server):
+    """More half-sent bodies than memory: late ones are told so, and others are served later."""
+    server = make_server(request_memory="4MiB", queue_timeout="1s", read_timeout="3s").create()
+    socks = []
+    for _ in range(12):
+        sock = server.raw()
+        sock.setblocking(False)
+        socks.append(sock)
+    head = b"POST /write?db=test HTTP/1.1\r\nContent-Length: 2000000\r\n\r\n"
+    left = {sock: head + b"m v=1 1\n" * 150000 for sock in socks}
+    statuses = {}
+    end = time.monotonic() + 10
+    while len(statuses) < len(socks) and time.monotonic() < end:
+        for sock in socks:
+            if sock in statuses:
+                continue
+            try:
+                if left[sock]:
+                    left[sock] = left[sock][sock.send(left[sock][:65536]):]
+            except (BlockingIOError, BrokenPipeError, ConnectionResetError):
+                pass
+            try:
+                reply = sock.recv(4096)
+                statuses[sock] = int(reply.split()[1]) if reply else 0
+            except BlockingIOError:
+                pass
+            except ConnectionResetError:
+                statuses[sock] = 0
+        time.sleep(0.01)
+    assert 503 in statuses.values()
+    assert server.metrics()["busbar_request_memory_bytes"] <= 4 << 20
+    for sock in socks:
+        sock.close()
+    assert wait_until(lambda: server.write("after v=1 1").status == 204)
+
+
+def test_reset_connections(server):
+    """Clients that vanish with a reset at any point."""
+    for cut in range(0, 120, 7):
+        sock = server.raw()
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        sock.sendall((b"POST /write?db=test HTTP/1.1\r\nContent-Length: 9\r\n\r\nr v=1 100" +
+                      b"GET /query?q=SHOW+DATABASES HTTP/1.1\r\n\r\n")[:cut + 1])
+        sock.close()
+    assert server.get("/ping").status == 204
+    assert wait_until(lambda: server.metrics()['busbar_connections{listener="http"}'] == 1)
+
+
+def test_client_that_reads_nothing(make_server):
+    """A large result for a client that stops reading costs a bounded buffer and an end in time."""
+    server = make_server(send_timeout="2s", max_queries="2").create()
+    lines = "".join("wide v=%d %d\n" % (i, i) for i in range(200000))
+    for i in range(5):
+        assert server.write(lines.replace("wide", "wide,n=%d" % i)).status == 204
+    before = server.metrics()["process_resident_memory_bytes"]
+    socks = [slow_reader(server, b"SELECT v FROM wide GROUP BY n") for _ in range(2)]
+    time.sleep(0.5)
+    after = server.metrics()["process_resident_memory_bytes"]
+    assert after - before < 64 << 20
+    # Both query threads wait for these clients; when they are ended others have their turn.
+    assert wait_until(lambda: server.query_reply("SHOW DATABASES").status == 200, 10)
+    assert wait_until(
+        lambda: server.metrics()['busbar_connections_closed_total{reason="slow"}'] == 2)
+    for sock in socks:
+        assert 0 < len(drain(sock)) < 20 << 20
+        sock.close()
+
+
+def test_overload_is_answered_503(make_server):
+    """Queries beyond max-queries wait under 5 s, then are told to come again; writes go on."""
+    server = make_server(max_queries="1", queue_timeout="1s").create()
+    lines = "".join("busy v=%d %d\n" % (i, i) for i in range(200000))
+    assert server.write(lines).status == 204
+    hog = slow_reader(server, b"SELECT v FROM busy")
+    time.sleep(0.3)
+    start = time.monotonic()
+    reply = server.query_reply("SHOW DATABASES")
+    assert reply.status == 503
+    assert reply.headers["Retry-After"] == "5"
+    assert "overloaded" in reply.error()
+    assert 0.5 < time.monotonic() - start < 5
+    assert server.write("busy v=1 1").status == 204
+    hog.close()
+    assert wait_until(lambda: server.query_reply("SHOW DATABASES").status == 200)
+
+
+def test_many_clients_at_once(server):
+    """Good clients among bad ones lose nothing."""
+    stop = threading.Event()
+    failures = []
+
+    def bad():
+        while not stop.is_set():
+            try:
+                with server.raw() as sock:
+                    sock.sendall(b"POST /write?db=test HTTP/1.1\r\nContent-Length: 500\r\n\r\nx")
+            except OSError:
+                pass
+
+    def good(n):
+        connection = server.connection()
+        for i in range(50):
+            if server.write("good,n=%d v=1 %d" % (n, i), connection=connection).status != 204:
+                failures.append((n, i))
+        connection.close()
+
+    bads = [threading.Thread(target=bad) for _ in range(4)]
+    goods = [threading.Thread(target=good, args=(n,)) for n in range(8)]
+    for thread in bads + goods:
+        thread.start()
+    for thread in goods:
+        thread.join()
+    stop.set()
+    for thread in bads:
+        thread.join()
+    assert failures == []
+    assert server.rows("SELECT count(v) FROM good")[0][1] == 400
