@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "server/form.h"
+#include "server/gunzip.h"
 #include "server/http_handlers.h"
 #include "server/reject.h"
 #include "server/units.h"
@@ -19,6 +20,8 @@ struct write_run {
     struct http_job base; /* first */
     _Atomic int pending;  /* the submit and its durability */
     struct buf database, policy;
+    struct buf plain; /* the body, if it came compressed */
+    bool compressed;
     int64_t precision_ns;
     struct bb_write_result result;
     struct rejects rejects;
@@ -51,11 +54,16 @@ static bool check_database(struct http_conn *conn)
     return ok;
 }
 
+static bool is_compressed(const struct http_conn *conn)
+{
+    return strcasecmp(http_text(conn, conn->request.content_encoding), "gzip") == 0;
+}
+
 bool http_write_check(struct http_conn *conn)
 {
     const char *encoding = http_text(conn, conn->request.content_encoding);
-    if (encoding[0] != '\0' && strcasecmp(encoding, "identity") != 0) {
-        http_error(conn, 415, "unsupported Content-Encoding \"%.100s\": send the lines plain",
+    if (encoding[0] != '\0' && strcasecmp(encoding, "identity") != 0 && !is_compressed(conn)) {
+        http_error(conn, 415, "unsupported Content-Encoding \"%.100s\": use gzip or none",
                    encoding);
         return false;
     }
@@ -78,10 +86,16 @@ static void on_durable(void *arg, const struct bb_error *err)
     finish_half(run, 1);
 }
 
-static void work(struct http_job *job)
+static int submit(struct write_run *run)
 {
-    struct write_run *run = (struct write_run *)job;
+    struct http_job *job = &run->base;
     const struct buf *body = &job->conn->body;
+    if (run->compressed) {
+        int rc = gunzip(body->data, body->len, &run->plain, &run->submit_err);
+        if (rc != BB_OK)
+            return rc;
+        body = &run->plain;
+    }
     struct bb_write write = {.database = run->database.data,
                              .retention_policy = run->policy.data,
                              .precision_ns = run->precision_ns,
@@ -91,9 +105,16 @@ static void work(struct http_job *job)
                              .reject_arg = &run->rejects};
     int rc = bb_write_submit(job->loop->server->db, &write, &run->result, on_durable, run,
                              &run->submit_err);
-    run->submit_err.code = rc;
     if (rc == BB_OK)
         rejects_count(&run->rejects, &job->loop->server->counters);
+    return rc;
+}
+
+static void work(struct http_job *job)
+{
+    struct write_run *run = (struct write_run *)job;
+    int rc = submit(run);
+    run->submit_err.code = rc;
     finish_half(run, rc == BB_OK ? 1 : 2);
 }
 
@@ -126,6 +147,7 @@ static void destroy(struct http_job *job)
     struct write_run *run = (struct write_run *)job;
     buf_fini(&run->database);
     buf_fini(&run->policy);
+    buf_fini(&run->plain);
     rejects_fini(&run->rejects);
     free(run);
 }
@@ -143,6 +165,8 @@ void http_write_run(struct http_conn *conn)
     buf_init(&precision, NAME_MAX_BYTES, NULL);
     buf_init(&run->database, NAME_MAX_BYTES, NULL);
     buf_init(&run->policy, NAME_MAX_BYTES, NULL);
+    buf_init(&run->plain, server->settings.max_body, &server->request_budget);
+    run->compressed = is_compressed(conn);
     rejects_init(&run->rejects);
     run->base.work = work;
     run->base.reply = reply;

@@ -14,7 +14,7 @@ else
 SERVER_LLHTTP_LIBS = $(LLHTTP_LIBS)
 endif
 
-SERVER_LIBS = libbusbar.la $(UV_LIBS) $(SERVER_LLHTTP_LIBS)
+SERVER_LIBS = libbusbar.la $(UV_LIBS) $(ZLIB_LIBS) $(SERVER_LLHTTP_LIBS)
 
 # The parts of busbard, for its tests too.
 noinst_LTLIBRARIES += libserver.la
@@ -23,6 +23,8 @@ libserver_la_SOURCES = \
 	server/buf.h \
 	server/form.c \
 	server/form.h \
+	server/gunzip.c \
+	server/gunzip.h \
 	server/http.c \
 	server/http.h \
 	server/http_admin.c \
@@ -60,3 +62,15 @@ libserver_la_SOURCES = \
 	server/units.c \
 	server/units.h \
 	server/version.h
+
+server_unit_libs = libserver.la $(SERVER_LLHTTP_LIBS) $(UNIT_LIBS) $(UV_LIBS) $(ZLIB_LIBS)
+unit_tests += \
+	tests/unit/test_server_number \
+	tests/unit/test_server_parts \
+	tests/unit/test_server_pool \
+	tests/unit/test_server_result
+THREAD_TESTS += tests/unit/test_server_pool
+tests_unit_test_server_number_LDADD = $(server_unit_libs)
+tests_unit_test_server_parts_LDADD = $(server_unit_libs)
+tests_unit_test_server_pool_LDADD = $(server_unit_libs)
+tests_unit_test_server_result_LDADD = $(server_unit_libs)

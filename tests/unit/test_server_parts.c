@@ -1,0 +1,241 @@
+/** The small parts of busbard: buffers, parameters, settings, units, refusals, gzip. */
+#include <stdlib.h>
+#include <string.h>
+#include <zlib.h>
+
+#include "server/buf.h"
+#include "server/form.h"
+#include "server/gunzip.h"
+#include "server/lines.h"
+#include "server/reject.h"
+#include "server/settings.h"
+#include "server/units.h"
+#include "tests/lib/unit.h"
+
+static void test_buf_keeps_its_maximum_and_budget(void **state)
+{
+    struct budget budget = {.limit_bytes = 1000};
+    struct buf a, b;
+    (void)state;
+    buf_init(&a, 600, &budget);
+    buf_init(&b, 600, &budget);
+    assert_int_equal(buf_reserve(&a, 600), BB_OK);
+    assert_int_equal(buf_reserve(&a, 601), BB_ELIMIT);
+    assert_int_equal(buf_reserve(&b, 500), BB_EBUSY);
+    assert_int_equal(buf_reserve(&b, 100), BB_OK);
+    assert_int_equal(budget.used_bytes, a.cap + b.cap);
+    assert_int_equal(buf_put(&b, "hello", 5), BB_OK);
+    buf_consume(&b, 2);
+    assert_int_equal(b.len, 3);
+    assert_memory_equal(b.data, "llo", 3);
+    a.len = 0;
+    buf_swap(&a, &b);
+    assert_memory_equal(a.data, "llo", 3);
+    buf_fini(&a);
+    buf_fini(&b);
+    assert_int_equal(budget.used_bytes, 0);
+}
+
+static void form_is(const char *text, const char *name, int code, const char *expect)
+{
+    struct buf value;
+    buf_init(&value, 64, NULL);
+    assert_int_equal(form_get(text, strlen(text), name, &value), code);
+    if (expect != NULL) {
+        assert_int_equal(value.len, strlen(expect));
+        assert_string_equal(value.data, expect);
+    }
+    buf_fini(&value);
+}
+
+static void test_form(void **state)
+{
+    (void)state;
+    form_is("db=a&q=b", "q", BB_OK, "b");
+    form_is("db=a&q=b", "db", BB_OK, "a");
+    form_is("db=a&q=b", "d", BB_ENOTFOUND, "");
+    form_is("", "q", BB_ENOTFOUND, "");
+    form_is("q", "q", BB_OK, "");
+    form_is("q=", "q", BB_OK, "");
+    form_is("&&q=1&q=2", "q", BB_OK, "1");
+    form_is("q=a=b", "q", BB_OK, "a=b");
+    form_is("q=a+b%20c%C3%A9%2b", "q", BB_OK, "a b c\xc3\xa9+");
+    form_is("%71=x", "q", BB_OK, "x");
+    form_is("q=%", "q", BB_EPARSE, NULL);
+    form_is("q=%4", "q", BB_EPARSE, NULL);
+    form_is("q=%zz", "q", BB_EPARSE, NULL);
+    form_is("q=a%00b", "q", BB_EPARSE, NULL);
+    form_is("q=0123456789012345678901234567890123456789012345678901234567890123456789", "q",
+            BB_ELIMIT, NULL);
+}
+
+static int load(struct settings *s, char *const env[], const char *a, const char *b)
+{
+    char *argv[] = {(char *)"busbard", (char *)(uintptr_t)a, (char *)(uintptr_t)b, NULL};
+    enum settings_action action;
+    struct bb_error err = {0};
+    int rc = settings_load(s, a == NULL ? 1 : b == NULL ? 2 : 3, argv, env, &action, &err);
+    assert_int_equal(rc == BB_OK, err.text[0] == '\0');
+    return rc;
+}
+
+static void test_settings(void **state)
+{
+    char *env[] = {(char *)"BUSBAR_MAX_BODY=1MiB", (char *)"BUSBAR_MAX_BODYS=x", NULL};
+    char *none[] = {NULL};
+    char *bad[] = {(char *)"BUSBAR_LOOPS=many", NULL};
+    struct settings s;
+    (void)state;
+    assert_int_equal(load(&s, none, NULL, NULL), BB_OK);
+    assert_int_equal(s.max_body, 25000000);
+    assert_int_equal(s.queue_timeout, 4000);
+    assert_string_equal(s.http, "127.0.0.1:8086");
+    assert_int_equal(load(&s, env, NULL, NULL), BB_OK);
+    assert_int_equal(s.max_body, 1 << 20);
+    assert_int_equal(load(&s, env, "--max-body=2k", NULL), BB_OK);
+    assert_int_equal(s.max_body, 2048);
+    assert_int_equal(load(&s, env, "--idle-timeout", "90"), BB_OK);
+    assert_int_equal(s.idle_timeout, 90);
+    assert_int_equal(load(&s, env, "--idle-timeout", "2h"), BB_OK);
+    assert_int_equal(s.idle_timeout, 7200000);
+    assert_int_equal(load(&s, bad, NULL, NULL), BB_EINVAL);
+    assert_int_equal(load(&s, none, "--max-body", "-1"), BB_EINVAL);
+    assert_int_equal(load(&s, none, "--max-body", "99999999999999999999"), BB_EINVAL);
+    assert_int_equal(load(&s, none, "--max-body", "99999999999999999TiB"), BB_EINVAL);
+    assert_int_equal(load(&s, none, "--max-body", "0"), BB_EINVAL);
+    assert_int_equal(load(&s, none, "--memory", "0"), BB_OK);
+    assert_int_equal(load(&s, none, "--memory", NULL), BB_EINVAL);
+    assert_int_equal(load(&s, none, "--no-such", "1"), BB_EINVAL);
+    assert_int_equal(load(&s, none, "memory", "1"), BB_EINVAL);
+}
+
+static void test_units(void **state)
+{
+    (void)state;
+    assert_int_equal(units_precision_ns(""), 1);
+    assert_int_equal(units_precision_ns("us"), 1000);
+    assert_int_equal(units_precision_ns("h"), 3600000000000);
+    assert_int_equal(units_precision_ns("d"), 0);
+    assert_int_equal(units_precision_ns("S"), 0);
+    assert_int_equal(units_epoch_ns(""), 0);
+    assert_int_equal(units_epoch_ns("ms"), 1000000);
+    assert_int_equal(units_epoch_ns("\302\265"), 1000);
+    assert_int_equal(units_epoch_ns("fortnight"), 1);
+}
+
+static void test_rejects(void **state)
+{
+    struct bb_write_result result = {.points_written = 0, .points_rejected = 25};
+    struct counters counters = {0};
+    struct rejects rejects;
+    struct buf text;
+    (void)state;
+    buf_init(&text, 1 << 20, NULL);
+    rejects_init(&rejects);
+    for (uint64_t i = 1; i <= 25; i++)
+        rejects_add(&rejects, i, "m", 1, BB_EPARSE, "missing fields");
+    assert_int_equal(rejects_message(&rejects, &result, &text), BB_OK);
+    assert_memory_equal(text.data, "unable to parse 'm': missing fields\nunable", 41);
+    assert_int_equal(buf_put(&text, "", 1), BB_OK);
+    assert_contains(text.data, "\n... and 5 more lines");
+    assert_null(strstr(text.data, "dropped"));
+    rejects_add(&rejects, 26, "m v=1", 5, BB_ETYPE, "field type conflict");
+    text.len = 0;
+    result.points_rejected = 26;
+    assert_int_equal(rejects_message(&rejects, &result, &text), BB_OK);
+    assert_int_equal(buf_put(&text, "", 1), BB_OK);
+    assert_memory_equal(text.data, "partial write: unable to parse", 30);
+    assert_contains(text.data, " dropped=26");
+    rejects_count(&rejects, &counters);
+    assert_int_equal(counters.rejected[BB_EPARSE], 25);
+    assert_int_equal(counters.rejected[BB_ETYPE], 1);
+    rejects_fini(&rejects);
+    buf_fini(&text);
+}
+
+static size_t pack(const char *text, size_t n, char *out, size_t size)
+{
+    z_stream stream = {0};
+    assert_int_equal(deflateInit2(&stream, 6, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY), Z_OK);
+    stream.next_in = (Bytef *)(uintptr_t)text;
+    stream.avail_in = (uInt)n;
+    stream.next_out = (Bytef *)out;
+    stream.avail_out = (uInt)size;
+    assert_int_equal(deflate(&stream, Z_FINISH), Z_STREAM_END);
+    deflateEnd(&stream);
+    return size - stream.avail_out;
+}
+
+static void test_gunzip(void **state)
+{
+    enum {
+        N = 100000
+    };
+    char *text = malloc(N);
+    char packed[4096];
+    struct bb_error err;
+    struct buf out;
+    (void)state;
+    memset(text, 'x', N);
+    size_t n = pack(text, N, packed, sizeof(packed));
+    for (size_t max = N - 1; max <= N + 1; max++) {
+        buf_init(&out, max, NULL);
+        assert_int_equal(gunzip(packed, n, &out, &err), max < N ? BB_ELIMIT : BB_OK);
+        assert_true(out.len <= max);
+        buf_fini(&out);
+    }
+    buf_init(&out, 3 * N, NULL);
+    memcpy(packed + n, packed, n); /* two members */
+    assert_int_equal(gunzip(packed, 2 * n, &out, &err), BB_OK);
+    assert_int_equal(out.len, 2 * N);
+    for (size_t cut = 0; cut < n; cut++) {
+        out.len = 0;
+        assert_int_equal(gunzip(packed, cut, &out, &err), BB_EPARSE);
+    }
+    for (size_t at = n - 8; at < n; at++) {
+        packed[at] ^= 1; /* checksum and length */
+        out.len = 0;
+        assert_int_equal(gunzip(packed, n, &out, &err), BB_EPARSE);
+        packed[at] ^= 1;
+    }
+    buf_fini(&out);
+    free(text);
+}
+
+static void directive_is(const char *line, enum lines_directive expect, const char *text)
+{
+    const char *value = NULL;
+    size_t n = 0;
+    assert_int_equal(lines_directive(line, strlen(line), &value, &n), expect);
+    if (text != NULL) {
+        assert_int_equal(n, strlen(text));
+        assert_memory_equal(value, text, n);
+    }
+}
+
+static void test_directives(void **state)
+{
+    (void)state;
+    directive_is("# sync a b\r", LINES_SYNC, "a b");
+    directive_is("# db energy", LINES_DB, "energy");
+    directive_is("# precision s", LINES_PRECISION, "s");
+    directive_is("# sync", LINES_NONE, NULL);
+    directive_is("# sync ", LINES_NONE, NULL);
+    directive_is("# syncs x", LINES_NONE, NULL);
+    directive_is("#sync x", LINES_NONE, NULL);
+    directive_is("# a comment", LINES_NONE, NULL);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_buf_keeps_its_maximum_and_budget),
+        cmocka_unit_test(test_form),
+        cmocka_unit_test(test_settings),
+        cmocka_unit_test(test_units),
+        cmocka_unit_test(test_rejects),
+        cmocka_unit_test(test_gunzip),
+        cmocka_unit_test(test_directives),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
