@@ -31,8 +31,8 @@ int batches_load(struct batches *b, const char *path, uint64_t lines);
 
 void batches_free(struct batches *b);
 
-/** Batch i; one that is not prepared is made in *scratch, the caller's thread's own buffer, which is
- * allocated when NULL. NULL: no memory. */
+/** Batch i; one that is not prepared is made in *scratch, the caller's thread's own buffer, which
+ * is allocated when NULL. NULL: no memory. */
 const struct batch *batches_get(const struct batches *b, uint64_t i, struct batch *scratch);
 
 #endif

@@ -30,7 +30,7 @@ struct workload {
     uint16_t curve[2][WORKLOAD_SLOTS + 1]; /* [weekend] in thousandths of the meter's scale */
 };
 
-/** 0, or -1 when out of memory. meters, intervals, interval_s, start_s, unit_ns and seed are set. */
+/** The numbers up to seed are set. 0, or -1 when out of memory. */
 int workload_init(struct workload *w);
 void workload_fini(struct workload *w);
 

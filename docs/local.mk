@@ -1,4 +1,5 @@
 # Pages are distributed as they are; man pages are appended to dist_man_MANS.
 
 EXTRA_DIST += \
-	docs/format/sum.md
+	docs/format/sum.md \
+	docs/http.md

@@ -311,7 +311,7 @@ static size_t feed(struct http_conn *conn, const char *data, size_t n)
     return used;
 }
 
-/** Bytes that may be read ahead while a request is worked on are few; a body is read as it comes. */
+/** Few bytes are read ahead while a request is worked on; a body is read as it comes. */
 static void update_reading(struct http_conn *conn)
 {
     bool want = !conn->client.closing && !conn->peer_done && conn->starved_since_ms == 0 &&

@@ -3,8 +3,8 @@
  *
  * A connection takes one request at a time: it reads the head, chooses the route, reads the body,
  * and hands the request to the route's `run`, which replies at once or later from a message of a
- * job. Pipelined bytes wait until the reply has been sent, so replies are in order and what a client
- * can make the server hold is bounded.
+ * job. Pipelined bytes wait until the reply has been sent, so replies are in order and what a
+ * client can make the server hold is bounded.
  *
  *     HEAD -> BODY -> BUSY -> SENDING -> HEAD ...        keep-alive
  *              |                 '-> LINGER -> closed    what the client still sends is read and

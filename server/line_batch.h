@@ -24,7 +24,7 @@ struct line_batch {
     struct loop *loop;
     struct line_batch *next;
     void *owner;
-    /** On the loop: the batch is in the log's buffer, or err says why not and it is WAITING again. */
+    /** On the loop: it is in the log's buffer, or err says why not and it is WAITING again. */
     void (*submitted)(struct line_batch *batch);
     /** On the loop, after submitted without an error: it is on disk unless durable_err is set. */
     void (*durable)(struct line_batch *batch);

@@ -1,9 +1,9 @@
 /**
  * One event loop per core, each with a thread, listening sockets and clients of its own.
  *
- * Everything that belongs to a client is touched by its loop's thread alone. Other threads (workers,
- * the log's sync thread) hand work to a loop by loop_post, the one function here that any thread may
- * call. A loop never waits: what may block is a job of a pool.
+ * Everything that belongs to a client is touched by its loop's thread alone. Other threads
+ * (workers, the log's sync thread) hand work to a loop by loop_post, the one function here that any
+ * thread may call. A loop never waits: what may block is a job of a pool.
  *
  * A client is a TCP connection; HTTP and line-protocol connections start with a struct client. It
  * lives until its socket is closed and it holds no more references (client_hold), so that a job or

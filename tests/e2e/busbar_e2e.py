@@ -201,8 +201,8 @@ class LineClient:
 
 
 def read_reply(sock):
-    """One reply of known length from a socket on which raw bytes were sent: (status, headers, body),
-    or None at the end of the connection."""
+    """One reply of known length from a socket on which raw bytes were sent: (status, headers,
+    body), or None at the end of the connection."""
     f = sock.makefile("rb", buffering=0)
     status_line = f.readline()
     if not status_line:

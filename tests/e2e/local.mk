@@ -1,4 +1,16 @@
-# Tests that drive the real binaries.
-e2e_tests = tests/e2e/csv2lp.sh
-TESTS += $(e2e_tests)
-EXTRA_DIST += $(e2e_tests)
+# Tests that drive the real busbard by pytest, as two programs for make check.
+E2E_TESTS = tests/e2e/check_server.py tests/e2e/check_data.py
+TESTS += $(E2E_TESTS)
+EXTRA_DIST += \
+	$(E2E_TESTS) \
+	tests/e2e/busbar_e2e.py \
+	tests/e2e/conftest.py \
+	tests/e2e/e2e_run.py \
+	tests/e2e/pytest.ini \
+	tests/e2e/test_data.py \
+	tests/e2e/test_hostile.py \
+	tests/e2e/test_http.py \
+	tests/e2e/test_lifecycle.py \
+	tests/e2e/test_lines.py \
+	tests/e2e/test_query.py \
+	tests/e2e/test_write.py

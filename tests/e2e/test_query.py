@@ -32,7 +32,8 @@ def test_get_and_post_agree(loaded):
 
 def test_shape(loaded):
     reply = loaded.get("/query", db="test",
-                       q="SELECT count(value) FROM reading WHERE device_id='MTR-1' GROUP BY device_id")
+                       q="SELECT count(value) FROM reading WHERE device_id='MTR-1' "
+                         "GROUP BY device_id")
     assert reply.body == (b'{"results":[{"statement_id":0,"series":[{"name":"reading","tags":'
                           b'{"device_id":"MTR-1"},"columns":["time","count"],"values":'
                           b'[["1970-01-01T00:00:00Z",100]]}]}]}\n')
@@ -139,8 +140,8 @@ def test_client_that_leaves_cancels_its_query(server):
 def test_long_query_text(loaded):
     """A condition of a megabyte, as dashboards with many meters send it."""
     meters = "|".join("MTR-%d" % i for i in range(100000))
-    reply = loaded.query_reply("SELECT count(value) FROM reading WHERE device_id =~ /^(%s)$/" % meters,
-                               db="test")
+    q = "SELECT count(value) FROM reading WHERE device_id =~ /^(%s)$/" % meters
+    reply = loaded.query_reply(q, db="test")
     assert reply.status in (200, 400)
     many = " OR ".join("device_id='MTR-%d'" % i for i in range(5000))
     assert loaded.rows("SELECT count(value) FROM reading WHERE %s" % many)[0][1] == 300

@@ -83,7 +83,7 @@ static double random_double(struct rng *rng)
     return rng_finite(rng);
 }
 
-/** Reads back as itself, and no shorter decimal does: the nearest one with a digit less does not. */
+/** Reads back as itself, and the nearest decimal with a digit less does not. */
 static void test_double_is_shortest(void **state)
 {
     struct rng rng = rng_from_env();

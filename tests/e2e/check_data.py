@@ -1,0 +1,8 @@
+#!/usr/bin/env python3
+"""Real readings through the server: answers and bytes on disk."""
+
+import sys
+
+from e2e_run import main
+
+sys.exit(main(["data"]))

@@ -1,0 +1,8 @@
+#!/usr/bin/env python3
+"""The server from end to end: HTTP, line protocol, hostile clients, start, stop and kill."""
+
+import sys
+
+from e2e_run import main
+
+sys.exit(main(["http", "write", "query", "lines", "hostile", "lifecycle"]))
