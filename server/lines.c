@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "server/line_batch.h"
+#include "server/line_directive.h"
 #include "server/log.h"
 #include "server/units.h"
 
@@ -278,41 +279,19 @@ static bool close_batch(struct line_conn *conn, const char *token, size_t token_
     return true;
 }
 
-enum lines_directive lines_directive(const char *line, size_t n, const char **value,
-                                     size_t *value_len)
-{
-    static const struct {
-        const char *prefix;
-        enum lines_directive directive;
-    } directives[] = {
-        {"# sync ", LINES_SYNC}, {"# db ", LINES_DB}, {"# precision ", LINES_PRECISION}};
-    for (size_t i = 0; i < sizeof(directives) / sizeof(directives[0]); i++) {
-        size_t skip = strlen(directives[i].prefix);
-        if (n <= skip || memcmp(line, directives[i].prefix, skip) != 0)
-            continue;
-        while (n > skip && (line[n - 1] == '\r' || line[n - 1] == ' '))
-            n--;
-        *value = line + skip;
-        *value_len = n - skip;
-        return n > skip ? directives[i].directive : LINES_NONE;
-    }
-    return LINES_NONE;
-}
-
 /** The filling batch has just been closed behind the directive; later lines obey it. */
-static bool obey(struct line_conn *conn, enum lines_directive directive, const char *value,
-                 size_t n)
+static bool obey(struct line_conn *conn, enum line_directive directive, const char *value, size_t n)
 {
     char text[TOKEN_MAX_BYTES + 1];
     snprintf(text, sizeof(text), "%.*s", (int)(n < TOKEN_MAX_BYTES ? n : TOKEN_MAX_BYTES), value);
-    if (directive == LINES_PRECISION) {
+    if (directive == LINE_PRECISION) {
         int64_t unit = units_precision_ns(text);
         if (unit == 0) {
             give_up(conn, "# precision: not one of n, u, ms, s, m or h");
             return false;
         }
         conn->precision_ns = unit;
-    } else if (directive == LINES_DB) {
+    } else if (directive == LINE_DB) {
         conn->database.len = 0;
         if (buf_put(&conn->database, text, strlen(text) + 1) != BB_OK)
             return false;
@@ -334,10 +313,10 @@ static bool take_line(struct line_conn *conn, const char *line, size_t n)
     char copy[TOKEN_MAX_BYTES];
     const char *value = NULL;
     size_t value_len = 0;
-    enum lines_directive directive = n > 0 && line[0] == '#'
-                                         ? lines_directive(line, n, &value, &value_len)
-                                         : LINES_NONE;
-    if (directive == LINES_NONE) {
+    enum line_directive directive = n > 0 && line[0] == '#'
+                                        ? line_directive_parse(line, n, &value, &value_len)
+                                        : LINE_NONE;
+    if (directive == LINE_NONE) {
         if (conn->filling->line_count++ == 0)
             conn->filling_since_ms = now_of(conn);
         if ((conn->filling->line_count >= settings->line_batch_lines ||
@@ -349,7 +328,7 @@ static bool take_line(struct line_conn *conn, const char *line, size_t n)
     /* The line goes with the batch that is closed. */
     value_len = value_len < sizeof(copy) ? value_len : sizeof(copy);
     memcpy(copy, value, value_len);
-    return close_batch(conn, copy, directive == LINES_SYNC ? value_len : 0) &&
+    return close_batch(conn, copy, directive == LINE_SYNC ? value_len : 0) &&
            obey(conn, directive, copy, value_len);
 }
 

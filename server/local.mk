@@ -38,6 +38,8 @@ libserver_la_SOURCES = \
 	server/json.h \
 	server/line_batch.c \
 	server/line_batch.h \
+	server/line_directive.c \
+	server/line_directive.h \
 	server/lines.c \
 	server/lines.h \
 	server/listen.c \
@@ -74,7 +76,3 @@ tests_unit_test_server_number_LDADD = $(server_unit_libs)
 tests_unit_test_server_parts_LDADD = $(server_unit_libs)
 tests_unit_test_server_pool_LDADD = $(server_unit_libs)
 tests_unit_test_server_result_LDADD = $(server_unit_libs)
-
-bin_PROGRAMS += busbard
-busbard_SOURCES = server/main.c
-busbard_LDADD = libserver.la $(SERVER_LIBS)

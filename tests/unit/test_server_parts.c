@@ -6,7 +6,7 @@
 #include "server/buf.h"
 #include "server/form.h"
 #include "server/gunzip.h"
-#include "server/lines.h"
+#include "server/line_directive.h"
 #include "server/reject.h"
 #include "server/settings.h"
 #include "server/units.h"
@@ -202,11 +202,11 @@ static void test_gunzip(void **state)
     free(text);
 }
 
-static void directive_is(const char *line, enum lines_directive expect, const char *text)
+static void directive_is(const char *line, enum line_directive expect, const char *text)
 {
     const char *value = NULL;
     size_t n = 0;
-    assert_int_equal(lines_directive(line, strlen(line), &value, &n), expect);
+    assert_int_equal(line_directive_parse(line, strlen(line), &value, &n), expect);
     if (text != NULL) {
         assert_int_equal(n, strlen(text));
         assert_memory_equal(value, text, n);
@@ -216,14 +216,14 @@ static void directive_is(const char *line, enum lines_directive expect, const ch
 static void test_directives(void **state)
 {
     (void)state;
-    directive_is("# sync a b\r", LINES_SYNC, "a b");
-    directive_is("# db energy", LINES_DB, "energy");
-    directive_is("# precision s", LINES_PRECISION, "s");
-    directive_is("# sync", LINES_NONE, NULL);
-    directive_is("# sync ", LINES_NONE, NULL);
-    directive_is("# syncs x", LINES_NONE, NULL);
-    directive_is("#sync x", LINES_NONE, NULL);
-    directive_is("# a comment", LINES_NONE, NULL);
+    directive_is("# sync a b\r", LINE_SYNC, "a b");
+    directive_is("# db energy", LINE_DB, "energy");
+    directive_is("# precision s", LINE_PRECISION, "s");
+    directive_is("# sync", LINE_NONE, NULL);
+    directive_is("# sync ", LINE_NONE, NULL);
+    directive_is("# syncs x", LINE_NONE, NULL);
+    directive_is("#sync x", LINE_NONE, NULL);
+    directive_is("# a comment", LINE_NONE, NULL);
 }
 
 int main(void)
