@@ -59,6 +59,11 @@ void bbi_time_pack_begin(struct bbi_time_packer *p, enum bbi_time_kind kind);
  * not fit a grid of this step, because two rows meet in one slot or numbers grow too large. */
 bool bbi_time_pack_add(struct bbi_time_packer *p, const uint64_t *rel, size_t n, uint64_t step);
 
+/** About how many bits rel[n] would take in a block, on a grid of this step or, step 0, as
+ * differences; UINT64_MAX: not possible. What the packer held is lost. */
+uint64_t bbi_time_pack_estimate(struct bbi_time_packer *p, const uint64_t *rel, size_t n,
+                                uint64_t step);
+
 /** Append the block to out. Returns the sticky error of out. */
 BB_CHECKED int bbi_time_pack_end(struct bbi_time_packer *p, struct bbi_buf *out);
 

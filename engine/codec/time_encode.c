@@ -1,9 +1,9 @@
 /*
  * The writer of time grids (docs/format/segment.md, "Times").
  *
- * First every chunk gets a shape, equal ones the same; then each irregular shape is tried as
- * differences and as a grid with a few likely steps, and the smallest kept; then everything is
- * written column by column. All in multiples of the page's unit.
+ * First every chunk gets a shape, equal ones the same; then for each irregular shape the cost as
+ * differences and as a grid is estimated, and the lower kept; then everything is written column by
+ * column. All in multiples of the page's unit.
  */
 #include <string.h>
 
@@ -32,8 +32,9 @@ struct encoder {
     uint32_t *order; /* [shape_count] shapes by number */
     uint32_t *table; /* open addressing, shape + 1 */
     size_t table_mask;
-    uint64_t *column;                  /* [chunk_count] work */
-    uint64_t rel[BBI_TIMES_CHUNK_MAX]; /* distances of one chunk's rows */
+    uint64_t *column; /* [chunk_count] work */
+    uint64_t *rel;    /* by row: distance from the chunk's first in units, of irregular chunks */
+    size_t row_count;
     int64_t origin;
     uint64_t unit;
     uint64_t usual_step; /* of the regular shape with most uses; 0: none */
@@ -47,15 +48,26 @@ static uint64_t distance(int64_t later, int64_t earlier)
     return (uint64_t)later - (uint64_t)earlier;
 }
 
-/* Distances of a chunk's rows from its first, in units. Returns their count. */
-static size_t load_rows(struct encoder *e, size_t chunk)
+/* Fill in the distances of an irregular chunk. */
+static int load_rows(struct encoder *e, size_t chunk)
 {
-    const int64_t *t = e->times + e->start[chunk];
-    size_t n = e->rows[chunk];
-    for (size_t i = 0; i < n; i++) {
-        e->rel[i] = distance(t[i], t[0]) / e->unit;
+    if (e->rel == NULL) {
+        e->rel = bbi_arena_alloc(&e->arena, e->row_count * sizeof(*e->rel));
+        if (e->rel == NULL) {
+            return BB_ENOMEM;
+        }
     }
-    return n;
+    const int64_t *t = e->times + e->start[chunk];
+    uint64_t *rel = e->rel + e->start[chunk];
+    for (size_t i = 0; i < e->rows[chunk]; i++) {
+        rel[i] = distance(t[i], t[0]) / e->unit;
+    }
+    return BB_OK;
+}
+
+static const uint64_t *get_rows(const struct encoder *e, size_t chunk)
+{
+    return e->rel + e->start[chunk];
 }
 
 /* ---- shapes ---- */
@@ -85,6 +97,7 @@ static int survey(struct encoder *e, struct bb_error *err)
         e->origin = e->times[at] < e->origin ? e->times[at] : e->origin;
         at += e->rows[c];
     }
+    e->row_count = at;
     uint64_t unit = 0;
     for (size_t c = 0; c < e->chunk_count; c++) {
         const int64_t *t = e->times + e->start[c];
@@ -124,25 +137,17 @@ static bool same_shape(const struct encoder *e, const struct shape *s, size_t ch
     if (s->kind != kind || kind == BBI_TIME_REGULAR) {
         return s->kind == kind && s->step == step;
     }
-    if (e->rows[s->chunk] != e->rows[chunk]) {
-        return false;
-    }
-    const int64_t *a = e->times + e->start[s->chunk];
-    const int64_t *b = e->times + e->start[chunk];
-    for (size_t i = 1; i < e->rows[chunk]; i++) {
-        if (distance(a[i], a[0]) != distance(b[i], b[0])) {
-            return false;
-        }
-    }
-    return true;
+    size_t n = e->rows[chunk];
+    return e->rows[s->chunk] == n &&
+           memcmp(get_rows(e, s->chunk), get_rows(e, chunk), n * sizeof(*e->rel)) == 0;
 }
 
-static uint64_t shape_hash(struct encoder *e, size_t chunk, enum bbi_time_kind kind, uint64_t step)
+static uint64_t shape_hash(const struct encoder *e, size_t chunk, enum bbi_time_kind kind,
+                           uint64_t step)
 {
-    if (kind == BBI_TIME_REGULAR) {
-        return bbi_hash64(&step, sizeof(step));
-    }
-    return bbi_hash64(e->rel, load_rows(e, chunk) * sizeof(e->rel[0]));
+    return kind == BBI_TIME_REGULAR
+               ? bbi_hash64(&step, sizeof(step))
+               : bbi_hash64(get_rows(e, chunk), e->rows[chunk] * sizeof(*e->rel));
 }
 
 /* The shape like this chunk's, new if there is none. Irregular ones count as BBI_TIME_DELTA until
@@ -182,17 +187,22 @@ static void place_single_rows(struct encoder *e)
     }
 }
 
-static void find_shapes(struct encoder *e)
+static int find_shapes(struct encoder *e)
 {
-    for (size_t c = 0; c < e->chunk_count; c++) {
+    int code = BB_OK;
+    for (size_t c = 0; code == BB_OK && c < e->chunk_count; c++) {
         uint64_t step = 0;
         if (e->rows[c] == 1) {
             e->shape_of[c] = NO_SHAPE;
         } else if (is_regular(e, c, &step)) {
             e->shape_of[c] = intern_shape(e, c, BBI_TIME_REGULAR, step);
         } else {
-            e->shape_of[c] = intern_shape(e, c, BBI_TIME_DELTA, 0);
+            code = load_rows(e, c);
+            e->shape_of[c] = code == BB_OK ? intern_shape(e, c, BBI_TIME_DELTA, 0) : NO_SHAPE;
         }
+    }
+    if (code != BB_OK) {
+        return code;
     }
     place_single_rows(e);
     uint32_t most = 0;
@@ -202,6 +212,7 @@ static void find_shapes(struct encoder *e)
             e->usual_step = e->shapes[s].step;
         }
     }
+    return BB_OK;
 }
 
 /* ---- choosing ---- */
@@ -244,38 +255,43 @@ static uint64_t everyday_step(uint64_t delta, uint64_t unit)
     return 0;
 }
 
-/* Keep kind and step for shape s, whose rows are loaded, if that makes the block smaller. */
-static int try_kind(struct encoder *e, uint32_t s, enum bbi_time_kind kind, uint64_t step,
-                    size_t *best)
+/* The likely step whose grid fits rel[n] best; 0: none does. *bits: what it is estimated to cost. */
+static uint64_t choose_step(struct encoder *e, const uint64_t *rel, size_t n, uint64_t *bits)
 {
-    bbi_time_pack_begin(&e->packer, kind);
-    if (!bbi_time_pack_add(&e->packer, e->rel, e->rows[e->shapes[s].chunk], step)) {
-        return BB_OK;
-    }
-    bbi_buf_reset(&e->trial);
-    int code = bbi_time_pack_end(&e->packer, &e->trial);
-    /* A step that no other shape has costs its share of the column of steps. */
-    size_t bytes = e->trial.len + (kind == BBI_TIME_GRID && step != e->usual_step ? 2 : 0);
-    if (code == BB_OK && bytes < *best) {
-        *best = bytes;
-        e->shapes[s].kind = kind;
-        e->shapes[s].step = kind == BBI_TIME_GRID ? step : 0;
-    }
-    return code;
-}
-
-static int choose_kind(struct encoder *e, uint32_t s)
-{
-    uint64_t median = median_delta(e->rel, load_rows(e, e->shapes[s].chunk));
+    uint64_t median = median_delta(rel, n);
     uint64_t steps[3] = {e->usual_step, everyday_step(median, e->unit), median};
-    size_t best = SIZE_MAX;
-    int code = try_kind(e, s, BBI_TIME_DELTA, 0, &best);
-    for (size_t i = 0; code == BB_OK && i < 3; i++) {
+    uint64_t best = 0;
+    *bits = UINT64_MAX;
+    for (size_t i = 0; i < 3; i++) {
         bool seen = steps[i] == 0 || (i > 0 && steps[i] == steps[0]) ||
                     (i > 1 && steps[i] == steps[1]);
-        code = seen ? BB_OK : try_kind(e, s, BBI_TIME_GRID, steps[i], &best);
+        uint64_t cost = seen ? UINT64_MAX : bbi_time_pack_estimate(&e->packer, rel, n, steps[i]);
+        /* A step of its own costs a number in the column of steps. */
+        cost += cost != UINT64_MAX && steps[i] != e->usual_step ? 16 : 0;
+        if (cost < *bits) {
+            *bits = cost;
+            best = steps[i];
+        }
     }
-    return code;
+    return best;
+}
+
+/* Shapes that are long choose their step by their beginning. */
+#define SAMPLE_ROWS 128
+
+static void choose_kind(struct encoder *e, struct shape *s)
+{
+    size_t n = e->rows[s->chunk];
+    const uint64_t *rel = get_rows(e, s->chunk);
+    uint64_t grid_bits = UINT64_MAX;
+    uint64_t step = choose_step(e, rel, n < SAMPLE_ROWS ? n : SAMPLE_ROWS, &grid_bits);
+    if (n > SAMPLE_ROWS && step != 0) {
+        grid_bits = bbi_time_pack_estimate(&e->packer, rel, n, step);
+    }
+    if (grid_bits < bbi_time_pack_estimate(&e->packer, rel, n, 0)) {
+        s->kind = BBI_TIME_GRID;
+        s->step = step;
+    }
 }
 
 /* ---- writing ---- */
@@ -340,7 +356,8 @@ static int put_blocks(struct encoder *e, size_t first, uint64_t *sizes, size_t *
             bbi_time_pack_begin(&e->packer, s == NULL ? BBI_TIME_DELTA : s->kind);
         }
         if (s != NULL) {
-            bool fits = bbi_time_pack_add(&e->packer, e->rel, load_rows(e, s->chunk), s->step);
+            bool fits = bbi_time_pack_add(&e->packer, get_rows(e, s->chunk), e->rows[s->chunk],
+                                          s->step);
             BB_ASSERT(fits);
         }
     }
@@ -397,11 +414,13 @@ static int encode(struct encoder *e, struct bbi_buf *out, struct bb_error *err)
     if (code != BB_OK) {
         return code;
     }
-    find_shapes(e);
-    for (uint32_t s = 0; code == BB_OK && s < e->shape_count; s++) {
-        code = e->shapes[s].kind == BBI_TIME_DELTA ? choose_kind(e, s) : BB_OK;
-    }
+    code = find_shapes(e);
     if (code == BB_OK) {
+        for (size_t s = 0; s < e->shape_count; s++) {
+            if (e->shapes[s].kind == BBI_TIME_DELTA) {
+                choose_kind(e, &e->shapes[s]);
+            }
+        }
         size_t counts[3];
         number_shapes(e, counts);
         code = put_columns(e, counts, out);

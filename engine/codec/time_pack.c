@@ -7,6 +7,8 @@
  */
 #include "engine/codec/time_blocks.h"
 
+#include "engine/codec/bitpack.h"
+
 uint64_t bbi_time_gcd(uint64_t a, uint64_t b)
 {
     while (b != 0) {
@@ -96,55 +98,132 @@ static uint64_t magnitude(int64_t v)
     return v < 0 ? -(uint64_t)v : (uint64_t)v;
 }
 
-/* Append the jitter, which consists of multiples of m, in one form. */
-static int put_jitter(struct bbi_time_packer *p, uint64_t m, enum bbi_time_jitter form,
-                      struct bbi_buf *out)
+static int64_t smallest(const int64_t *v, size_t n)
 {
     int64_t min = INT64_MAX;
-    for (size_t i = 0; i < p->rows; i++) {
-        min = p->jitter[i] < min ? p->jitter[i] : min;
+    for (size_t i = 0; i < n; i++) {
+        min = v[i] < min ? v[i] : min;
     }
-    bool biased = form == BBI_JITTER_BIASED;
+    return min;
+}
+
+/* ---- estimates ---- */
+
+/* Bits of n numbers, `lengths` of each length, packed with the best width and the longer ones
+ * patched. */
+static uint64_t packed_bits(const uint32_t lengths[65], size_t n)
+{
+    unsigned widest = 64;
+    while (widest > 0 && lengths[widest] == 0) {
+        widest--;
+    }
+    uint64_t best = (uint64_t)n * widest;
+    size_t patches = 0;
+    for (unsigned width = widest; width-- > 0 && patches <= n / 4;) {
+        patches += lengths[width + 1];
+        unsigned place = bbi_bit_length(n / patches) + 2;
+        uint64_t bits = 72 + (uint64_t)n * width + patches * (place + widest - width);
+        best = bits < best ? bits : best;
+    }
+    return best;
+}
+
+static uint64_t difference_bits(const uint64_t *steps, size_t n)
+{
+    uint64_t min = UINT64_MAX;
+    for (size_t i = 0; i < n; i++) {
+        min = steps[i] < min ? steps[i] : min;
+    }
+    uint32_t lengths[65] = {0};
+    for (size_t i = 0; i < n; i++) {
+        lengths[bbi_bit_length(steps[i] - min)]++;
+    }
+    return packed_bits(lengths, n);
+}
+
+static uint64_t jitter_bits(const int64_t *jitter, size_t n, enum bbi_time_jitter form)
+{
+    uint32_t lengths[65] = {0};
+    if (form == BBI_JITTER_BIASED) {
+        uint64_t min = (uint64_t)smallest(jitter, n);
+        for (size_t i = 0; i < n; i++) {
+            lengths[bbi_bit_length((uint64_t)jitter[i] - min)]++;
+        }
+    } else {
+        for (size_t i = 0; i < n; i++) {
+            lengths[bbi_bit_length(bbi_zigzag(jitter[i]))]++;
+        }
+    }
+    return packed_bits(lengths, n);
+}
+
+static enum bbi_time_jitter better_form(const int64_t *jitter, size_t n, uint64_t *bits)
+{
+    uint64_t zigzag = jitter_bits(jitter, n, BBI_JITTER_ZIGZAG);
+    uint64_t biased = jitter_bits(jitter, n, BBI_JITTER_BIASED);
+    *bits = biased < zigzag ? biased : zigzag;
+    return biased < zigzag ? BBI_JITTER_BIASED : BBI_JITTER_ZIGZAG;
+}
+
+uint64_t bbi_time_pack_estimate(struct bbi_time_packer *p, const uint64_t *rel, size_t n,
+                                uint64_t step)
+{
+    bbi_time_pack_begin(p, step == 0 ? BBI_TIME_DELTA : BBI_TIME_GRID);
+    if (!bbi_time_pack_add(p, rel, n, step)) {
+        return UINT64_MAX;
+    }
+    uint64_t bits = 0;
+    if (step != 0) {
+        (void)better_form(p->jitter, p->rows, &bits);
+    }
+    return bits + difference_bits(p->steps, p->step_count);
+}
+
+/* ---- writing ---- */
+
+/* Append the jitter, which consists of multiples of m. */
+static int put_jitter(struct bbi_time_packer *p, uint64_t m, struct bbi_buf *out)
+{
+    uint64_t bits = 0;
+    enum bbi_time_jitter form = better_form(p->jitter, p->rows, &bits);
     bbi_buf_u8(out, (uint8_t)form);
-    if (biased) {
-        bbi_buf_zigzag(out, min / (int64_t)m);
+    if (form == BBI_JITTER_ZIGZAG) {
+        for (size_t i = 0; i < p->rows; i++) {
+            p->column[i] = bbi_zigzag(p->jitter[i] / (int64_t)m);
+        }
+        return bbi_intcol_encode(p->column, p->rows, out);
     }
+    int64_t min = smallest(p->jitter, p->rows);
+    bbi_buf_zigzag(out, min / (int64_t)m);
     for (size_t i = 0; i < p->rows; i++) {
-        p->column[i] = biased ? ((uint64_t)p->jitter[i] - (uint64_t)min) / m
-                              : bbi_zigzag(p->jitter[i] / (int64_t)m);
+        p->column[i] = ((uint64_t)p->jitter[i] - (uint64_t)min) / m;
     }
     return bbi_intcol_encode(p->column, p->rows, out);
+}
+
+/* v's part in a greatest common divisor, quickly where it changes nothing. */
+static uint64_t join_gcd(uint64_t v, uint64_t m)
+{
+    return v == 0 || m == 1 || (m != 0 && v % m == 0) ? m : bbi_time_gcd(v, m);
 }
 
 static int put_grid(struct bbi_time_packer *p, struct bbi_buf *out)
 {
     uint64_t m = 0;
-    for (size_t i = 0; i < p->rows && m != 1; i++) {
-        m = bbi_time_gcd(magnitude(p->jitter[i]), m);
+    for (size_t i = 0; i < p->rows; i++) {
+        m = join_gcd(magnitude(p->jitter[i]), m);
     }
     m = m == 0 ? 1 : m;
     bbi_buf_varint(out, m);
-    if (bbi_intcol_encode(p->steps, p->step_count, out) != BB_OK) {
-        return out->err;
-    }
-    size_t mark = out->len;
-    if (put_jitter(p, m, BBI_JITTER_BIASED, out) != BB_OK) {
-        return out->err;
-    }
-    size_t biased_bytes = out->len - mark;
-    out->len = mark;
-    if (put_jitter(p, m, BBI_JITTER_ZIGZAG, out) != BB_OK || out->len - mark <= biased_bytes) {
-        return out->err;
-    }
-    out->len = mark;
-    return put_jitter(p, m, BBI_JITTER_BIASED, out);
+    int code = bbi_intcol_encode(p->steps, p->step_count, out);
+    return code == BB_OK ? put_jitter(p, m, out) : code;
 }
 
 static int put_deltas(struct bbi_time_packer *p, struct bbi_buf *out)
 {
     uint64_t m = 0;
-    for (size_t i = 0; i < p->step_count && m != 1; i++) {
-        m = bbi_time_gcd(p->steps[i], m);
+    for (size_t i = 0; i < p->step_count; i++) {
+        m = join_gcd(p->steps[i], m);
     }
     m = m == 0 ? 1 : m;
     for (size_t i = 0; i < p->step_count; i++) {
