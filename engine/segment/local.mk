@@ -47,3 +47,6 @@ tests_unit_test_segment_threads_SOURCES = \
 tests_torture_torture_segment_SOURCES = \
 	tests/torture/torture_segment.c \
 	tests/unit/segment_model.c
+
+fuzz_targets += tests/fuzz/fuzz_segment
+tests_fuzz_fuzz_segment_LDADD = $(FUZZ_LIBS)
