@@ -1,5 +1,6 @@
 # Pages are distributed as they are; man pages are appended to dist_man_MANS.
 
 EXTRA_DIST += \
+	docs/format/segment.md \
 	docs/format/sum.md \
 	docs/http.md
