@@ -5,6 +5,7 @@
 #ifndef BBI_INFLUXQL_EXPR_H
 #define BBI_INFLUXQL_EXPR_H
 
+#include "engine/base/buf.h"
 #include "engine/base/error.h"
 #include "engine/influxql/ast.h"
 
@@ -29,12 +30,13 @@ struct bbi_ql_condition {
 
 /**
  * Split a WHERE clause. `time` compares with integers (ns), durations (ns since 1970), now() and
- * time strings, and arithmetic on them; either side.
+ * time strings, and arithmetic on them; either side. Conditions on time are taken out and
+ * intersected wherever they stand, under OR too, as in InfluxDB.
  *
  * condition  NULL: no clause
  * out        rest shares nodes with condition or lies in arena
- * Returns BB_OK; BB_EPARSE in InfluxDB's words (time under OR, a string that is no time, an
- * operator that time does not have); BB_ENOMEM.
+ * Returns BB_OK; BB_EPARSE in InfluxDB's words (a string that is no time, an operator that time
+ * does not have, a time out of range, a term that is no condition); BB_ENOMEM.
  */
 int bbi_ql_condition_split(struct bbi_ql_expr *condition, const struct bbi_ql_world *world,
                            struct bbi_arena *arena, struct bbi_ql_condition *out,
@@ -55,16 +57,23 @@ bool bbi_ql_expr_equal(const struct bbi_ql_expr *a, const struct bbi_ql_expr *b)
 /** Is this variable `time`, in any case of letters? */
 bool bbi_ql_is_time(const struct bbi_ql_expr *expr);
 
+enum bbi_ql_time_form {
+    BBI_QL_NO_TIME,  /* does not begin with a date */
+    BBI_QL_BAD_TIME, /* does, but is no time */
+    BBI_QL_FAR_TIME, /* a time outside of int64 ns */
+    BBI_QL_GOOD_TIME
+};
+
 /**
- * Read a time string: RFC 3339 with or without zone, "2006-01-02", or
- * "2006-01-02 15:04:05[.fraction]". zone_to_utc as in bbi_ql_world. Returns false: it is none; a
- * time outside of int64 ns is told by *out_of_range.
+ * Read a time string: "2006-01-02", "2006-01-02 15:04:05[.fraction]" in the zone of the world, or
+ * RFC 3339, "2006-01-02T15:04:05[.fraction]Z" or with an offset "+01:00". Up to nine decimals.
+ *
+ * time_ns  out: also of a far time, cut to int64
  */
-bool bbi_ql_time_parse(const char *text, const struct bbi_ql_world *world, int64_t *time_ns,
-                       bool *out_of_range);
+enum bbi_ql_time_form bbi_ql_time_parse(const char *text, const struct bbi_ql_world *world,
+                                        int64_t *time_ns);
 
 /** Append an RFC 3339 time in UTC with as many decimals as it needs: 2009-03-01T00:00:00.5Z. */
-struct bbi_buf;
 void bbi_ql_time_format(int64_t time_ns, struct bbi_buf *buf);
 
 #endif

@@ -13,8 +13,15 @@
 
 struct bbi_arena;
 
-/** How deep parentheses, subqueries and calls may nest; operators in a row may be many more. */
+/** How deep parentheses, calls and subqueries may nest. */
 #define BBI_QL_DEPTH_MAX 200
+
+/**
+ * How deep the tree of an expression may be, operators in a row included; a row of AND or OR
+ * becomes a tree of logarithmic depth, so that it may be as long as it likes. Code that walks
+ * expressions may recurse.
+ */
+#define BBI_QL_TREE_MAX 2000
 
 /** A value for $name. kind: NUMBER, INTEGER, UNSIGNED, STRING, BOOLEAN, DURATION, REGEX, or VAR for
  * an identifier (in value.u.string). */
@@ -37,6 +44,9 @@ struct bbi_ql_options {
     /* Is there such a time zone? NULL: any name in tz() is taken. */
     bool (*zone_known)(void *arg, const char *name);
     void *zone_arg;
+    /* Is this pattern a regex? If not, fault says why. NULL: any is taken. */
+    bool (*regex_good)(void *arg, const char *pattern, char *fault, size_t fault_size);
+    void *regex_arg;
 };
 
 /**
@@ -65,14 +75,23 @@ void bbi_ql_format_source(const struct bbi_ql_source *source, struct bbi_buf *bu
 /** Append an identifier, quoted where it must be. */
 void bbi_ql_format_name(const char *name, struct bbi_buf *buf);
 
+/** Append a text between quotes, " or ', with what must be escaped escaped. */
+void bbi_ql_format_quoted(const char *text, char quote, struct bbi_buf *buf);
+
 /** The operator as written ("=~", "AND"). */
 const char *bbi_ql_op_text(enum bbi_ql_op op);
 
 /** "float", "tag", ...; "unknown". */
 const char *bbi_ql_type_text(enum bbi_ql_type type);
 
-/** Parse a duration without a sign, "1h30m". Returns false: it is none, or beyond int64. */
-bool bbi_ql_duration_parse(const char *text, int64_t *ns);
+#define BBI_QL_DURATION_FAULT_MAX 128
+
+/** Read a duration, "1h30m", "-5s". Returns false: it is none, or beyond int64; fault says so in
+ * InfluxDB's words. */
+bool bbi_ql_duration_read(const char *text, int64_t *ns, char fault[BBI_QL_DURATION_FAULT_MAX]);
+
+/** Read a calendar duration, "1mo", "1y6mo": units mo and y alone. Returns false: it is none. */
+bool bbi_ql_months_read(const char *text, int64_t *months);
 
 /** Append a duration in InfluxQL's shortest unit that is exact: 90m, 1w, 1500ms. */
 void bbi_ql_duration_format(int64_t ns, struct bbi_buf *buf);
