@@ -5,8 +5,8 @@
  *     for each tag, keys ascending bytewise, no key twice:
  *         key length varint | key | value length varint | value
  *
- * Any bytes are allowed everywhere, also none. No key is the beginning of another of the same
- * series, and a tag's bytes are those of its posting list. At most BBI_SERIES_KEY_MAX bytes.
+ * Any bytes are allowed everywhere, also none. A tag's bytes are also those of its posting list. At
+ * most BBI_SERIES_KEY_MAX bytes.
  */
 #ifndef BBI_CATALOG_KEY_H
 #define BBI_CATALOG_KEY_H
@@ -27,6 +27,14 @@ struct bbi_tag {
     const uint8_t *value;
     size_t value_len;
 };
+
+/** How long the key will be. BB_ELIMIT, BB_EINVAL as bbi_key_build. */
+int bbi_key_size(size_t measurement_len, const struct bbi_tag *tags, size_t tag_count,
+                 size_t *key_len, struct bb_error *err) BB_CHECKED;
+
+/** Write the key, whose size bbi_key_size has told, at `at`. */
+void bbi_key_write(uint8_t *at, const uint8_t *measurement, size_t measurement_len,
+                   const struct bbi_tag *tags, size_t tag_count);
 
 /** Append the key. BB_ELIMIT: longer than BBI_SERIES_KEY_MAX; BB_EINVAL: tags not ascending or one
  * twice; BB_ENOMEM. b is then as before. */

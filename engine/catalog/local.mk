@@ -1,5 +1,45 @@
 libbusbar_la_SOURCES += \
+	engine/catalog/apply.c \
+	engine/catalog/apply.h \
 	engine/catalog/catalog.h \
-	engine/catalog/key.h
+	engine/catalog/catlog.c \
+	engine/catalog/catlog.h \
+	engine/catalog/commit.c \
+	engine/catalog/ddl.c \
+	engine/catalog/index.c \
+	engine/catalog/index.h \
+	engine/catalog/internal.h \
+	engine/catalog/key.c \
+	engine/catalog/key.h \
+	engine/catalog/list.c \
+	engine/catalog/names.c \
+	engine/catalog/names.h \
+	engine/catalog/open.c \
+	engine/catalog/overlay.c \
+	engine/catalog/overlay.h \
+	engine/catalog/posting.c \
+	engine/catalog/posting.h \
+	engine/catalog/publish.c \
+	engine/catalog/reconcile.c \
+	engine/catalog/reconcile.h \
+	engine/catalog/recover.c \
+	engine/catalog/recover.h \
+	engine/catalog/resolve.c \
+	engine/catalog/rewrite.c \
+	engine/catalog/scan.c \
+	engine/catalog/scan.h \
+	engine/catalog/schema.c \
+	engine/catalog/schema.h \
+	engine/catalog/select.c \
+	engine/catalog/series.c \
+	engine/catalog/state.c \
+	engine/catalog/strsort.c \
+	engine/catalog/strsort.h \
+	engine/catalog/tagregex.c \
+	engine/catalog/tagregex.h \
+	engine/catalog/tags.c \
+	engine/catalog/verify.c \
+	engine/catalog/verify.h \
+	engine/catalog/view.c
 
 unit_tests +=

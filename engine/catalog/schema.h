@@ -1,0 +1,112 @@
+/**
+ * The schema in memory: databases, retention policies, measurements, fields.
+ *
+ * Plain data without locks: the catalog's lock covers it. Changes come as records, from a function
+ * that creates something, from the log or from catalog.log alike, so that there is one way in.
+ * Names and structs stay where they are until their database is dropped.
+ */
+#ifndef BBI_CATALOG_SCHEMA_H
+#define BBI_CATALOG_SCHEMA_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "engine/base/arena.h"
+#include "engine/base/error.h"
+#include "engine/base/mem.h"
+#include "engine/base/record.h"
+
+/** A measurement (owner 0), or a field or tag key (owner: its measurement). */
+struct bbi_schema_entry {
+    uint64_t hash; /* of owner and name */
+    uint32_t id;
+    uint32_t owner;
+    enum bbi_type type; /* of a field */
+    uint32_t name_len;
+    const uint8_t *name;
+};
+
+/** Entries by name and by id: two open-addressing tables over the same structs. */
+struct bbi_schema_table {
+    struct bbi_schema_entry **by_name; /* [cap] */
+    struct bbi_schema_entry **by_id;   /* [cap] */
+    size_t cap;                        /* a power of two, or 0 */
+    size_t count;
+    struct bbi_account *acct;
+};
+
+struct bbi_schema_rp {
+    uint32_t id;
+    int64_t duration_ns;
+    int64_t shard_ns;
+    uint32_t name_len;
+    const uint8_t *name;
+};
+
+struct bbi_schema_db {
+    uint32_t id;
+    uint32_t name_len;
+    const uint8_t *name;
+    struct bbi_schema_rp **rps; /* [rp_count], in the order of creation */
+    size_t rp_count;
+    uint32_t default_rp_id; /* 0: none */
+    struct bbi_schema_table measurements;
+    struct bbi_schema_table fields;
+    struct bbi_schema_table tag_keys; /* of all series there are; ids mean nothing */
+    struct bbi_next_ids next;         /* what is given next */
+    uint32_t indexed_sid_limit;       /* LMDB may hold ids below this */
+    struct bbi_arena arena;           /* all of its entries, policies and names */
+};
+
+struct bbi_schema {
+    struct bbi_schema_db **dbs; /* [db_count], ids ascending */
+    size_t db_count;
+    uint32_t next_db_id;
+    uint32_t next_rp_id;
+    struct bbi_account *acct;
+};
+
+void bbi_schema_init(struct bbi_schema *s, struct bbi_account *acct);
+void bbi_schema_fini(struct bbi_schema *s);
+
+struct bbi_schema_db *bbi_schema_db_by_id(const struct bbi_schema *s, uint32_t db_id);
+struct bbi_schema_db *bbi_schema_db_by_name(const struct bbi_schema *s, const uint8_t *name,
+                                            size_t len);
+
+struct bbi_schema_rp *bbi_schema_rp_by_id(const struct bbi_schema_db *db, uint32_t rp_id);
+struct bbi_schema_rp *bbi_schema_rp_by_name(const struct bbi_schema_db *db, const uint8_t *name,
+                                            size_t len);
+
+/** Note that the measurement has this tag key. False: no memory. */
+bool bbi_schema_note_tag_key(struct bbi_schema_db *db, uint32_t mid, const uint8_t *key,
+                             size_t key_len);
+
+/** The same for all tags of a series key. */
+bool bbi_schema_note_tags(struct bbi_schema_db *db, uint32_t mid, const uint8_t *key,
+                          size_t key_len);
+
+/** owner 0 for measurements. */
+struct bbi_schema_entry *bbi_schema_find(const struct bbi_schema_table *t, uint32_t owner,
+                                         const uint8_t *name, size_t len);
+struct bbi_schema_entry *bbi_schema_get(const struct bbi_schema_table *t, uint32_t id);
+
+/** A table's entries: slot 0 .. cap - 1, NULL where there is none. */
+static inline struct bbi_schema_entry *bbi_schema_slot(const struct bbi_schema_table *t,
+                                                       size_t slot)
+{
+    return t->by_id[slot];
+}
+
+/**
+ * Apply DATABASE_NEW .. FIELD_NEW.
+ *
+ * What is there already with the same ids and names changes nothing; what was dropped (an id below
+ * the next one that is not there) is passed over. *changed tells.
+ * Returns BB_ECORRUPT when it contradicts what is there or refers to what never was; BB_ENOMEM:
+ * nothing changed.
+ */
+int bbi_schema_apply(struct bbi_schema *s, const struct bbi_record *record, bool *changed,
+                     struct bb_error *err) BB_CHECKED;
+
+#endif

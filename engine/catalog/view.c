@@ -1,0 +1,86 @@
+/* What a reader takes along before it looks into LMDB: references to the overlays of one moment. */
+#include "engine/catalog/internal.h"
+
+/* Series looked at under one hold of the lock. */
+#define SLICE 4096
+
+void bbi_catalog_read_lock(struct bbi_catalog *cat)
+{
+    int rc = pthread_rwlock_rdlock(&cat->lock);
+    BB_ASSERT(rc == 0);
+}
+
+void bbi_catalog_write_lock(struct bbi_catalog *cat)
+{
+    int rc = pthread_rwlock_wrlock(&cat->lock);
+    BB_ASSERT(rc == 0);
+}
+
+void bbi_catalog_unlock(struct bbi_catalog *cat)
+{
+    int rc = pthread_rwlock_unlock(&cat->lock);
+    BB_ASSERT(rc == 0);
+}
+
+int bbi_view_begin(struct bbi_catalog *cat, struct bbi_view *view, struct bb_error *err)
+{
+    *view = (struct bbi_view){.count = 0};
+    bbi_catalog_read_lock(cat);
+    size_t count = 1;
+    for (const struct bbi_overlay *o = cat->frozen; o != NULL; o = o->next) {
+        count++;
+    }
+    view->overlays = bbi_mem_alloc(cat->acct, count * sizeof(struct bbi_overlay *));
+    if (view->overlays != NULL) {
+        for (struct bbi_overlay *o = cat->frozen; o != NULL; o = o->next) {
+            view->overlays[view->count++] = o;
+        }
+        view->overlays[view->count++] = cat->active;
+        for (size_t i = 0; i < view->count; i++) {
+            bbi_overlay_ref(view->overlays[i]);
+        }
+    }
+    bbi_catalog_unlock(cat);
+    return view->overlays == NULL ? bbi_error_nomem(err, "reading the catalog") : BB_OK;
+}
+
+void bbi_view_end(struct bbi_view *view)
+{
+    for (size_t i = 0; i < view->count; i++) {
+        bbi_overlay_unref(view->overlays[i]);
+    }
+    bbi_mem_free(view->overlays);
+    *view = (struct bbi_view){.count = 0};
+}
+
+/* Series from *at on; *at is 0 again when there are no more. */
+static int each_slice(const struct bbi_overlay *o, uint32_t db_id, uint32_t mid, size_t *at,
+                      bbi_view_fn each, void *arg, struct bb_error *err)
+{
+    const struct bbi_overlay_db *db = bbi_overlay_db_find(o, db_id);
+    size_t count = db == NULL ? 0 : db->count;
+    size_t end = count > SLICE && *at < count - SLICE ? *at + SLICE : count;
+    int rc = BB_OK;
+    for (size_t i = *at; rc == BB_OK && i < end; i++) {
+        if (mid == 0 || db->series[i]->mid == mid) {
+            rc = each(arg, db->series[i], err);
+        }
+    }
+    *at = end < count ? end : 0;
+    return rc;
+}
+
+int bbi_view_each(struct bbi_catalog *cat, const struct bbi_view *view, uint32_t db_id,
+                  uint32_t mid, bbi_view_fn each, void *arg, struct bb_error *err)
+{
+    int rc = BB_OK;
+    for (size_t i = 0; rc == BB_OK && i < view->count; i++) {
+        size_t at = 0;
+        do {
+            bbi_catalog_read_lock(cat);
+            rc = each_slice(view->overlays[i], db_id, mid, &at, each, arg, err);
+            bbi_catalog_unlock(cat);
+        } while (rc == BB_OK && at != 0);
+    }
+    return rc;
+}
