@@ -255,7 +255,7 @@ static uint64_t everyday_step(uint64_t delta, uint64_t unit)
     return 0;
 }
 
-/* The likely step whose grid fits rel[n] best; 0: none does. *bits: what it is estimated to cost. */
+/* The likely step whose grid fits rel[n] best; 0: none does. *bits: what it would cost, about. */
 static uint64_t choose_step(struct encoder *e, const uint64_t *rel, size_t n, uint64_t *bits)
 {
     uint64_t median = median_delta(rel, n);

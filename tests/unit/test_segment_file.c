@@ -372,6 +372,7 @@ static void test_a_field_may_have_another_type_in_another_measurement(void **sta
     struct bbi_segment_meta meta;
     struct bb_error err;
     assert_ok(add_one(w, 5, 50, 500, 1, BBI_INT, 1, &err), &err);
+    assert_ok(bbi_segment_writer_add(w, 5, 40, NULL, 0, NULL, 0, &err), &err);
     assert_ok(add_one(w, 6, 10, 400, 1, BBI_BOOL, 1, &err), &err);
     assert_ok(bbi_segment_writer_finish(w, &meta, &err), &err);
     bbi_segment_writer_destroy(&w);
