@@ -142,7 +142,7 @@ void http_health_run(struct http_conn *conn)
 {
     struct admin_run *run = make_run(conn, ask_health, "application/json", 200);
     if (run != NULL)
-        http_job_submit(&run->base, conn, &conn->client.loop->server->write_pool);
+        http_job_submit(&run->base, conn, &conn->client.loop->server->admin_pool);
 }
 
 void http_metrics_run(struct http_conn *conn)
@@ -150,14 +150,14 @@ void http_metrics_run(struct http_conn *conn)
     struct admin_run *run = make_run(conn, ask_metrics, "text/plain; version=0.0.4; charset=utf-8",
                                      200);
     if (run != NULL)
-        http_job_submit(&run->base, conn, &conn->client.loop->server->write_pool);
+        http_job_submit(&run->base, conn, &conn->client.loop->server->admin_pool);
 }
 
 void http_flush_run(struct http_conn *conn)
 {
     struct admin_run *run = make_run(conn, ask_flush, NULL, 204);
     if (run != NULL)
-        http_job_submit(&run->base, conn, &conn->client.loop->server->query_pool);
+        http_job_submit(&run->base, conn, &conn->client.loop->server->admin_pool);
 }
 
 void http_compact_run(struct http_conn *conn)
@@ -169,5 +169,5 @@ void http_compact_run(struct http_conn *conn)
     if (run == NULL)
         return;
     run->full = full;
-    http_job_submit(&run->base, conn, &conn->client.loop->server->query_pool);
+    http_job_submit(&run->base, conn, &conn->client.loop->server->admin_pool);
 }

@@ -20,6 +20,7 @@
 #include "server/units.h"
 
 #define LOOPS_MAX            256
+#define ADMIN_THREADS        4
 #define REQUEST_MEMORY_MAX   ((uint64_t)256 << 20)
 #define MEMORY_MIN           ((uint64_t)1 << 30)
 #define DESCRIPTORS_OF_FILES 512
@@ -242,6 +243,7 @@ static int stop(struct server *server, struct bb_error *err)
 {
     pool_fini(&server->write_pool);
     pool_fini(&server->query_pool);
+    pool_fini(&server->admin_pool);
     int rc = bb_db_close(&server->db, err);
     for (size_t i = 0; i < server->loop_count; i++)
         loop_fini(&server->loops[i]);
@@ -272,6 +274,8 @@ static int start(struct server *server, struct bb_error *err)
         rc = pool_init(&server->write_pool, s->write_threads, err);
     if (rc == BB_OK)
         rc = pool_init(&server->query_pool, s->max_queries, err);
+    if (rc == BB_OK)
+        rc = pool_init(&server->admin_pool, ADMIN_THREADS, err);
     return rc;
 }
 

@@ -33,6 +33,7 @@ struct server {
     struct settings settings;
     struct bb_db *db;
     struct pool write_pool, query_pool;
+    struct pool admin_pool; /* health, metrics, operators: answered however busy the others are */
     struct budget request_budget;
     struct counters counters;
     struct loop *loops;

@@ -172,6 +172,9 @@ def test_thousand_silent_connections(make_server):
 def test_max_connections(make_server):
     server = make_server(max_connections="10")
     socks = [server.raw() for _ in range(10)]
+    for sock in socks:
+        sock.sendall(b"GET /ping HTTP/1.1\r\n\r\n")
+        assert read_reply(sock)[0] == 204
     with server.raw() as sock:
         status, headers, body = read_reply(sock)
         assert (status, body.strip()) == (503, b'{"error":"too many connections"}')
