@@ -97,6 +97,11 @@ struct http_conn {
 /** A listener's accept function. */
 void http_accept(struct listener *listener);
 
+/* ---- the parser (http_parse.c) ---- */
+
+/** Make conn->parser ready for requests; its callbacks work on conn. */
+void http_parse_init(struct http_conn *conn);
+
 /** The text at an offset of the head, "" for 0. */
 const char *http_text(const struct http_conn *conn, size_t at);
 

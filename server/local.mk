@@ -30,6 +30,7 @@ libserver_la_SOURCES = \
 	server/http_admin.c \
 	server/http_handlers.h \
 	server/http_job.c \
+	server/http_parse.c \
 	server/http_query.c \
 	server/http_reply.c \
 	server/http_route.c \
