@@ -39,8 +39,10 @@ libserver_la_SOURCES = \
 	server/json.h \
 	server/line_batch.c \
 	server/line_batch.h \
+	server/line_conn.h \
 	server/line_directive.c \
 	server/line_directive.h \
+	server/line_fill.c \
 	server/lines.c \
 	server/lines.h \
 	server/listen.c \
