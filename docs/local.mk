@@ -3,4 +3,5 @@
 EXTRA_DIST += \
 	docs/format/segment.md \
 	docs/format/sum.md \
+	docs/format/wal.md \
 	docs/http.md

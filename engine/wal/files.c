@@ -29,15 +29,6 @@ static uint32_t make_salt(void)
     return salt;
 }
 
-int wal_write_header(const struct wal_file *file, struct bb_error *err)
-{
-    uint8_t header[WAL_FILE_HEADER];
-    wal_put_file_header(header, &(struct wal_file_header){.start_lsn = file->start_lsn,
-                                                          .created_ns = bbi_clock_wall_ns(),
-                                                          .salt = file->salt});
-    return bbi_file_write(file->file, header, sizeof(header), 0, err);
-}
-
 void wal_free_file(struct wal_file **file)
 {
     if (*file != NULL) {
@@ -59,7 +50,8 @@ void wal_add_file(struct bbi_wal *wal, struct wal_file *file)
     wal->file_count++;
 }
 
-/* For files that never held a frame. One that cannot be removed is written over or found empty. */
+/* For files that nothing was written to. One that cannot be removed is no harm: replay passes over
+ * files without content. */
 static void discard_file(struct bbi_wal *wal, struct wal_file **f)
 {
     char path[BBI_FS_PATH_MAX];
@@ -72,26 +64,7 @@ static void discard_file(struct bbi_wal *wal, struct wal_file **f)
     }
 }
 
-static int fill_new_file(struct bbi_wal *wal, struct wal_file *f, bool durable,
-                         struct bb_error *err)
-{
-    int rc = bbi_file_reserve(f->file, 0, WAL_FILE_HEADER, err);
-    f->reserved = WAL_FILE_HEADER;
-    if (rc != BB_OK || !durable) {
-        return rc;
-    }
-    rc = wal_write_header(f, err);
-    if (rc == BB_OK) {
-        rc = bbi_file_sync(f->file, err);
-    }
-    if (rc == BB_OK) {
-        rc = bbi_fs_sync_dir(wal->fs, wal->dir, err);
-    }
-    f->has_header = rc == BB_OK;
-    return rc;
-}
-
-int wal_create_file(struct bbi_wal *wal, uint64_t start_lsn, bool durable, struct wal_file **out,
+int wal_create_file(struct bbi_wal *wal, uint64_t start_lsn, struct wal_file **out,
                     struct bb_error *err)
 {
     char path[BBI_FS_PATH_MAX];
@@ -110,7 +83,8 @@ int wal_create_file(struct bbi_wal *wal, uint64_t start_lsn, bool durable, struc
                          &f->file, err);
     }
     if (rc == BB_OK) {
-        rc = fill_new_file(wal, f, durable, err);
+        rc = bbi_file_reserve(f->file, 0, WAL_FILE_HEADER, err);
+        f->reserved = WAL_FILE_HEADER;
     }
     if (rc != BB_OK) {
         discard_file(wal, &f);
@@ -143,6 +117,16 @@ static int claim_in_file(struct wal_file *f, uint64_t need, uint64_t file_bytes,
     return rc;
 }
 
+/* Give back what is claimed behind the last frame of a file that takes no more. Frames on their way
+ * to the file are not touched; space that stays is harmless. */
+static void cut_claimed(struct wal_file *f, uint64_t end)
+{
+    struct bb_error ignored;
+    if (f->reserved > end && bbi_file_truncate(f->file, end, &ignored) == BB_OK) {
+        f->reserved = end;
+    }
+}
+
 int wal_claim(struct bbi_wal *wal, uint64_t end_lsn, uint64_t bytes, struct bb_error *err)
 {
     struct wal_file *f = wal->current;
@@ -151,7 +135,7 @@ int wal_claim(struct bbi_wal *wal, uint64_t end_lsn, uint64_t bytes, struct bb_e
         return claim_in_file(f, at + bytes, wal->options.file_bytes, err);
     }
     struct wal_file *fresh;
-    int rc = wal_create_file(wal, end_lsn, false, &fresh, err);
+    int rc = wal_create_file(wal, end_lsn, &fresh, err);
     if (rc != BB_OK) {
         return rc;
     }
@@ -160,6 +144,7 @@ int wal_claim(struct bbi_wal *wal, uint64_t end_lsn, uint64_t bytes, struct bb_e
         discard_file(wal, &fresh);
         return rc;
     }
+    cut_claimed(f, at);
     pthread_mutex_lock(&wal->lock);
     f->end_lsn = end_lsn;
     wal_add_file(wal, fresh);
@@ -194,7 +179,7 @@ static int shrink_current(struct bbi_wal *wal, uint64_t lsn, struct bb_error *er
     struct wal_file *fresh = NULL;
     if (!atomic_load(&wal->failed) && end == atomic_load(&wal->durable_lsn)) {
         if (end <= lsn && end > wal->current->start_lsn) {
-            rc = wal_create_file(wal, end, true, &fresh, err);
+            rc = wal_create_file(wal, end, &fresh, err);
         } else {
             rc = give_back(wal, end, err);
         }

@@ -78,13 +78,10 @@ struct bbi_wal {
 /* Path of the file that starts at start_lsn. */
 int wal_path(const char *dir, uint64_t start_lsn, char out[BBI_FS_PATH_MAX], struct bb_error *err);
 
-/* A new file at start_lsn, opened, with room for its header claimed. `durable`: header and name are
- * on disk on return. On failure nothing stays. */
-int wal_create_file(struct bbi_wal *wal, uint64_t start_lsn, bool durable, struct wal_file **out,
+/* A new file at start_lsn, opened, with room for its header claimed and nothing in it: the sync
+ * thread writes the header with the first frame. */
+int wal_create_file(struct bbi_wal *wal, uint64_t start_lsn, struct wal_file **out,
                     struct bb_error *err);
-
-/* Write the header of a file and nothing else. */
-int wal_write_header(const struct wal_file *file, struct bb_error *err);
 
 void wal_add_file(struct bbi_wal *wal, struct wal_file *file);
 void wal_free_file(struct wal_file **file);

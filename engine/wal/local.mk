@@ -14,9 +14,16 @@ libbusbar_la_SOURCES += \
 
 unit_tests += \
 	tests/unit/test_wal_batchrec \
+	tests/unit/test_wal_replay \
+	tests/unit/test_wal_threads \
 	tests/unit/test_wal_wal
 
+crash_tests += \
+	tests/crash/crash_wal
+
 THREAD_TESTS += \
+	tests/crash/crash_wal \
+	tests/unit/test_wal_threads \
 	tests/unit/test_wal_wal
 
 noinst_HEADERS += tests/unit/wal_util.h

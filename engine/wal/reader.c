@@ -182,9 +182,8 @@ int wal_reader_search(struct wal_reader *r, uint64_t lsn, struct wal_found *foun
     return BB_OK;
 }
 
-int wal_reader_written(struct wal_reader *r, uint64_t lsn, uint64_t *bytes, struct bb_error *err)
+int wal_reader_written(struct wal_reader *r, uint64_t offset, uint64_t *bytes, struct bb_error *err)
 {
-    uint64_t offset = wal_reader_offset(r, lsn);
     *bytes = 0;
     for (uint64_t at = offset; at < r->size;) {
         const uint8_t *p;

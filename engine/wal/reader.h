@@ -52,7 +52,8 @@ int wal_reader_frame(struct wal_reader *r, uint64_t lsn, struct wal_found *found
 int wal_reader_search(struct wal_reader *r, uint64_t lsn, struct wal_found *found, bool *good,
                       struct bb_error *err);
 
-/* Bytes from a position to the last one in the file that is not zero. */
-int wal_reader_written(struct wal_reader *r, uint64_t lsn, uint64_t *bytes, struct bb_error *err);
+/* Bytes from an offset in the file to the last one that is not zero. */
+int wal_reader_written(struct wal_reader *r, uint64_t offset, uint64_t *bytes,
+                       struct bb_error *err);
 
 #endif

@@ -19,6 +19,7 @@
 struct listed {
     uint64_t start_lsn;
     uint64_t size; /* after the cut; of files read */
+    uint32_t salt; /* of files with a header */
     bool has_header;
     bool damaged;
 };
@@ -30,7 +31,8 @@ struct scan {
     struct wal_reader later; /* looks ahead for proof */
     struct listed *files;    /* [count] by rising start */
     size_t count;
-    uint64_t lsn; /* everything below is settled */
+    uint64_t lsn;        /* everything below is settled */
+    uint64_t proven_lsn; /* had been synced, as some frame delivered says */
     bool over;
     bool cut; /* the log ends at lsn, in the file that was read last, and not by itself */
 };
@@ -133,14 +135,15 @@ static uint64_t limit_of(const struct scan *s, size_t i)
     return i + 1 < s->count ? s->files[i + 1].start_lsn : UINT64_MAX & ~UINT64_C(7);
 }
 
-static int open_reader(struct scan *s, struct wal_reader *r, size_t i, struct bb_error *err)
+static int open_reader(struct scan *s, struct wal_reader *r, size_t i, bool sync,
+                       struct bb_error *err)
 {
     char path[BBI_FS_PATH_MAX];
     int rc = wal_path(s->wal->dir, s->files[i].start_lsn, path, err);
     if (rc != BB_OK) {
         return rc;
     }
-    return wal_reader_open(r, s->wal->fs, path, s->files[i].start_lsn, limit_of(s, i), true, err);
+    return wal_reader_open(r, s->wal->fs, path, s->files[i].start_lsn, limit_of(s, i), sync, err);
 }
 
 /* Whether a good frame of this reader from search_lsn on had its synced LSN above lsn. *first gets
@@ -174,7 +177,7 @@ static int later_proves(struct scan *s, size_t i, uint64_t lsn, bool *proven, st
     int rc = BB_OK;
     for (i++; rc == BB_OK && !*proven && i < s->count; i++) {
         uint64_t ignored;
-        rc = open_reader(s, &s->later, i, err);
+        rc = open_reader(s, &s->later, i, true, err);
         if (rc == BB_OK) {
             *proven = s->later.has_header;
         }
@@ -207,6 +210,7 @@ static int deliver(struct scan *s, const struct wal_found *found, struct bb_erro
     report->frames++;
     report->bytes += found->frame.lsn_end - found->frame.lsn_start;
     s->lsn = found->frame.lsn_end;
+    s->proven_lsn = found->synced_lsn > s->proven_lsn ? found->synced_lsn : s->proven_lsn;
     if (s->what->deliver == NULL) {
         return BB_OK;
     }
@@ -214,39 +218,40 @@ static int deliver(struct scan *s, const struct wal_found *found, struct bb_erro
 }
 
 /* The log ends here; what follows in this file and those behind never was acknowledged. */
-static int cut_here(struct scan *s, size_t i, struct bb_error *err)
+static void cut_here(struct scan *s, size_t i, uint64_t written)
 {
-    uint64_t bytes;
-    int rc = wal_reader_written(&s->reader, s->lsn, &bytes, err);
-    s->what->report->torn_bytes += bytes;
+    s->what->report->torn_bytes += written;
     s->files[i].size = wal_reader_offset(&s->reader, s->lsn);
     s->count = i + 1;
     s->over = true;
     s->cut = true;
-    return rc;
 }
 
 /* No good frame at s->lsn of the i-th file: the end, a torn tail, or damage. */
 static int settle(struct scan *s, size_t i, struct bb_error *err)
 {
     uint64_t offset = wal_reader_offset(&s->reader, s->lsn);
-    bool at_end = offset >= s->reader.size;
     bool proven;
     uint64_t go_on;
-    if (at_end && i + 1 == s->count) {
+    uint64_t written;
+    if (offset >= s->reader.size && i + 1 == s->count) {
         s->over = true;
         return BB_OK;
     }
-    int rc = prove(s, i, s->lsn + 8, s->lsn, &proven, &go_on, err);
+    int rc = wal_reader_written(&s->reader, offset, &written, err);
+    if (rc == BB_OK) {
+        rc = prove(s, i, s->lsn + 8, s->lsn, &proven, &go_on, err);
+    }
     if (rc != BB_OK) {
         return rc;
     }
     if (!proven) {
-        return cut_here(s, i, err);
+        cut_here(s, i, written);
+        return BB_OK;
     }
-    if (at_end) {
-        report_damage(s, s->lsn, go_on, "log from LSN %llu to %llu is missing",
-                      (unsigned long long)s->lsn, (unsigned long long)go_on);
+    if (written == 0) {
+        report_damage(s, s->lsn, go_on, "log from LSN %llu to %llu is missing behind %s",
+                      (unsigned long long)s->lsn, (unsigned long long)go_on, s->reader.file->path);
     } else {
         report_damage(s, s->lsn, go_on, "%s: bytes %llu to %llu (LSN %llu to %llu) are damaged",
                       s->reader.file->path, (unsigned long long)offset,
@@ -264,12 +269,17 @@ static int settle_header(struct scan *s, size_t i, struct bb_error *err)
     uint64_t start = s->files[i].start_lsn;
     bool proven = s->lsn > start;
     uint64_t go_on;
+    uint64_t written;
     int rc = proven ? BB_OK : prove(s, i, start, start, &proven, &go_on, err);
-    if (rc != BB_OK) {
+    if (rc == BB_OK && !proven) {
+        rc = wal_reader_written(&s->reader, 0, &written, err);
+        if (rc == BB_OK) {
+            cut_here(s, i, written);
+        }
         return rc;
     }
-    if (!proven) {
-        return cut_here(s, i, err);
+    if (rc != BB_OK) {
+        return rc;
     }
     report_damage(s, 0, 0, "%s: the header is damaged", s->reader.file->path);
     mark_damaged(s, &s->files[i]);
@@ -293,12 +303,13 @@ static int read_frames(struct scan *s, size_t i, struct bb_error *err)
 static int read_file(struct scan *s, size_t i, struct bb_error *err)
 {
     struct listed *f = &s->files[i];
-    int rc = open_reader(s, &s->reader, i, err);
+    int rc = open_reader(s, &s->reader, i, true, err);
     if (rc != BB_OK) {
         return rc;
     }
     f->size = s->reader.size;
     f->has_header = s->reader.has_header;
+    f->salt = s->reader.salt;
     if (s->lsn < f->start_lsn) {
         /* Only before the first: between files, the one before has settled it. */
         report_damage(s, s->lsn, f->start_lsn, "log from LSN %llu to %llu is missing",
@@ -316,6 +327,13 @@ static int read_file(struct scan *s, size_t i, struct bb_error *err)
 }
 
 /* ---- listing and setting up ---- */
+
+static int unlink_file(struct scan *s, uint64_t start_lsn, struct bb_error *err)
+{
+    char path[BBI_FS_PATH_MAX];
+    int rc = wal_path(s->wal->dir, start_lsn, path, err);
+    return rc == BB_OK ? bbi_fs_unlink(s->wal->fs, path, err) : rc;
+}
 
 static int list_files(struct scan *s, struct bb_error *err)
 {
@@ -339,15 +357,47 @@ static int list_files(struct scan *s, struct bb_error *err)
     return BB_OK;
 }
 
-static int unlink_file(struct scan *s, uint64_t start_lsn, struct bb_error *err)
+static int is_blank(struct scan *s, size_t i, bool *blank, struct bb_error *err)
 {
-    char path[BBI_FS_PATH_MAX];
-    int rc = wal_path(s->wal->dir, start_lsn, path, err);
-    return rc == BB_OK ? bbi_fs_unlink(s->wal->fs, path, err) : rc;
+    uint64_t written = 1;
+    int rc = open_reader(s, &s->reader, i, false, err);
+    if (rc == BB_OK && !s->reader.has_header) {
+        rc = wal_reader_written(&s->reader, 0, &written, err);
+    }
+    wal_reader_close(&s->reader);
+    *blank = written == 0;
+    return rc;
 }
 
-/* Remove what stands behind the cut, the last file first, so that a stop half-way leaves a log that
- * is cut at the same place. */
+/* Drop files that nothing was written to, as a failed append or the start of a file leaves them:
+ * their names say little, since the file before may have taken more frames after all. Where there
+ * is nothing else, the last name still tells how far the log had come. */
+static int drop_blank_files(struct scan *s, struct bb_error *err)
+{
+    size_t kept = 0;
+    uint64_t last_lsn = s->lsn;
+    for (size_t i = 0; i < s->count; i++) {
+        bool blank;
+        int rc = is_blank(s, i, &blank, err);
+        if (rc == BB_OK && blank) {
+            last_lsn = s->files[i].start_lsn;
+            rc = unlink_file(s, last_lsn, err);
+        }
+        if (rc != BB_OK) {
+            return rc;
+        }
+        if (!blank) {
+            s->files[kept++] = s->files[i];
+        }
+    }
+    s->count = kept;
+    s->lsn = kept == 0 && last_lsn > s->lsn ? last_lsn : s->lsn;
+    return BB_OK;
+}
+
+/* Remove what stands behind the cut, for good before anything is appended: a file that came back
+ * would stand in the middle of later ones. The last goes first, so that a stop half-way leaves a
+ * log that is cut at the same place. */
 static int apply_cut(struct scan *s, size_t listed_count, struct bb_error *err)
 {
     int rc = BB_OK;
@@ -358,7 +408,7 @@ static int apply_cut(struct scan *s, size_t listed_count, struct bb_error *err)
     if (rc == BB_OK && !last->has_header && !last->damaged) {
         rc = unlink_file(s, last->start_lsn, err);
         s->count--;
-        return rc;
+        return rc == BB_OK ? bbi_fs_sync_dir(s->wal->fs, s->wal->dir, err) : rc;
     }
     char path[BBI_FS_PATH_MAX];
     struct bbi_file *file = NULL;
@@ -367,6 +417,33 @@ static int apply_cut(struct scan *s, size_t listed_count, struct bb_error *err)
     rc = rc == BB_OK ? bbi_file_truncate(file, last->size, err) : rc;
     rc = rc == BB_OK ? bbi_file_sync(file, err) : rc;
     bbi_file_close(&file);
+    return rc == BB_OK ? bbi_fs_sync_dir(s->wal->fs, s->wal->dir, err) : rc;
+}
+
+/* Write the frames of the last file that nothing proves to be on disk once more, in place. A sync
+ * of theirs may have failed before the process ended; then the system shows them, and a second sync
+ * would claim success without writing them. */
+static int write_tail_again(struct scan *s, struct bb_error *err)
+{
+    const struct listed *last = &s->files[s->count - 1];
+    uint64_t lsn = s->proven_lsn > last->start_lsn ? s->proven_lsn : last->start_lsn;
+    uint64_t at = WAL_FILE_HEADER + (lsn - last->start_lsn);
+    struct bbi_file *file = NULL;
+    char path[BBI_FS_PATH_MAX];
+    uint8_t *data = bbi_mem_alloc(s->wal->acct, COPY_BYTES);
+    int rc = data == NULL ? bbi_error_nomem(err, "log") : BB_OK;
+    rc = rc == BB_OK ? wal_path(s->wal->dir, last->start_lsn, path, err) : rc;
+    rc = rc == BB_OK ? bbi_fs_open(s->wal->fs, path, BBI_FS_READ | BBI_FS_WRITE, &file, err) : rc;
+    at = lsn == last->start_lsn ? 0 : at;
+    while (rc == BB_OK && at < last->size) {
+        size_t n = last->size - at < COPY_BYTES ? (size_t)(last->size - at) : COPY_BYTES;
+        rc = bbi_file_read(file, data, n, at, err);
+        rc = rc == BB_OK ? bbi_file_write(file, data, n, at, err) : rc;
+        at += n;
+    }
+    rc = rc == BB_OK ? bbi_file_sync(file, err) : rc;
+    bbi_file_close(&file);
+    bbi_mem_free(data);
     return rc;
 }
 
@@ -381,7 +458,7 @@ static int keep_file(struct scan *s, const struct listed *f, uint64_t end_lsn, b
     file->start_lsn = f->start_lsn;
     file->end_lsn = end_lsn;
     file->reserved = f->size;
-    file->salt = s->reader.salt;
+    file->salt = f->salt;
     file->has_header = true;
     int rc = open ? wal_path(s->wal->dir, f->start_lsn, path, err) : BB_OK;
     if (rc == BB_OK && open) {
@@ -408,7 +485,7 @@ static int set_up(struct scan *s, struct bb_error *err)
             s->count--; /* holds nothing; the new file takes its name */
         }
     }
-    int rc = BB_OK;
+    int rc = s->count > 0 ? write_tail_again(s, err) : BB_OK;
     for (size_t i = 0; rc == BB_OK && i < s->count; i++) {
         bool last = i + 1 == s->count;
         rc = keep_file(s, &s->files[i], last ? s->lsn : s->files[i + 1].start_lsn, last && go_on,
@@ -416,7 +493,7 @@ static int set_up(struct scan *s, struct bb_error *err)
     }
     if (rc == BB_OK && !go_on) {
         struct wal_file *fresh;
-        rc = wal_create_file(wal, s->lsn, true, &fresh, err);
+        rc = wal_create_file(wal, s->lsn, &fresh, err);
         if (rc == BB_OK) {
             wal_add_file(wal, fresh);
         }
@@ -429,6 +506,9 @@ static int set_up(struct scan *s, struct bb_error *err)
 static int scan_log(struct scan *s, struct bb_error *err)
 {
     int rc = list_files(s, err);
+    if (rc == BB_OK) {
+        rc = drop_blank_files(s, err);
+    }
     size_t listed_count = s->count;
     if (rc == BB_OK) {
         rc = bbi_fs_sync_dir(s->wal->fs, s->wal->dir, err);

@@ -26,13 +26,22 @@ static bool wait_for_space(struct bbi_wal *wal)
     return !stopping;
 }
 
+static int write_header(const struct wal_file *file, struct bb_error *err)
+{
+    uint8_t header[WAL_FILE_HEADER];
+    wal_put_file_header(header, &(struct wal_file_header){.start_lsn = file->start_lsn,
+                                                          .created_ns = bbi_clock_wall_ns(),
+                                                          .salt = file->salt});
+    return bbi_file_write(file->file, header, sizeof(header), 0, err);
+}
+
 /* A write that failed for lack of space changed nothing that is durable, so it may be repeated;
  * anything else is final. */
 static int write_extent(struct bbi_wal *wal, const struct wal_extent *e, struct bb_error *err)
 {
     int rc;
     do {
-        rc = e->file->has_header ? BB_OK : wal_write_header(e->file, err);
+        rc = e->file->has_header ? BB_OK : write_header(e->file, err);
         if (rc == BB_OK) {
             rc = bbi_file_write(e->file->file, wal->buffer + e->at, e->length, e->offset, err);
         }

@@ -277,6 +277,7 @@ struct gate {
     pthread_mutex_t lock;
     pthread_cond_t moved;
     bool closed;
+    bool waiting; /* the sync thread stands before it */
     uint64_t last_lsn;
 };
 
@@ -285,6 +286,8 @@ static void on_durable(void *arg, uint64_t lsn)
     struct gate *g = arg;
     pthread_mutex_lock(&g->lock);
     while (g->closed) {
+        g->waiting = true;
+        pthread_cond_broadcast(&g->moved);
         pthread_cond_wait(&g->moved, &g->lock);
     }
     assert_true(lsn > g->last_lsn);
@@ -297,6 +300,15 @@ static void set_gate(struct gate *g, bool closed)
     pthread_mutex_lock(&g->lock);
     g->closed = closed;
     pthread_cond_broadcast(&g->moved);
+    pthread_mutex_unlock(&g->lock);
+}
+
+static void wait_at_gate(struct gate *g)
+{
+    pthread_mutex_lock(&g->lock);
+    while (!g->waiting) {
+        pthread_cond_wait(&g->moved, &g->lock);
+    }
     pthread_mutex_unlock(&g->lock);
 }
 
@@ -319,6 +331,7 @@ static void test_notices(void **state)
     set_gate(&g, true);
     atomic_store(&told_count, 0);
     uint64_t a = log_append(l, 1, 10);
+    wait_at_gate(&g);
     uint64_t b = log_append(l, 2, 10);
     uint64_t c = log_append(l, 3, 10);
     const uint64_t lsns[] = {c, a, c, a, b};
@@ -450,6 +463,25 @@ static void test_full_disk(void **state)
     log_destroy(l);
 }
 
+/* What is accepted has its space, wherever in a file the disk becomes full. */
+static void test_accepted_is_written(void **state)
+{
+    (void)state;
+    for (uint64_t capacity = 12000; capacity < 40000; capacity += 190) {
+        struct log *l = log_create(8192, 0);
+        uint64_t last = 0;
+        uint64_t lsn;
+        log_open(l, 0);
+        simdisk_set_capacity(l->disk, capacity);
+        for (uint64_t n = 1; (lsn = log_try_append(l, n, 100 + n * 5 % 1500)) != 0; n++) {
+            last = lsn;
+        }
+        assert_int_equal(l->err.code, BB_ENOSPC);
+        assert_ok(bbi_wal_wait(l->wal, last, &l->err), &l->err);
+        log_destroy(l);
+    }
+}
+
 /* Where claimed space is no promise, the sync thread meets the full disk and waits it out. */
 static void test_full_disk_without_claims(void **state)
 {
@@ -557,6 +589,7 @@ int main(void)
         cmocka_unit_test(test_full_buffer),
         cmocka_unit_test(test_read_only_after_failure),
         cmocka_unit_test(test_full_disk),
+        cmocka_unit_test(test_accepted_is_written),
         cmocka_unit_test(test_full_disk_without_claims),
         cmocka_unit_test(test_failing_rotation),
         cmocka_unit_test(test_failing_allocations),
