@@ -1,6 +1,11 @@
 /*
  * An open segment. Its lock guards what pin brings in and trim drops; while the segment is pinned,
  * file and index stay as they are and are read without the lock.
+ *
+ * Segments that have a file and an index but no pin stand in one list of the process, the longest
+ * idle first; when it grows over its maximum the first is trimmed. The list's lock is taken inside
+ * a segment's lock, never around one. Who takes a segment off the list to trim it takes a reference
+ * first, and gets none if the last one has gone: the owner of that then frees it.
  */
 #include "engine/segment/segment.h"
 
@@ -28,8 +33,17 @@ struct bbi_segment {
     struct bbi_file *file; /* NULL until pinned */
     bool indexed;
     struct bbi_segment_index index;
+    bool idle; /* in the list; under the list's lock, as the links */
+    struct bbi_segment *idle_before;
+    struct bbi_segment *idle_after;
     char path[]; /* NUL-terminated */
 };
+
+static pthread_mutex_t idle_lock = PTHREAD_MUTEX_INITIALIZER;
+static struct bbi_segment *idle_first;
+static struct bbi_segment *idle_last;
+static size_t idle_count;
+static size_t idle_max = BBI_SEGMENT_IDLE_MAX;
 
 /* ---- names ---- */
 
@@ -67,6 +81,81 @@ bool bbi_segment_is_tmp_name(const char *name)
 {
     uint64_t id = 0;
     return parse_name(name, "tmp-", &id);
+}
+
+/* ---- idle segments ---- */
+
+/* The list's lock is held. */
+static void unlink_idle(struct bbi_segment *seg)
+{
+    if (!seg->idle) {
+        return;
+    }
+    *(seg->idle_before == NULL ? &idle_first : &seg->idle_before->idle_after) = seg->idle_after;
+    *(seg->idle_after == NULL ? &idle_last : &seg->idle_after->idle_before) = seg->idle_before;
+    seg->idle = false;
+    idle_count--;
+}
+
+static void leave_idle(struct bbi_segment *seg)
+{
+    (void)pthread_mutex_lock(&idle_lock);
+    unlink_idle(seg);
+    (void)pthread_mutex_unlock(&idle_lock);
+}
+
+static void enter_idle(struct bbi_segment *seg)
+{
+    (void)pthread_mutex_lock(&idle_lock);
+    BB_ASSERT(!seg->idle);
+    seg->idle = true;
+    seg->idle_before = idle_last;
+    seg->idle_after = NULL;
+    *(idle_last == NULL ? &idle_first : &idle_last->idle_after) = seg;
+    idle_last = seg;
+    idle_count++;
+    (void)pthread_mutex_unlock(&idle_lock);
+}
+
+/* A reference, unless none is left. */
+static bool try_ref(struct bbi_segment *seg)
+{
+    unsigned refs = atomic_load(&seg->refs);
+    while (refs > 0 && !atomic_compare_exchange_weak(&seg->refs, &refs, refs + 1)) {
+    }
+    return refs > 0;
+}
+
+/* Trim those that have been idle longest until the list is short enough. No lock is held. */
+static void shorten_idle(void)
+{
+    for (;;) {
+        struct bbi_segment *seg = NULL;
+        (void)pthread_mutex_lock(&idle_lock);
+        if (idle_count > idle_max) {
+            seg = idle_first;
+            unlink_idle(seg);
+            /* Without a reference it is about to be freed, which closes it too. */
+            seg = try_ref(seg) ? seg : NULL;
+        }
+        bool enough = idle_count <= idle_max;
+        (void)pthread_mutex_unlock(&idle_lock);
+        if (seg != NULL) {
+            (void)bbi_segment_trim(seg);
+            bbi_segment_unref(&seg);
+        }
+        if (enough) {
+            return;
+        }
+    }
+}
+
+void bbi_segment_set_idle_max(size_t most)
+{
+    (void)pthread_mutex_lock(&idle_lock);
+    idle_max = most;
+    (void)pthread_mutex_unlock(&idle_lock);
+    shorten_idle();
 }
 
 /* ---- open ---- */
@@ -175,6 +264,7 @@ void bbi_segment_unref(struct bbi_segment **segment)
         return;
     }
     BB_ASSERT(seg->pins == 0);
+    leave_idle(seg);
     forget(seg);
     struct bb_error err;
     if (atomic_load(&seg->dropped) && bbi_fs_unlink(seg->fs, seg->path, &err) != BB_OK) {
@@ -262,7 +352,11 @@ int bbi_segment_pin(struct bbi_segment *seg, struct bb_error *err)
     if (code == BB_OK && !seg->indexed) {
         code = load_index(seg, err);
     }
-    seg->pins += code == BB_OK ? 1 : 0;
+    if (code != BB_OK) {
+        forget(seg);
+    } else if (seg->pins++ == 0) {
+        leave_idle(seg);
+    }
     (void)pthread_mutex_unlock(&seg->lock);
     return code;
 }
@@ -271,8 +365,11 @@ void bbi_segment_unpin(struct bbi_segment *seg)
 {
     (void)pthread_mutex_lock(&seg->lock);
     BB_ASSERT(seg->pins > 0);
-    seg->pins--;
+    if (--seg->pins == 0) {
+        enter_idle(seg);
+    }
     (void)pthread_mutex_unlock(&seg->lock);
+    shorten_idle();
 }
 
 bool bbi_segment_trim(struct bbi_segment *seg)
@@ -280,6 +377,7 @@ bool bbi_segment_trim(struct bbi_segment *seg)
     (void)pthread_mutex_lock(&seg->lock);
     bool idle = seg->pins == 0;
     if (idle) {
+        leave_idle(seg);
         forget(seg);
     }
     (void)pthread_mutex_unlock(&seg->lock);

@@ -3,7 +3,8 @@
  *
  * An open segment is small: its meta and its path. bbi_segment_pin brings in what reading needs (an
  * open file, the page index), once, whoever asks first; between pin and unpin groups stay and pages
- * can be read; bbi_segment_trim drops both again, so that thousands of segments may stay open.
+ * can be read. Both are kept for the next pin, but only in the BBI_SEGMENT_IDLE_MAX segments that
+ * were unpinned last: thousands may stay open and take few file handles and little memory.
  *
  * Every page read goes to the disk (or the system's page cache) and is checked against its
  * checksum, which is bound to file and place.
@@ -26,6 +27,9 @@
 #include "engine/segment/page.h"
 
 struct bbi_segment;
+
+/** Segments of the process that keep file and index while nobody has pinned them. */
+#define BBI_SEGMENT_IDLE_MAX 256
 
 /** What a field page's statistics are good for. */
 enum bbi_segment_stats {
@@ -107,8 +111,11 @@ const char *bbi_segment_get_path(const struct bbi_segment *seg);
 BB_CHECKED int bbi_segment_pin(struct bbi_segment *seg, struct bb_error *err);
 void bbi_segment_unpin(struct bbi_segment *seg);
 
-/** Drop index and file handle unless someone has pinned them. False: someone has. */
+/** Drop index and file handle now, unless someone has pinned them. False: someone has. */
 bool bbi_segment_trim(struct bbi_segment *seg);
+
+/** Tests: another maximum than BBI_SEGMENT_IDLE_MAX. */
+void bbi_segment_set_idle_max(size_t most);
 
 /** The groups by rising (measurement, series, time); the segment is pinned, and the result is good
  * until unpin. */

@@ -290,6 +290,52 @@ static void test_trim_waits_for_pins(void **state)
     teardown(&f);
 }
 
+static void test_few_idle_segments_keep_their_index(void **state)
+{
+    (void)state;
+    enum {
+        COUNT = 20,
+        KEEP = 5
+    };
+    struct fixture f;
+    setup(&f);
+    model_add(&f.model, 1, 5, 100, MODEL_PLAIN);
+    struct bbi_segment *segs[COUNT];
+    struct bbi_segment_meta meta;
+    struct bb_error err;
+    for (uint64_t i = 0; i < COUNT; i++) {
+        assert_ok(model_write(&f.model, f.fs, "/segments", i, false, &f.acct, &meta, &err), &err);
+        segs[i] = open_segment(&f, i);
+    }
+    uint64_t none = f.acct.used_bytes;
+    assert_ok(bbi_segment_pin(segs[0], &err), &err);
+    uint64_t one = f.acct.used_bytes - none;
+    bbi_segment_unpin(segs[0]);
+    assert_int_equal(f.acct.used_bytes, none + one);
+    bbi_segment_set_idle_max(KEEP);
+    for (int round = 0; round < 3; round++) {
+        for (size_t i = 0; i < COUNT; i++) {
+            assert_ok(bbi_segment_verify(segs[i], &f.acct, &err), &err);
+        }
+        assert_int_equal(f.acct.used_bytes, none + KEEP * one);
+    }
+    /* Pinned ones do not count; the list may lose any of its members. */
+    assert_ok(bbi_segment_pin(segs[COUNT - 1], &err), &err);
+    assert_ok(bbi_segment_pin(segs[0], &err), &err);
+    assert_int_equal(f.acct.used_bytes, none + (KEEP + 1) * one);
+    bbi_segment_unref(&segs[COUNT - 3]);
+    assert_true(bbi_segment_trim(segs[COUNT - 2]));
+    bbi_segment_unpin(segs[0]);
+    bbi_segment_unpin(segs[COUNT - 1]);
+    bbi_segment_set_idle_max(0);
+    for (size_t i = 0; i < COUNT; i++) {
+        assert_true(segs[i] == NULL || bbi_segment_trim(segs[i]));
+        bbi_segment_unref(&segs[i]);
+    }
+    bbi_segment_set_idle_max(BBI_SEGMENT_IDLE_MAX);
+    teardown(&f);
+}
+
 /* ---- writer ---- */
 
 static struct bbi_segment_writer *create_writer(struct fixture *f)
@@ -539,6 +585,7 @@ int main(void)
         cmocka_unit_test(test_a_renamed_file_is_readable),
         cmocka_unit_test(test_last_reference_removes_a_dropped_file),
         cmocka_unit_test(test_trim_waits_for_pins),
+        cmocka_unit_test(test_few_idle_segments_keep_their_index),
         cmocka_unit_test(test_refusals),
         cmocka_unit_test(test_a_field_may_have_another_type_in_another_measurement),
         cmocka_unit_test(test_temporary_file_of_another_is_left_alone),
