@@ -107,10 +107,11 @@ static void format_duration(const struct bbi_ql_expr *expr, struct bbi_buf *buf)
 
 /* ---- expressions ---- */
 
-static void format_call(const struct bbi_ql_expr *expr, struct bbi_buf *buf)
+/* distinct is the one function whose name is a keyword; behind a sign it must be quoted all the
+ * same. */
+static void format_call(const struct bbi_ql_expr *expr, bool is_signed, struct bbi_buf *buf)
 {
-    /* The one function whose name is a keyword. */
-    if (strcmp(expr->u.call.name, "distinct") == 0) {
+    if (!is_signed && strcmp(expr->u.call.name, "distinct") == 0) {
         bbi_buf_str(buf, "distinct");
     } else {
         bbi_ql_format_name(expr->u.call.name, buf);
@@ -130,6 +131,10 @@ static void format_factor(const struct bbi_ql_expr *expr, struct bbi_buf *buf)
         expr->u.binary.lhs->kind == BBI_QL_INTEGER) {
         bbi_buf_str(buf, expr->u.binary.lhs->u.integer < 0 ? "-" : "+");
         expr = expr->u.binary.rhs;
+        if (expr->kind == BBI_QL_CALL) {
+            format_call(expr, true, buf);
+            return;
+        }
     }
     bbi_ql_format_expr(expr, buf);
 }
@@ -162,7 +167,7 @@ void bbi_ql_format_expr(const struct bbi_ql_expr *expr, struct bbi_buf *buf)
         format_var(expr, buf);
         break;
     case BBI_QL_CALL:
-        format_call(expr, buf);
+        format_call(expr, false, buf);
         break;
     case BBI_QL_BINARY:
         format_binary(expr, buf);

@@ -24,5 +24,12 @@ libbusbar_la_SOURCES += \
 	engine/influxql/token.c \
 	engine/influxql/token.h
 
+unit_tests += \
+	tests/unit/test_influxql_errors \
+	tests/unit/test_influxql_expr \
+	tests/unit/test_influxql_format \
+	tests/unit/test_influxql_parse \
+	tests/unit/test_influxql_time
+
 fuzz_targets += tests/fuzz/fuzz_influxql
 tests_fuzz_fuzz_influxql_LDADD = $(FUZZ_LIBS)
