@@ -69,6 +69,37 @@ enum bbi_codec_kernel bbi_codec_get_kernel(void)
     return (enum bbi_codec_kernel)active_kernel;
 }
 
+struct packer {
+    uint8_t *out;
+    uint64_t bits;
+    unsigned used; /* of bits, below 64 */
+};
+
+static inline void put_bits(struct packer *p, uint64_t value, unsigned width)
+{
+    p->bits |= value << p->used;
+    p->used += width;
+    if (p->used >= 64) {
+        bbi_put_u64(p->out, p->bits);
+        p->out += 8;
+        p->used -= 64;
+        p->bits = p->used == 0 ? 0 : value >> (width - p->used);
+    }
+}
+
+/* Four narrow values go in as one. */
+static size_t pack_fours(struct packer *p, const uint64_t *v, size_t n, unsigned width)
+{
+    uint64_t mask = bbi_low_mask(width);
+    size_t i = 0;
+    for (; i + 4 <= n; i += 4) {
+        uint64_t two = (v[i] & mask) | (v[i + 1] & mask) << width;
+        uint64_t four = (v[i + 2] & mask) | (v[i + 3] & mask) << width;
+        put_bits(p, two | four << (2 * width), 4 * width);
+    }
+    return i;
+}
+
 void bbi_bitpack_pack(const uint64_t *v, size_t n, unsigned width, uint8_t *out)
 {
     BB_ASSERT(width <= 64);
@@ -80,21 +111,13 @@ void bbi_bitpack_pack(const uint64_t *v, size_t n, unsigned width, uint8_t *out)
         return;
     }
     uint64_t mask = bbi_low_mask(width);
-    uint64_t acc = 0;
-    unsigned used = 0;
-    for (size_t i = 0; i < n; i++) {
-        uint64_t value = v[i] & mask;
-        acc |= value << used;
-        used += width;
-        if (used >= 64) {
-            bbi_put_u64(out, acc);
-            out += 8;
-            used -= 64;
-            acc = used == 0 ? 0 : value >> (width - used);
-        }
+    struct packer p = {.out = out};
+    size_t done = width <= 16 ? pack_fours(&p, v, n, width) : 0;
+    for (size_t i = done; i < n; i++) {
+        put_bits(&p, v[i] & mask, width);
     }
-    if (used > 0) {
-        bbi_put_u64(out, acc);
+    if (p.used > 0) {
+        bbi_put_u64(p.out, p.bits);
     }
 }
 

@@ -18,6 +18,7 @@ struct bbi_scale bbi_chunk_scale(const struct bbi_chunk *c)
         .power = bbi_chunk_power[e],
         .inverse = bbi_chunk_inverse[e],
         .float32 = c->mode == BBI_MODE_FLOAT32,
+        .divide = e == 5 || e == 9,
     };
 }
 
@@ -292,15 +293,8 @@ static void scan_narrow(const int32_t *v, size_t n, struct bbi_chunk_extremes *o
     int32_t min;
     int32_t max;
     bbi_kernel_get()->extremes32(v, n, &min, &max);
-    size_t i = 0;
-    while (v[i] != min) {
-        i++;
-    }
-    out->min_at = i;
-    for (i = 0; v[i] != max;) {
-        i++;
-    }
-    out->max_at = i;
+    out->min_at = bbi_kernel_get()->find32(v, n, min);
+    out->max_at = bbi_kernel_get()->find32(v, n, max);
     out->count = n;
 }
 

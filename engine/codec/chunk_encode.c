@@ -38,6 +38,7 @@ struct bbi_chunk_scratch {
     uint16_t bad[ROOM]; /* positions of exceptions, rising */
     uint64_t k[ROOM];   /* the integers */
     uint64_t residuals[3][ROOM];
+    uint8_t lengths[BBI_LENGTHS];
     uint64_t words[DICT_MAX];
     uint64_t codes[ROOM];
     uint64_t slot_word[HASH_SLOTS];
@@ -72,22 +73,14 @@ struct candidate {
     struct bbi_chunk_plan plan;
 };
 
-static uint64_t smallest(const uint64_t *v, size_t n, uint64_t flip)
-{
-    uint64_t min = UINT64_MAX;
-    for (size_t i = 0; i < n; i++) {
-        uint64_t x = v[i] ^ flip;
-        min = x < min ? x : min;
-    }
-    return min ^ flip;
-}
-
 /* Take the plan for residuals if it is cheaper by a part in 64: a chunk that stays under FOR is
  * summed as it is packed and read faster. */
-static void offer(const struct bbi_profile *profile, size_t m, uint32_t extra,
-                  const struct candidate *c, struct candidate *best)
+static void offer(struct bbi_chunk_scratch *s, size_t m, uint32_t extra, const struct candidate *c,
+                  struct candidate *best)
 {
-    struct bbi_chunk_plan plan = bbi_chunk_plan_residuals(profile, m);
+    struct bbi_profile profile;
+    bbi_kernel_get()->profile(s->lengths, m, &profile);
+    struct bbi_chunk_plan plan = bbi_chunk_plan_residuals(&profile, m);
     plan.price += extra;
     if (plan.price + plan.price / 64 < best->plan.price) {
         *best = *c;
@@ -95,70 +88,58 @@ static void offer(const struct bbi_profile *profile, size_t m, uint32_t extra,
     }
 }
 
-static void offer_delta(struct bbi_chunk_scratch *s, const uint64_t *k, size_t n, bool second,
-                        uint32_t floor, struct candidate *best)
+/* Delta and delta of delta, where the sum of their lengths promises something. */
+static void offer_deltas(struct bbi_chunk_scratch *s, const uint64_t *k, size_t n, bool second,
+                         uint32_t floor, struct candidate *best)
 {
     const struct bbi_kernel_ops *ops = bbi_kernel_get();
     uint64_t *d = s->residuals[1];
     uint64_t *dd = s->residuals[2];
-    uint64_t sign = (uint64_t)1 << 63;
-    uint64_t any_negative = 0;
-    struct bbi_profile profile;
-    for (size_t i = 1; i < n; i++) {
-        dd[i - 1] = k[i] - k[i - 1];
-        any_negative |= dd[i - 1] & sign;
-    }
     struct candidate c = {.transform = BBI_TRANSFORM_DELTA, .residuals = d};
-    if (any_negative == 0) {
-        c.base = smallest(dd, n - 1, 0);
-        for (size_t i = 0; i < n - 1; i++) {
-            d[i] = dd[i] - c.base;
-        }
-    } else {
+    if (ops->differences(k, n, d)) {
         c.transform = BBI_TRANSFORM_DELTA_ZIGZAG;
-        for (size_t i = 0; i < n - 1; i++) {
-            d[i] = bbi_zigzag((int64_t)dd[i]);
-        }
+    } else {
+        c.base = ops->subtract_min(d, n - 1, 0, d);
     }
-    ops->profile(d, n - 1, &profile);
-    uint32_t delta_floor = bbi_chunk_plan_floor(&profile);
+    uint32_t delta_floor = ops->lengths(d, n - 1, s->lengths);
     if (delta_floor < floor) {
-        offer(&profile, n - 1, PRICE_FIRST, &c, best);
+        offer(s, n - 1, PRICE_FIRST, &c, best);
+        floor = delta_floor;
     }
     if (!second || n < 8 || delta_floor < 2 * n) {
         return;
     }
     for (size_t i = 0; i + 2 < n; i++) {
-        dd[i] = bbi_zigzag((int64_t)(dd[i + 1] - dd[i]));
+        dd[i] = bbi_zigzag((int64_t)(k[i + 2] - 2 * k[i + 1] + k[i]));
     }
-    ops->profile(dd, n - 2, &profile);
-    if (bbi_chunk_plan_floor(&profile) < (delta_floor < floor ? delta_floor : floor)) {
+    if (ops->lengths(dd, n - 2, s->lengths) < floor) {
         c = (struct candidate){.transform = BBI_TRANSFORM_DELTA2_ZIGZAG, .residuals = dd};
-        offer(&profile, n - 2, 2 * PRICE_FIRST, &c, best);
+        offer(s, n - 2, 2 * PRICE_FIRST, &c, best);
     }
 }
 
-/* The cheapest transform and coding of k[n], n >= 1; flip: 2^63 where the order is signed. */
+/* The cheapest transform and coding of k[n], n >= 1; flip: 2^63 where the order is signed; second:
+ * whether delta of delta may be it; low: out, the smallest of k. */
 static struct candidate choose(struct bbi_chunk_scratch *s, const uint64_t *k, size_t n,
-                               uint64_t flip, bool second)
+                               uint64_t flip, bool second, uint64_t *low)
 {
+    const struct bbi_kernel_ops *ops = bbi_kernel_get();
     struct candidate best = {.transform = BBI_TRANSFORM_FOR, .residuals = s->residuals[0]};
     struct bbi_profile profile;
-    best.base = smallest(k, n, flip);
-    for (size_t i = 0; i < n; i++) {
-        s->residuals[0][i] = k[i] - best.base;
-    }
+    *low = ops->subtract_min(k, n, flip, s->residuals[0]);
+    best.base = *low;
     for (size_t i = 0; i < s->bad_count; i++) {
         s->residuals[0][s->bad[i]] = 0;
     }
-    bbi_kernel_get()->profile(s->residuals[0], n, &profile);
+    uint32_t floor = ops->lengths(s->residuals[0], n, s->lengths);
+    ops->profile(s->lengths, n, &profile);
     best.plan = bbi_chunk_plan_residuals(&profile, n);
     if (profile.widest == 0) {
         best.plan.coding = BBI_CODING_CONSTANT;
         return best;
     }
     if (n >= 2) {
-        offer_delta(s, k, n, second, bbi_chunk_plan_floor(&profile), &best);
+        offer_deltas(s, k, n, second, floor, &best);
     }
     return best;
 }
@@ -169,35 +150,19 @@ static uint8_t *put_layers(struct bbi_chunk_scratch *s, const struct candidate *
                            uint8_t *at)
 {
     const uint64_t *values = c->residuals;
-    size_t group = (size_t)1 << c->plan.group_log;
-    for (unsigned l = 0; l < BBI_CHUNK_LAYERS_MAX; l++) {
+    for (unsigned l = 0;; l++) {
         unsigned width = c->plan.width[l];
         bbi_bitpack_pack(values, m, width, at);
         at += bbi_bitpack_bytes(m, width);
         if (l + 1 == BBI_CHUNK_LAYERS_MAX || c->plan.width[l + 1] == 0) {
-            break;
+            return at;
         }
+        size_t groups = (m + ((size_t)1 << c->plan.group_log) - 1) >> c->plan.group_log;
         uint64_t *upper = s->layer[l % 2];
-        size_t count = 0;
-        size_t groups = (m + group - 1) >> c->plan.group_log;
-        memset(at, 0, bbi_bitpack_bytes(groups, 1));
-        for (size_t g = 0; g < groups; g++) {
-            uint64_t any = 0;
-            for (size_t i = 0; i < group; i++) {
-                size_t from = g * group + i;
-                upper[count + i] = from < m ? values[from] >> width : 0;
-                any |= upper[count + i];
-            }
-            if (any != 0) {
-                at[g / 8] |= (uint8_t)(1U << (g % 8));
-                count += group;
-            }
-        }
-        at += bbi_bitpack_bytes(groups, 1);
+        m = bbi_kernel_get()->split(values, m, width, c->plan.group_log, at, upper);
         values = upper;
-        m = count;
+        at += bbi_bitpack_bytes(groups, 1);
     }
-    return at;
 }
 
 static uint8_t *put_patched(struct bbi_chunk_scratch *s, const struct candidate *c, size_t m,
@@ -251,12 +216,13 @@ struct runs {
     unsigned length_width;
 };
 
+/* Gives up on more than n / 2 runs: then only the count means anything. */
 static struct runs measure_runs(const uint64_t *k, size_t n, uint64_t base)
 {
     struct runs r = {0};
     uint64_t values = 0;
     size_t longest = 0;
-    for (size_t i = 0; i < n;) {
+    for (size_t i = 0; i < n && r.count <= n / 2;) {
         size_t end = i + 1;
         while (end < n && k[end] == k[i]) {
             end++;
@@ -373,20 +339,17 @@ static unsigned gap_width(const uint64_t *words, size_t count)
     return bbi_bit_length(gaps);
 }
 
-/* Words repeat in the first values, or they hardly do in all. */
+/* Whether words repeat among the first values: counted by marking a bit for each. */
 static bool dictionary_may_pay(const uint64_t *k, size_t n)
 {
-    size_t repeats = 0;
+    uint64_t marks[5] = {0}; /* the last: kernels read 8 bytes behind */
     size_t sample = n < 48 ? n : 48;
-    for (size_t i = 1; i < sample; i++) {
-        for (size_t j = 0; j < i; j++) {
-            if (k[j] == k[i]) {
-                repeats++;
-                break;
-            }
-        }
+    for (size_t i = 0; i < sample; i++) {
+        size_t mark = hash_of(k[i]) % 256;
+        marks[mark / 64] |= (uint64_t)1 << (mark % 64);
     }
-    return n >= 16 && repeats * 2 >= sample;
+    size_t distinct = bbi_kernel_get()->popcount((const uint8_t *)marks, 256);
+    return n >= 16 && distinct * 2 <= sample;
 }
 
 /* Write through a dictionary if that is cheaper than `price`; NULL: it is not. Sets *used if the
@@ -406,7 +369,8 @@ static uint8_t *put_dictionary(struct bbi_chunk_scratch *s, size_t n, uint64_t f
     number_words(s, s->k, n, count);
     unsigned width = gap_width(s->words, count);
     *used = true;
-    struct candidate c = choose(s, s->codes, n, 0, false);
+    uint64_t low;
+    struct candidate c = choose(s, s->codes, n, 0, false, &low);
     uint32_t own = c.plan.price + (uint32_t)(count - 1) * width + PRICE_DICT;
     if (own + own / 16 >= price || c.plan.coding == BBI_CODING_CONSTANT) {
         return NULL;
@@ -427,16 +391,16 @@ static uint8_t *put_dictionary(struct bbi_chunk_scratch *s, size_t n, uint64_t f
 static uint8_t *put_integers(struct bbi_chunk_scratch *s, size_t n, uint64_t flip,
                              struct bbi_chunk *out, uint8_t *at)
 {
-    struct candidate best = choose(s, s->k, n, flip, true);
+    uint64_t low;
+    struct candidate best = choose(s, s->k, n, flip, true, &low);
     if (best.plan.coding == BBI_CODING_CONSTANT) {
         return put_candidate(s, &best, s->k, n, out, at);
     }
-    uint64_t low = smallest(s->k, n, flip);
     struct runs runs = measure_runs(s->k, n, low);
-    uint32_t price = runs_price(&runs);
-    bool run = price < best.plan.price;
+    bool run = runs.count <= n / 2 && runs_price(&runs) < best.plan.price;
+    uint32_t price = run ? runs_price(&runs) : best.plan.price;
     bool used = false;
-    uint8_t *end = put_dictionary(s, n, flip, run ? price : best.plan.price, out, at, &used);
+    uint8_t *end = put_dictionary(s, n, flip, price, out, at, &used);
     if (end != NULL) {
         return end;
     }
@@ -444,7 +408,7 @@ static uint8_t *put_integers(struct bbi_chunk_scratch *s, size_t n, uint64_t fli
         return put_runs(s, &runs, s->k, n, low, out, at);
     }
     if (used) {
-        best = choose(s, s->k, n, flip, true);
+        best = choose(s, s->k, n, flip, true, &low);
     }
     return put_candidate(s, &best, s->k, n, out, at);
 }

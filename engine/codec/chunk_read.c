@@ -27,25 +27,25 @@ size_t bbi_chunk_exception_at(const struct bbi_chunk *c, const struct bbi_chunk_
 
 /* Each upper layer is a bitmap over the groups of the layer below, then the bits of those marked:
  * their number is known only by counting. */
-static int open_layers(const struct bbi_chunk *c, const uint8_t *at, const uint8_t *end,
-                       struct bbi_chunk_body *body, struct bb_error *err)
+static int open_layers(struct bbi_layers *l, const uint8_t *at, const uint8_t *end,
+                       struct bb_error *err)
 {
     const struct bbi_kernel_ops *ops = bbi_kernel_get();
-    size_t group = (size_t)1 << c->group_log;
-    for (unsigned l = 1; l < body->layers; l++) {
-        size_t groups = (body->count[l - 1] + group - 1) >> c->group_log;
+    size_t group = (size_t)1 << l->group_log;
+    for (unsigned u = 1; u < l->count; u++) {
+        size_t groups = (l->values[u - 1] + group - 1) >> l->group_log;
         size_t bitmap_bytes = bbi_bitpack_bytes(groups, 1);
         if (bitmap_bytes > (size_t)(end - at)) {
             return bbi_chunk_corrupt(err, "layers end early");
         }
-        body->marks[l] = at;
-        body->count[l] = ops->popcount(at, groups) << c->group_log;
+        l->marks[u] = at;
+        l->values[u] = ops->popcount(at, groups) << l->group_log;
         at += bitmap_bytes;
-        size_t bytes = bbi_bitpack_bytes(body->count[l], c->width[l]);
+        size_t bytes = bbi_bitpack_bytes(l->values[u], l->width[u]);
         if (bytes > (size_t)(end - at)) {
             return bbi_chunk_corrupt(err, "layers end early");
         }
-        body->layer[l] = at;
+        l->packed[u] = at;
         at += bytes;
     }
     return at == end ? BB_OK : bbi_chunk_corrupt(err, "layers do not fill the payload");
@@ -54,39 +54,39 @@ static int open_layers(const struct bbi_chunk *c, const uint8_t *at, const uint8
 int bbi_chunk_open(const struct bbi_chunk *c, const uint8_t *payload, struct bbi_chunk_body *body,
                    struct bb_error *err)
 {
-    size_t fixed = bbi_chunk_fixed_bytes(c);
+    size_t exceptions = bbi_chunk_exception_bytes(c);
+    size_t fixed = bbi_chunk_dict_bytes(c) + bbi_chunk_main_bytes(c) + exceptions;
     if (fixed > c->payload_bytes) {
         return bbi_chunk_corrupt(err, "payload shorter than its parts");
     }
+    const uint8_t *end = payload + c->payload_bytes - exceptions;
     body->dict = payload;
-    body->layers = bbi_chunk_layers(c);
-    body->layer[0] = payload + bbi_chunk_dict_bytes(c);
-    const uint8_t *end = payload + c->payload_bytes - bbi_chunk_exception_bytes(c);
     body->exception_at = end;
     body->exception_bits = payload + c->payload_bytes - 8 * (size_t)c->exception_count;
-    size_t m = bbi_chunk_residuals(c);
-    body->count[0] = m;
+    struct bbi_layers *l = &body->layers;
+    size_t m = c->coding == BBI_CODING_RUNS ? c->part_count : bbi_chunk_residuals(c);
+    l->count = bbi_chunk_layers(c);
+    l->group_log = c->group_log;
+    memcpy(l->width, c->width, sizeof(l->width));
+    l->packed[0] = payload + bbi_chunk_dict_bytes(c);
+    l->values[0] = m;
+    const uint8_t *upper = l->packed[0] + bbi_bitpack_bytes(m, c->width[0]);
     if (c->coding == BBI_CODING_LAYERED) {
-        const uint8_t *upper = body->layer[0] + bbi_bitpack_bytes(m, c->width[0]);
-        return open_layers(c, upper, end, body, err);
+        return open_layers(l, upper, end, err);
     }
-    if (c->coding == BBI_CODING_RUNS) {
-        m = c->part_count;
-    }
-    body->patches = body->layer[0] + bbi_bitpack_bytes(m, c->width[0]);
+    body->patches = upper;
     return fixed == c->payload_bytes ? BB_OK
                                      : bbi_chunk_corrupt(err, "payload longer than its parts");
 }
 
-/* The position in layer l of the value at position x of layer l-1, or of the next one after x that
- * the layer has. */
-static size_t map_up(const struct bbi_chunk *c, const struct bbi_chunk_body *body, unsigned l,
-                     size_t x)
+/* The position in layer u of the value at position x of layer u - 1, or of the next one after x
+ * that the layer has. */
+static size_t map_up(const struct bbi_layers *l, unsigned u, size_t x)
 {
-    size_t q = x >> c->group_log;
-    size_t inside = x & (((size_t)1 << c->group_log) - 1);
-    size_t up = bbi_kernel_get()->popcount(body->marks[l], q) << c->group_log;
-    if (inside > 0 && (body->marks[l][q / 8] >> (q % 8) & 1) != 0) {
+    size_t q = x >> l->group_log;
+    size_t inside = x & (((size_t)1 << l->group_log) - 1);
+    size_t up = bbi_kernel_get()->popcount(l->marks[u], q) << l->group_log;
+    if (inside > 0 && (l->marks[u][q / 8] >> (q % 8) & 1) != 0) {
         up += inside;
     }
     return up;
@@ -106,46 +106,39 @@ static struct patch patch_at(const struct bbi_chunk *c, const struct bbi_chunk_b
                           packed >> place_bits << c->width[0]};
 }
 
-/* Whole groups [from, to) of a layer and all above it. dst has BBI_LANES to spare behind. */
-static void read_layers32(const struct bbi_chunk *c, const struct bbi_chunk_body *body, unsigned l,
-                          size_t from, size_t to, uint32_t *dst)
+/* Groups [from, to) of a layer, as values and as groups of the layer above. */
+struct span {
+    size_t first;
+    size_t count;
+    size_t up_from;
+    size_t up_to;
+};
+
+static struct span span_of(const struct bbi_layers *l, unsigned u, size_t from, size_t to)
 {
     const struct bbi_kernel_ops *ops = bbi_kernel_get();
-    size_t first = from << c->group_log;
-    size_t end = to << c->group_log;
-    end = end < body->count[l] ? end : body->count[l];
-    bbi_bitpack_unpack32(body->layer[l], first, end - first, c->width[l], dst);
-    if (l + 1 == body->layers || first == end) {
-        return;
+    size_t end = to << l->group_log;
+    bool whole = end >= l->values[u];
+    struct span s = {.first = from << l->group_log};
+    s.count = (whole ? l->values[u] : end) - s.first;
+    if (u + 1 < l->count && s.count > 0) {
+        s.up_from = from == 0 ? 0 : ops->popcount(l->marks[u + 1], from);
+        s.up_to = whole ? l->values[u + 1] >> l->group_log : ops->popcount(l->marks[u + 1], to);
     }
-    uint32_t upper[WORK_MAX];
-    size_t up_from = ops->popcount(body->marks[l + 1], from);
-    size_t up_to = to << c->group_log >= body->count[l] ? body->count[l + 1] >> c->group_log
-                                                        : ops->popcount(body->marks[l + 1], to);
-    if (up_from < up_to) {
-        read_layers32(c, body, l + 1, up_from, up_to, upper);
-        ops->expand32(dst, end - first, body->marks[l + 1], from, c->group_log, upper, c->width[l]);
-    }
+    return s;
 }
 
-static void read_layers64(const struct bbi_chunk *c, const struct bbi_chunk_body *body, unsigned l,
-                          size_t from, size_t to, uint64_t *dst)
+/* Whole groups [from, to) of a layer and all above it. dst has BBI_LANES to spare behind. */
+static void read_layers64(const struct bbi_layers *l, unsigned u, size_t from, size_t to,
+                          uint64_t *dst)
 {
-    const struct bbi_kernel_ops *ops = bbi_kernel_get();
-    size_t first = from << c->group_log;
-    size_t end = to << c->group_log;
-    end = end < body->count[l] ? end : body->count[l];
-    bbi_bitpack_unpack64(body->layer[l], first, end - first, c->width[l], dst);
-    if (l + 1 == body->layers || first == end) {
-        return;
-    }
     uint64_t upper[WORK_MAX];
-    size_t up_from = ops->popcount(body->marks[l + 1], from);
-    size_t up_to = to << c->group_log >= body->count[l] ? body->count[l + 1] >> c->group_log
-                                                        : ops->popcount(body->marks[l + 1], to);
-    if (up_from < up_to) {
-        read_layers64(c, body, l + 1, up_from, up_to, upper);
-        ops->expand64(dst, end - first, body->marks[l + 1], from, c->group_log, upper, c->width[l]);
+    struct span s = span_of(l, u, from, to);
+    bbi_bitpack_unpack64(l->packed[u], s.first, s.count, l->width[u], dst);
+    if (s.up_from < s.up_to) {
+        read_layers64(l, u + 1, s.up_from, s.up_to, upper);
+        bbi_kernel_get()->expand64(dst, s.count, l->marks[u + 1], from, l->group_log, upper,
+                                   l->width[u]);
     }
 }
 
@@ -160,10 +153,11 @@ static size_t residuals32(const struct bbi_chunk *c, const struct bbi_chunk_body
     if (c->coding == BBI_CODING_LAYERED) {
         size_t group = (size_t)1 << c->group_log;
         size_t first = from >> c->group_log;
-        read_layers32(c, body, 0, first, (to + group - 1) >> c->group_log, dst);
-        return from - (first << c->group_log);
+        size_t lead = from - (first << c->group_log);
+        bbi_kernel_get()->layers32(&body->layers, first, (to + group - 1) >> c->group_log, dst);
+        return lead;
     }
-    bbi_bitpack_unpack32(body->layer[0], from, to - from, c->width[0], dst);
+    bbi_bitpack_unpack32(body->layers.packed[0], from, to - from, c->width[0], dst);
     for (size_t i = 0; c->coding == BBI_CODING_PATCHED && i < c->part_count; i++) {
         struct patch p = patch_at(c, body, i);
         if (p.at >= from && p.at < to) {
@@ -183,10 +177,10 @@ static size_t residuals64(const struct bbi_chunk *c, const struct bbi_chunk_body
     if (c->coding == BBI_CODING_LAYERED) {
         size_t group = (size_t)1 << c->group_log;
         size_t first = from >> c->group_log;
-        read_layers64(c, body, 0, first, (to + group - 1) >> c->group_log, dst);
+        read_layers64(&body->layers, 0, first, (to + group - 1) >> c->group_log, dst);
         return from - (first << c->group_log);
     }
-    bbi_bitpack_unpack64(body->layer[0], from, to - from, c->width[0], dst);
+    bbi_bitpack_unpack64(body->layers.packed[0], from, to - from, c->width[0], dst);
     for (size_t i = 0; c->coding == BBI_CODING_PATCHED && i < c->part_count; i++) {
         struct patch p = patch_at(c, body, i);
         if (p.at >= from && p.at < to) {
@@ -288,7 +282,7 @@ static int read_runs(const struct bbi_chunk *c, const struct bbi_chunk_body *bod
 {
     uint64_t values[BBI_CHUNK_MAX];
     uint32_t lengths[BBI_CHUNK_MAX];
-    bbi_bitpack_unpack64(body->layer[0], 0, c->part_count, c->width[0], values);
+    bbi_bitpack_unpack64(body->layers.packed[0], 0, c->part_count, c->width[0], values);
     bbi_bitpack_unpack32(body->patches, 0, c->part_count, c->width[1], lengths);
     size_t at = 0;
     for (size_t i = 0; i < c->part_count; i++) {
@@ -355,18 +349,19 @@ int bbi_chunk_read_ints(const struct bbi_chunk *c, const struct bbi_chunk_body *
 __int128 bbi_chunk_sum_residuals(const struct bbi_chunk *c, const struct bbi_chunk_body *body,
                                  size_t from, size_t to)
 {
+    const struct bbi_layers *l = &body->layers;
     unsigned __int128 total = 0;
     unsigned shift = 0;
     size_t first = from;
     size_t end = to;
-    for (unsigned l = 0; l < body->layers && first < end; l++) {
-        if (l > 0) {
-            bool whole = end == body->count[l - 1];
-            first = first == 0 ? 0 : map_up(c, body, l, first);
-            end = whole ? body->count[l] : map_up(c, body, l, end);
+    for (unsigned u = 0; u < l->count && first < end; u++) {
+        if (u > 0) {
+            bool whole = end == l->values[u - 1];
+            first = first == 0 ? 0 : map_up(l, u, first);
+            end = whole ? l->values[u] : map_up(l, u, end);
         }
-        total += bbi_bitpack_sum(body->layer[l], first, end - first, c->width[l]) << shift;
-        shift += c->width[l];
+        total += bbi_bitpack_sum(l->packed[u], first, end - first, l->width[u]) << shift;
+        shift += l->width[u];
     }
     for (size_t i = 0; c->coding == BBI_CODING_PATCHED && i < c->part_count; i++) {
         struct patch p = patch_at(c, body, i);

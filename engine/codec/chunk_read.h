@@ -11,11 +11,8 @@
 /** The parts of a payload, found and checked against its size. */
 struct bbi_chunk_body {
     const uint8_t *dict;
-    const uint8_t *patches;                     /* patched, or the lengths of runs */
-    const uint8_t *layer[BBI_CHUNK_LAYERS_MAX]; /* packed values of each layer */
-    const uint8_t *marks[BBI_CHUNK_LAYERS_MAX]; /* [l]: bitmap of layer l's groups in layer l-1 */
-    size_t count[BBI_CHUNK_LAYERS_MAX];         /* values of each layer */
-    unsigned layers;
+    const uint8_t *patches;        /* patched, or the lengths of runs */
+    struct bbi_layers layers;      /* layer 0 is there in every coding */
     const uint8_t *exception_at;   /* packed positions */
     const uint8_t *exception_bits; /* 8 bytes each */
 };

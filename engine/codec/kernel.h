@@ -16,6 +16,9 @@
 /** Elements that a kernel may touch behind the end of a work array. */
 #define BBI_LANES 16
 
+/** Elements of an array of lengths. */
+#define BBI_LENGTHS (1024 + 64)
+
 /** How integers k become doubles: k * gcd / 10^exponent, correctly rounded, then rounded to float32
  * if asked. */
 struct bbi_scale {
@@ -23,6 +26,18 @@ struct bbi_scale {
     double power;   /* 10^exponent */
     double inverse; /* the double next to 10^-exponent */
     bool float32;
+    bool divide; /* the encoder must compare the two ways to the quotient */
+};
+
+/** The packed values of a layered chunk: layer l >= 1 holds further bits of those groups of layer
+ * l - 1 that are marked. */
+struct bbi_layers {
+    unsigned count; /* 1..4 */
+    unsigned group_log;
+    uint8_t width[4];
+    const uint8_t *packed[4];
+    const uint8_t *marks[4]; /* [l]: bitmap of layer l - 1's groups */
+    size_t values[4];        /* of each layer */
 };
 
 /** How many groups of 2^g values have a member of more than w significant bits: above[g][w]. */
@@ -39,12 +54,14 @@ struct bbi_kernel_ops {
     void (*minmax)(const uint8_t *packed, size_t first, size_t n, unsigned width, uint64_t *min,
                    uint64_t *max);
 
+    /** dst = the whole values of groups [from, to) of layer 0, all layers together; their widths
+     * add up to at most 32. dst has BBI_LANES elements to spare. */
+    void (*layers32)(const struct bbi_layers *layers, size_t from, size_t to, uint32_t *dst);
+
     /**
      * For each group of 2^group_log lanes of dst whose bit is set, from bit `bit` of the bitmap on,
      * add the next values of src, shifted left by `shift`. group_log <= 4.
      */
-    void (*expand32)(uint32_t *dst, size_t n, const uint8_t *bitmap, size_t bit, unsigned group_log,
-                     const uint32_t *src, unsigned shift);
     void (*expand64)(uint64_t *dst, size_t n, const uint8_t *bitmap, size_t bit, unsigned group_log,
                      const uint64_t *src, unsigned shift);
 
@@ -67,6 +84,11 @@ struct bbi_kernel_ops {
     void (*extremes32)(const int32_t *v, size_t n, int32_t *min, int32_t *max);
     int64_t (*total32)(const int32_t *v, size_t n);
 
+    /** The first index of x in v[n], or n. */
+    size_t (*find32)(const int32_t *v, size_t n, int32_t x);
+
+    /* What follows serves the encoder. */
+
     /**
      * k[i] = the double bits[i] * 10^exponent, rounded. Positions where k[i] does not lead back to
      * the same bits, by the reciprocal and by division, go to bad[] (room for n); k there is
@@ -75,8 +97,31 @@ struct bbi_kernel_ops {
     size_t (*scale)(const uint64_t *bits, size_t n, const struct bbi_scale *scale, int64_t *k,
                     uint16_t *bad);
 
-    /** Profile r[n], n <= BBI_CHUNK_MAX. */
-    void (*profile)(const uint64_t *r, size_t n, struct bbi_profile *out);
+    /** r[i] = k[i] - the smallest of k[n], n >= 1, which is returned; XOR with `flip` makes the
+     * order unsigned. */
+    uint64_t (*subtract_min)(const uint64_t *k, size_t n, uint64_t flip, uint64_t *r);
+
+    /** d[i] = k[i + 1] - k[i] for i < n - 1; true if one is negative, and then they are zigzagged.
+     */
+    bool (*differences)(const uint64_t *k, size_t n, uint64_t *d);
+
+    /** length[i] = significant bits of r[i], n <= BBI_CHUNK_MAX, zero up to BBI_LENGTHS. Returns
+     * their sum. */
+    uint32_t (*lengths)(const uint64_t *r, size_t n, uint8_t *length);
+
+    /** Profile r[n] from its lengths, which are overwritten. */
+    void (*profile)(uint8_t *length, size_t n, struct bbi_profile *out);
+
+    /**
+     * Mark the groups of v[n] that have a member of more than `width` bits, and gather those groups
+     * without their low bits, the last filled with zeros.
+     *
+     * bitmap  room for 8 bytes more than its own
+     * upper   room for BBI_LANES more than it holds
+     * Returns the values gathered.
+     */
+    size_t (*split)(const uint64_t *v, size_t n, unsigned width, unsigned group_log,
+                    uint8_t *bitmap, uint64_t *upper);
 };
 
 extern const struct bbi_kernel_ops bbi_kernel_c;

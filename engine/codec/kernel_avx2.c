@@ -11,6 +11,7 @@
 #include "engine/base/bytes.h"
 #include "engine/codec/chunk_layout.h"
 #include "engine/codec/kernel.h"
+#include "engine/codec/kernel_layers.h"
 
 #define TARGET __attribute__((target("avx2,fma,bmi,bmi2,lzcnt,popcnt")))
 #define INLINE static inline __attribute__((always_inline)) TARGET
@@ -269,31 +270,67 @@ INLINE uint64_t lane_bytes(uint32_t lanes)
     return _pdep_u64(lanes & 0xff, 0x0101010101010101) * 0xff;
 }
 
-/* Which source lane each set lane takes: 0, 1, 2 ... deposited into their bytes. */
-INLINE __m128i lane_sources(uint64_t bytes)
+/* Marked lanes take the elements of `upper` in a row: their numbers are deposited into the bytes of
+ * the marked ones, and a permutation follows them. */
+INLINE __m256i place_lanes(const uint32_t *upper, uint64_t bytes)
 {
-    return _mm_cvtsi64_si128((int64_t)_pdep_u64(0x0706050403020100, bytes));
+    uint64_t numbers = _pdep_u64(0x0706050403020100, bytes);
+    __m256i index = _mm256_cvtepu8_epi32(_mm_cvtsi64_si128((int64_t)numbers));
+    __m256i in = _mm256_cvtepi8_epi32(_mm_cvtsi64_si128((int64_t)bytes));
+    return _mm256_and_si256(_mm256_permutevar8x32_epi32(load(upper), index), in);
 }
 
-TARGET static void expand32(uint32_t *dst, size_t n, const uint8_t *bitmap, size_t bit,
-                            unsigned group_log, const uint32_t *src, unsigned shift)
+/* Marks taken from one load, which brings at least 57: those of whole steps of 16 values. */
+#define MARKS_PER_LOAD 48
+
+/* Add the upper bits of marked groups to values that are in place. */
+TARGET static void place_upper(const struct bbi_layer *layer, uint32_t *restrict dst)
 {
-    uint32_t starts = group_starts[group_log];
-    uint32_t ones = (1U << (1U << group_log)) - 1;
-    __m128i left = _mm_cvtsi32_si128((int)shift);
-    for (size_t i = 0; i < n; i += 16, bit += 16U >> group_log) {
-        uint32_t groups = bbi_get_u32(bitmap + bit / 8) >> (bit % 8);
-        uint32_t lanes = _pdep_u32(groups, starts) * ones;
-        lanes &= n - i >= 16 ? 0xffffU : (1U << (n - i)) - 1;
-        for (size_t half = 0; half < 16; half += 8) {
-            uint64_t bytes = lane_bytes(lanes >> half);
-            __m256i from = _mm256_cvtepu8_epi32(lane_sources(bytes));
-            __m256i in = _mm256_cvtepi8_epi32(_mm_cvtsi64_si128((int64_t)bytes));
-            __m256i v = _mm256_permutevar8x32_epi32(load(src), from);
-            v = _mm256_sll_epi32(_mm256_and_si256(v, in), left);
-            store(dst + i + half, _mm256_add_epi32(load(dst + i + half), v));
-            src += _mm_popcnt_u64(bytes) / 8;
+    const uint32_t *upper = layer->upper;
+    uint32_t starts = group_starts[layer->group_log];
+    uint32_t ones = (1U << (1U << layer->group_log)) - 1;
+    size_t n = layer->n;
+    unsigned step = 16U >> layer->group_log;
+    size_t block = (size_t)MARKS_PER_LOAD << layer->group_log;
+    for (size_t i = 0, mark = layer->mark_bit; i < n; mark += MARKS_PER_LOAD) {
+        uint64_t marks = bbi_get_u64(layer->marks + mark / 8) >> (mark % 8);
+        size_t end = n - i > block ? i + block : n;
+        for (; i < end; i += 16, marks >>= step) {
+            uint32_t lanes = _pdep_u32((uint32_t)marks, starts) * ones;
+            __m256i low = place_lanes(upper, lane_bytes(lanes));
+            upper += (size_t)_mm_popcnt_u64(lanes & 0xff);
+            __m256i high = place_lanes(upper, lane_bytes(lanes >> 8));
+            upper += (size_t)_mm_popcnt_u64(lanes & 0xff00);
+            store(dst + i, _mm256_or_si256(load(dst + i), low));
+            store(dst + i + 8, _mm256_or_si256(load(dst + i + 8), high));
         }
+    }
+}
+
+INLINE void put_narrow(const struct bbi_layer *layer, uint32_t *restrict dst)
+{
+    struct lanes l = lanes32(layer->packed, layer->first, layer->width);
+    __m128i shift = _mm_cvtsi32_si128((int)layer->shift);
+    const uint8_t *at = l.at;
+    size_t n = layer->n;
+    size_t step = layer->width;
+    for (size_t i = 0; i < n; i += 8, at += step) {
+        store(dst + i, _mm256_sll_epi32(get32(&l, at), shift));
+    }
+}
+
+TARGET static void layer32(const struct bbi_layer *layer, uint32_t *dst)
+{
+    if (layer->width <= NARROW_MAX) {
+        put_narrow(layer, dst);
+    } else {
+        unpack32(layer->packed, layer->first, layer->n, layer->width, dst);
+        for (size_t i = 0; i < layer->n; i++) {
+            dst[i] <<= layer->shift;
+        }
+    }
+    if (layer->upper != NULL) {
+        place_upper(layer, dst);
     }
 }
 
@@ -449,12 +486,14 @@ TARGET static size_t scale(const uint64_t *bits, size_t n, const struct bbi_scal
         __m256d shifted = _mm256_add_pd(product, magic);
         __m256i i = _mm256_sub_epi64(_mm256_castpd_si256(shifted), _mm256_castpd_si256(magic));
         __m256d d = _mm256_add_pd(_mm256_sub_pd(shifted, magic), _mm256_setzero_pd());
-        __m256d divided = _mm256_div_pd(d, power);
-        if (s.float32) {
-            divided = _mm256_cvtps_pd(_mm256_cvtpd_ps(divided));
-        }
         __m256i same = _mm256_cmpeq_epi64(_mm256_castpd_si256(quotient(d, &s)), raw);
-        same = _mm256_and_si256(same, _mm256_cmpeq_epi64(_mm256_castpd_si256(divided), raw));
+        if (s.divide) {
+            __m256d divided = _mm256_div_pd(d, power);
+            if (s.float32) {
+                divided = _mm256_cvtps_pd(_mm256_cvtpd_ps(divided));
+            }
+            same = _mm256_and_si256(same, _mm256_cmpeq_epi64(_mm256_castpd_si256(divided), raw));
+        }
         store(k + at, i);
         good = _mm256_and_pd(good, _mm256_castsi256_pd(same));
         for (uint32_t left = ~(uint32_t)_mm256_movemask_pd(good) & 15; left != 0;
@@ -480,29 +519,130 @@ INLINE void halve(uint8_t *lengths, size_t n)
     }
 }
 
-TARGET static void profile(const uint64_t *r, size_t n, struct bbi_profile *out)
+TARGET static size_t find32(const int32_t *v, size_t n, int32_t x)
 {
-    uint8_t lengths[BBI_CHUNK_MAX + 32];
-    uint64_t all = 0;
-    for (size_t i = 0; i < n; i++) {
-        all |= r[i];
-        lengths[i] = (uint8_t)(64 - _lzcnt_u64(r[i]));
-    }
-    unsigned widest = (unsigned)(64 - _lzcnt_u64(all));
-    out->widest = widest;
-    for (unsigned g = 0; g < 5; g++, n = (n + 1) / 2) {
-        store(lengths + n, _mm256_setzero_si256());
-        for (unsigned w = 0; w <= widest; w++) {
-            unsigned count = 0;
-            __m256i bound = _mm256_set1_epi8((char)w);
-            for (size_t i = 0; i < n; i += 32) {
-                __m256i more = _mm256_cmpgt_epi8(load(lengths + i), bound);
-                count += (unsigned)_mm_popcnt_u32((uint32_t)_mm256_movemask_epi8(more));
-            }
-            out->above[g][w] = (uint16_t)count;
+    __m256i wanted = _mm256_set1_epi32(x);
+    size_t i = 0;
+    for (; i + 8 <= n; i += 8) {
+        __m256i same = _mm256_cmpeq_epi32(load(v + i), wanted);
+        uint32_t found = (uint32_t)_mm256_movemask_ps(_mm256_castsi256_ps(same));
+        if (found != 0) {
+            return i + _tzcnt_u32(found);
         }
-        halve(lengths, n);
     }
+    return i + bbi_kernel_c.find32(v + i, n - i, x);
+}
+
+TARGET static uint64_t subtract_min(const uint64_t *k, size_t n, uint64_t flip, uint64_t *r)
+{
+    /* AVX2 compares signed only: turn whatever order it is into that one. */
+    uint64_t sign = (uint64_t)1 << 63;
+    __m256i turn = _mm256_set1_epi64x((int64_t)(flip ^ sign));
+    __m256i low = _mm256_set1_epi64x(INT64_MAX);
+    size_t i = 0;
+    for (; i + 4 <= n; i += 4) {
+        __m256i v = _mm256_xor_si256(load(k + i), turn);
+        low = _mm256_blendv_epi8(low, v, _mm256_cmpgt_epi64(low, v));
+    }
+    int64_t lanes[4];
+    store(lanes, low);
+    int64_t min = INT64_MAX;
+    for (size_t l = 0; l < 4; l++) {
+        min = lanes[l] < min ? lanes[l] : min;
+    }
+    for (; i < n; i++) {
+        int64_t v = (int64_t)(k[i] ^ flip ^ sign);
+        min = v < min ? v : min;
+    }
+    uint64_t base = (uint64_t)min ^ flip ^ sign;
+    __m256i all = _mm256_set1_epi64x((int64_t)base);
+    for (i = 0; i + 4 <= n; i += 4) {
+        store(r + i, _mm256_sub_epi64(load(k + i), all));
+    }
+    for (; i < n; i++) {
+        r[i] = k[i] - base;
+    }
+    return base;
+}
+
+TARGET static bool differences(const uint64_t *k, size_t n, uint64_t *d)
+{
+    __m256i any = _mm256_setzero_si256();
+    uint64_t rest = 0;
+    size_t count = n - 1;
+    size_t i = 0;
+    for (; i + 4 <= count; i += 4) {
+        __m256i v = _mm256_sub_epi64(load(k + i + 1), load(k + i));
+        any = _mm256_or_si256(any, v);
+        store(d + i, v);
+    }
+    for (; i < count; i++) {
+        d[i] = k[i + 1] - k[i];
+        rest |= d[i];
+    }
+    if (_mm256_movemask_pd(_mm256_castsi256_pd(any)) == 0 && rest >> 63 == 0) {
+        return false;
+    }
+    for (i = 0; i + 4 <= count; i += 4) {
+        __m256i v = load(d + i);
+        __m256i sign = _mm256_cmpgt_epi64(_mm256_setzero_si256(), v);
+        store(d + i, _mm256_xor_si256(_mm256_slli_epi64(v, 1), sign));
+    }
+    for (; i < count; i++) {
+        d[i] = bbi_zigzag((int64_t)d[i]);
+    }
+    return true;
+}
+
+TARGET static uint32_t lengths(const uint64_t *r, size_t n, uint8_t *length)
+{
+    uint32_t total = 0;
+    for (size_t i = 0; i < n; i++) {
+        uint32_t bits = (uint32_t)(64 - _lzcnt_u64(r[i]));
+        length[i] = (uint8_t)bits;
+        total += bits;
+    }
+    store(length + n, _mm256_setzero_si256());
+    store(length + n + 32, _mm256_setzero_si256());
+    return total;
+}
+
+INLINE unsigned count_above(const uint8_t *length, size_t n, unsigned width)
+{
+    unsigned count = 0;
+    __m256i bound = _mm256_set1_epi8((char)width);
+    for (size_t i = 0; i < n; i += 32) {
+        __m256i more = _mm256_cmpgt_epi8(load(length + i), bound);
+        count += (unsigned)_mm_popcnt_u32((uint32_t)_mm256_movemask_epi8(more));
+    }
+    return count;
+}
+
+TARGET static void profile(uint8_t *length, size_t n, struct bbi_profile *out)
+{
+    unsigned widest = 0;
+    for (;; widest++) {
+        out->above[0][widest] = (uint16_t)count_above(length, n, widest);
+        if (out->above[0][widest] == 0) {
+            break;
+        }
+    }
+    out->widest = widest;
+    for (unsigned g = 1; g < 5; g++) {
+        halve(length, n);
+        n = (n + 1) / 2;
+        store(length + n, _mm256_setzero_si256());
+        for (unsigned w = 0; w < widest; w++) {
+            out->above[g][w] = (uint16_t)count_above(length, n, w);
+        }
+        out->above[g][widest] = 0;
+    }
+}
+
+static size_t split(const uint64_t *v, size_t n, unsigned width, unsigned group_log,
+                    uint8_t *bitmap, uint64_t *upper)
+{
+    return bbi_kernel_c.split(v, n, width, group_log, bitmap, upper);
 }
 
 static void expand64(uint64_t *dst, size_t n, const uint8_t *bitmap, size_t bit, unsigned group_log,
@@ -511,12 +651,17 @@ static void expand64(uint64_t *dst, size_t n, const uint8_t *bitmap, size_t bit,
     bbi_kernel_c.expand64(dst, n, bitmap, bit, group_log, src, shift);
 }
 
+TARGET static void layers32(const struct bbi_layers *layers, size_t from, size_t to, uint32_t *dst)
+{
+    bbi_read_layers32(layers, from, to, dst, popcount, layer32);
+}
+
 const struct bbi_kernel_ops bbi_kernel_avx2 = {
     .unpack32 = unpack32,
     .unpack64 = unpack64,
     .sum = sum,
     .minmax = minmax,
-    .expand32 = expand32,
+    .layers32 = layers32,
     .expand64 = expand64,
     .scan32 = scan32,
     .popcount = popcount,
@@ -525,8 +670,13 @@ const struct bbi_kernel_ops bbi_kernel_avx2 = {
     .widen32 = widen32,
     .extremes32 = extremes32,
     .total32 = total32,
+    .find32 = find32,
     .scale = scale,
+    .subtract_min = subtract_min,
+    .differences = differences,
+    .lengths = lengths,
     .profile = profile,
+    .split = split,
 };
 
 #endif

@@ -4,6 +4,7 @@
 #include "engine/base/bytes.h"
 #include "engine/codec/chunk_layout.h"
 #include "engine/codec/kernel.h"
+#include "engine/codec/kernel_layers.h"
 
 /* One value is one unaligned 8-byte load, or two above 57 bits, where shift and width together may
  * pass 64. */
@@ -74,16 +75,30 @@ static inline unsigned bit_at(const uint8_t *bitmap, size_t bit)
     return (unsigned)(bitmap[bit / 8] >> (bit % 8)) & 1;
 }
 
-static void expand32(uint32_t *dst, size_t n, const uint8_t *bitmap, size_t bit, unsigned group_log,
-                     const uint32_t *src, unsigned shift)
+/* Without branches: marks are as good as random. */
+static void place_upper(const struct bbi_layer *layer, uint32_t *dst)
 {
-    size_t group = (size_t)1 << group_log;
-    for (size_t i = 0; i < n; i += group, bit++) {
-        if (bit_at(bitmap, bit) != 0) {
-            for (size_t j = i; j < i + group && j < n; j++) {
-                dst[j] += *src++ << shift;
-            }
+    const uint32_t *upper = layer->upper;
+    size_t group = (size_t)1 << layer->group_log;
+    for (size_t i = 0, bit = layer->mark_bit; i < layer->n; i += group, bit++) {
+        uint32_t marked = bit_at(layer->marks, bit);
+        for (size_t j = 0; j < group; j++) {
+            dst[i + j] |= upper[j] & (0 - marked);
         }
+        upper += marked << layer->group_log;
+    }
+}
+
+static void layer32(const struct bbi_layer *layer, uint32_t *dst)
+{
+    uint64_t mask = bbi_low_mask(layer->width);
+    size_t bit = layer->first * layer->width;
+    for (size_t i = 0; i < layer->n; i++, bit += layer->width) {
+        uint64_t v = bbi_get_u64(layer->packed + bit / 8) >> (bit % 8);
+        dst[i] = (uint32_t)((v & mask) << layer->shift);
+    }
+    if (layer->upper != NULL) {
+        place_upper(layer, dst);
     }
 }
 
@@ -182,18 +197,21 @@ static int64_t total32(const int32_t *v, size_t n)
     return total;
 }
 
-/* What every decoder makes of the integer i. */
+/* What every decoder makes of the integer i: the quotient by division, and by the reciprocal and
+ * one correction where these are not proved to be the same. */
 static inline bool leads_back(double i, double v, const struct bbi_scale *scale)
 {
-    double q = i * scale->inverse;
-    double r = fma(-q, scale->power, i);
-    q = fma(r, scale->inverse, q);
-    double divided = i / scale->power;
+    double q = i / scale->power;
+    double other = q;
+    if (scale->divide) {
+        other = i * scale->inverse;
+        other = fma(fma(-other, scale->power, i), scale->inverse, other);
+    }
     if (scale->float32) {
         q = (double)(float)q;
-        divided = (double)(float)divided;
+        other = (double)(float)other;
     }
-    return memcmp(&q, &v, sizeof(v)) == 0 && memcmp(&divided, &v, sizeof(v)) == 0;
+    return memcmp(&q, &v, sizeof(v)) == 0 && memcmp(&other, &v, sizeof(v)) == 0;
 }
 
 static size_t scale(const uint64_t *bits, size_t n, const struct bbi_scale *s, int64_t *k,
@@ -217,31 +235,108 @@ static size_t scale(const uint64_t *bits, size_t n, const struct bbi_scale *s, i
     return bad_count;
 }
 
-static void profile(const uint64_t *r, size_t n, struct bbi_profile *out)
+static size_t find32(const int32_t *v, size_t n, int32_t x)
 {
-    uint8_t lengths[BBI_CHUNK_MAX];
+    size_t i = 0;
+    while (i < n && v[i] != x) {
+        i++;
+    }
+    return i;
+}
+
+static uint64_t subtract_min(const uint64_t *k, size_t n, uint64_t flip, uint64_t *r)
+{
+    uint64_t min = UINT64_MAX;
+    for (size_t i = 0; i < n; i++) {
+        uint64_t x = k[i] ^ flip;
+        min = x < min ? x : min;
+    }
+    min ^= flip;
+    for (size_t i = 0; i < n; i++) {
+        r[i] = k[i] - min;
+    }
+    return min;
+}
+
+static bool differences(const uint64_t *k, size_t n, uint64_t *d)
+{
+    uint64_t any = 0;
+    for (size_t i = 0; i + 1 < n; i++) {
+        d[i] = k[i + 1] - k[i];
+        any |= d[i];
+    }
+    if (any >> 63 == 0) {
+        return false;
+    }
+    for (size_t i = 0; i + 1 < n; i++) {
+        d[i] = bbi_zigzag((int64_t)d[i]);
+    }
+    return true;
+}
+
+static uint32_t lengths(const uint64_t *r, size_t n, uint8_t *length)
+{
+    uint32_t total = 0;
+    for (size_t i = 0; i < n; i++) {
+        length[i] = (uint8_t)bbi_bit_length(r[i]);
+        total += length[i];
+    }
+    memset(length + n, 0, BBI_LENGTHS - n);
+    return total;
+}
+
+static void profile(uint8_t *length, size_t n, struct bbi_profile *out)
+{
     unsigned widest = 0;
     for (size_t i = 0; i < n; i++) {
-        lengths[i] = (uint8_t)bbi_bit_length(r[i]);
-        widest = lengths[i] > widest ? lengths[i] : widest;
+        widest = length[i] > widest ? length[i] : widest;
     }
     out->widest = widest;
     for (unsigned g = 0; g < 5; g++, n = (n + 1) / 2) {
         uint16_t *above = out->above[g];
         memset(above, 0, (widest + 1) * sizeof(*above));
         for (size_t i = 0; i < n; i++) {
-            if (lengths[i] > 0) {
-                above[lengths[i] - 1]++;
+            if (length[i] > 0) {
+                above[length[i] - 1]++;
             }
         }
         for (unsigned w = widest; w-- > 0;) {
             above[w] = (uint16_t)(above[w] + above[w + 1]);
         }
         for (size_t i = 0; i < n; i += 2) {
-            uint8_t next = i + 1 < n ? lengths[i + 1] : 0;
-            lengths[i / 2] = lengths[i] > next ? lengths[i] : next;
+            uint8_t next = i + 1 < n ? length[i + 1] : 0;
+            length[i / 2] = length[i] > next ? length[i] : next;
         }
     }
+}
+
+static size_t split(const uint64_t *v, size_t n, unsigned width, unsigned group_log,
+                    uint8_t *bitmap, uint64_t *upper)
+{
+    size_t group = (size_t)1 << group_log;
+    size_t count = 0;
+    uint64_t bits = 0;
+    size_t done = 0;
+    for (size_t g = 0; g < n; g += group, done++) {
+        uint64_t any = 0;
+        for (size_t i = 0; i < group; i++) {
+            upper[count + i] = g + i < n ? v[g + i] >> width : 0;
+            any |= upper[count + i];
+        }
+        bits |= (uint64_t)(any != 0) << (done % 64);
+        count += any != 0 ? group : 0;
+        if (done % 64 == 63) {
+            bbi_put_u64(bitmap + done / 64 * 8, bits);
+            bits = 0;
+        }
+    }
+    bbi_put_u64(bitmap + done / 64 * 8, bits);
+    return count;
+}
+
+static void layers32(const struct bbi_layers *layers, size_t from, size_t to, uint32_t *dst)
+{
+    bbi_read_layers32(layers, from, to, dst, popcount, layer32);
 }
 
 const struct bbi_kernel_ops bbi_kernel_c = {
@@ -249,7 +344,7 @@ const struct bbi_kernel_ops bbi_kernel_c = {
     .unpack64 = unpack64,
     .sum = sum,
     .minmax = minmax,
-    .expand32 = expand32,
+    .layers32 = layers32,
     .expand64 = expand64,
     .scan32 = scan32,
     .popcount = popcount,
@@ -258,6 +353,11 @@ const struct bbi_kernel_ops bbi_kernel_c = {
     .widen32 = widen32,
     .extremes32 = extremes32,
     .total32 = total32,
+    .find32 = find32,
     .scale = scale,
+    .subtract_min = subtract_min,
+    .differences = differences,
+    .lengths = lengths,
     .profile = profile,
+    .split = split,
 };

@@ -16,6 +16,7 @@ libbusbar_la_SOURCES += \
 	engine/codec/kernel_avx2.c \
 	engine/codec/kernel_avx512.c \
 	engine/codec/kernel_c.c \
+	engine/codec/kernel_layers.h \
 	engine/codec/strings.c \
 	engine/codec/strings.h
 
