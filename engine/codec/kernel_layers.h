@@ -32,7 +32,7 @@ static inline __attribute__((always_inline)) void bbi_read_layers32(const struct
                                                                     size_t from, size_t to,
                                                                     uint32_t *dst,
                                                                     bbi_popcount_fn *popcount,
-                                                                    bbi_layer_fn *read)
+                                                                    bbi_layer_fn *put)
 {
     uint32_t work[2][BBI_CHUNK_MAX + 4 * BBI_LANES];
     struct bbi_layer part[BBI_CHUNK_LAYERS_MAX];
