@@ -48,16 +48,18 @@ int bbi_db_rotate(struct bb_db *db, uint64_t lsn, struct bb_error *err)
 
 /* Whether a tombstone still hides something: rows of the memtable, or of a segment that has not
  * applied it. */
-static bool is_needed(const struct bbi_tombstone *t, const struct bbi_version *version,
+static bool is_needed(const struct bbi_tomb *tomb, const struct bbi_version *version,
                       uint64_t checkpoint_lsn)
 {
+    const struct bbi_tombstone *t = &tomb->t;
     if (t->lsn > checkpoint_lsn) {
         return true;
     }
     for (size_t i = 0; i < version->count; i++) {
         const struct bbi_segment_meta *m = &version->segments[i].meta;
         if (m->db_id == t->db_id && (t->rp_id == 0 || m->rp_id == t->rp_id) &&
-            m->tombs_lsn < t->lsn && m->tmin <= t->tmax && t->tmin <= m->tmax) {
+            m->tombs_lsn < t->lsn && m->tmin <= t->tmax && t->tmin <= m->tmax &&
+            tomb->series_min <= m->series_max && m->series_min <= tomb->series_max) {
             return true;
         }
     }
@@ -85,7 +87,7 @@ static int plan_tombs(struct bb_db *db, const struct bbi_tombset *tombs,
     }
     for (size_t i = 0; i < tombs->count; i++) {
         const struct bbi_tombstone *t = &tombs->tombs[i]->t;
-        if (!is_needed(t, version, checkpoint_lsn)) {
+        if (!is_needed(tombs->tombs[i], version, checkpoint_lsn)) {
             edit->remove[edit->remove_count++] = t->lsn;
         } else if (t->lsn > db->checkpoint_lsn && t->lsn <= checkpoint_lsn) {
             edit->add[edit->add_count++] = *t;
@@ -145,16 +147,18 @@ static void mark_removed(struct bbi_version *old, const struct bbi_publish *publ
 }
 
 /* The step that readers see. */
-static void swap_state(struct bb_db *db, struct bbi_version *version, uint64_t checkpoint_lsn)
+static void swap_state(struct bb_db *db, struct bbi_version *version,
+                       const struct bbi_publish *publish)
 {
     pthread_mutex_lock(&db->state_lock);
     struct bbi_version *old = db->version;
     struct bbi_memtable *flushed = NULL;
     db->version = version;
-    if (checkpoint_lsn != 0) {
+    db->state_seq++;
+    if (publish->ends_flush) {
         flushed = db->flushing;
         db->flushing = NULL;
-        db->checkpoint_lsn = checkpoint_lsn;
+        db->checkpoint_lsn = publish->checkpoint_lsn;
     }
     pthread_cond_broadcast(&db->state_changed);
     pthread_mutex_unlock(&db->state_lock);
@@ -165,8 +169,7 @@ static void swap_state(struct bb_db *db, struct bbi_version *version, uint64_t c
 static int commit(struct bb_db *db, const struct bbi_publish *publish,
                   const struct bbi_version *version, struct tomb_edit *tombs, struct bb_error *err)
 {
-    uint64_t checkpoint = publish->checkpoint_lsn != 0 ? publish->checkpoint_lsn
-                                                       : db->checkpoint_lsn;
+    uint64_t checkpoint = publish->ends_flush ? publish->checkpoint_lsn : db->checkpoint_lsn;
     pthread_mutex_lock(&db->state_lock);
     struct bbi_tombset *set = bbi_tombset_ref(db->tombs);
     pthread_mutex_unlock(&db->state_lock);
@@ -182,6 +185,7 @@ static int commit(struct bb_db *db, const struct bbi_publish *publish,
                                         .remove_tombstone_count = tombs->remove_count,
                                         .checkpoint_lsn = publish->checkpoint_lsn};
         rc = bbi_catalog_commit(db->catalog, &edit, err);
+        atomic_store(&db->in_doubt, rc == BB_EREADONLY);
     }
     bbi_tombset_unref(&set);
     return rc;
@@ -203,7 +207,7 @@ static int publish_locked(struct bb_db *db, const struct bbi_publish *publish, s
     }
     if (rc == BB_OK) {
         mark_removed(db->version, publish);
-        swap_state(db, version, publish->checkpoint_lsn);
+        swap_state(db, version, publish);
         version = NULL;
         struct bb_error kept;
         if (forget_tombs(db, &tombs, &kept) != BB_OK) {
@@ -223,7 +227,9 @@ static int publish_locked(struct bb_db *db, const struct bbi_publish *publish, s
 int bbi_db_publish(struct bb_db *db, const struct bbi_publish *publish, struct bb_error *err)
 {
     pthread_mutex_lock(&db->publish_lock);
-    int rc = publish_locked(db, publish, err);
+    int rc = atomic_load(&db->in_doubt)
+                 ? bbi_error_set(err, BB_EREADONLY, "an earlier commit is in doubt")
+                 : publish_locked(db, publish, err);
     pthread_mutex_unlock(&db->publish_lock);
     return rc;
 }
@@ -258,6 +264,15 @@ static int grow_flush(struct bb_db *db, struct flush *f, size_t more, struct bb_
     return splitters == NULL || metas == NULL ? bbi_error_nomem(err, "flush") : BB_OK;
 }
 
+int bbi_db_is_gone(struct bb_db *db, uint32_t db_id, uint32_t rp_id, bool *gone, struct bbi_rp *rp,
+                   struct bb_error *err)
+{
+    struct bb_error unknown;
+    *gone = !bbi_catalog_database_exists(db->catalog, db_id) ||
+            bbi_catalog_rp_get(db->catalog, rp_id, rp, &unknown) != BB_OK;
+    return *gone && db->wal != NULL ? bbi_db_schema_changed(db, err) : BB_OK;
+}
+
 /* One space to segments. A database or policy that has been dropped meanwhile has nothing to keep.
  */
 static int flush_space(struct bb_db *db, const struct bbi_memspace *space, uint64_t base_lsn,
@@ -268,10 +283,11 @@ static int flush_space(struct bb_db *db, const struct bbi_memspace *space, uint6
     struct bbi_rp rp;
     const struct bbi_segment_meta *metas;
     size_t count;
+    bool gone;
     bbi_memspace_info(space, &info);
-    if (info.value_count == 0 || !bbi_catalog_database_exists(db->catalog, info.db_id) ||
-        bbi_catalog_rp_get(db->catalog, info.rp_id, &rp, err) != BB_OK) {
-        return BB_OK;
+    int rc = bbi_db_is_gone(db, info.db_id, info.rp_id, &gone, &rp, err);
+    if (rc != BB_OK || gone || info.value_count == 0) {
+        return rc;
     }
     struct bbi_split_job job = {.fs = db->fs,
                                 .dir = db->segment_dir,
@@ -286,7 +302,7 @@ static int flush_space(struct bb_db *db, const struct bbi_memspace *space, uint6
                                 .tombs_lsn = lsn,
                                 .job_id = bbi_catalog_segment_id_new(db->catalog)};
     struct bbi_splitter *splitter;
-    int rc = bbi_flush_space(space, &job, tombs, &splitter, err);
+    rc = bbi_flush_space(space, &job, tombs, &splitter, err);
     if (rc == BB_OK) {
         rc = bbi_splitter_finish(splitter, &metas, &count, err);
     }
@@ -342,14 +358,16 @@ static int flush_memtable(struct bb_db *db, const struct bbi_memtable *mt, uint6
         rc = flush_spaces(db, mt, lsn, tombs, &f, err);
     }
     if (rc == BB_OK) {
-        struct bbi_publish publish = {
-            .added = f.metas, .added_count = f.meta_count, .checkpoint_lsn = lsn};
+        struct bbi_publish publish = {.added = f.metas,
+                                      .added_count = f.meta_count,
+                                      .ends_flush = true,
+                                      .checkpoint_lsn = lsn};
         rc = bbi_db_publish(db, &publish, err);
     }
     if (rc == BB_OK) {
         count_flush(db, &f);
     }
-    end_flush(&f, rc == BB_OK);
+    end_flush(&f, rc == BB_OK || atomic_load(&db->in_doubt));
     return rc;
 }
 
@@ -360,7 +378,12 @@ int bbi_db_flush_generation(struct bb_db *db, struct bb_error *err)
     struct bbi_tombset *tombs = bbi_tombset_ref(db->tombs);
     uint64_t lsn = db->flushing_lsn;
     pthread_mutex_unlock(&db->state_lock);
-    int rc = mt == NULL ? BB_OK : flush_memtable(db, mt, lsn, tombs, err);
+    int rc = BB_OK;
+    if (mt != NULL && atomic_load(&db->in_doubt)) {
+        rc = bbi_error_set(err, BB_EREADONLY, "an earlier commit is in doubt");
+    } else if (mt != NULL) {
+        rc = flush_memtable(db, mt, lsn, tombs, err);
+    }
     if (rc == BB_OK && mt != NULL && db->wal != NULL) {
         struct bb_error trim;
         if (bbi_wal_trim(db->wal, lsn, &trim) != BB_OK) {

@@ -43,11 +43,9 @@ static int pick_policy(struct bb_db *db, size_t first, size_t count, bool full, 
 {
     const struct bbi_version *version = t->snapshot.version;
     const struct bbi_segment_meta *m = &version->segments[first].meta;
-    struct bb_error gone;
-    t->is_orphan = !bbi_catalog_database_exists(db->catalog, m->db_id) ||
-                   bbi_catalog_rp_get(db->catalog, m->rp_id, &t->rp, &gone) != BB_OK;
-    if (t->is_orphan) {
-        return pick_orphans(db, first, count, &t->pick, err);
+    int rc = bbi_db_is_gone(db, m->db_id, m->rp_id, &t->is_orphan, &t->rp, err);
+    if (rc != BB_OK || t->is_orphan) {
+        return rc == BB_OK ? pick_orphans(db, first, count, &t->pick, err) : rc;
     }
     return bbi_compact_pick(version, first, count, t->rp.shard_ns, t->snapshot.tombs,
                             t->snapshot.lsn, full, &db->background_acct, &t->pick, err);
@@ -143,16 +141,59 @@ static int run_task(struct bb_db *db, struct task *t, struct bb_error *err)
         }
     }
     rc = rc == BB_OK ? bbi_db_publish(db, &publish, err) : rc;
-    bbi_splitter_destroy(&splitter, rc == BB_OK);
+    bbi_splitter_destroy(&splitter, rc == BB_OK || atomic_load(&db->in_doubt));
     bbi_mem_free(removed);
     bbi_mem_free(inputs);
     bbi_mem_free(metas);
     return rc;
 }
 
+/* A job failed on what it read. So that the others go on, those of its inputs that do not verify
+ * are left alone from now on, or all of them if none is found out. They still answer queries as far
+ * as they can be read. */
+static void leave_alone(struct bb_db *db, const struct task *t)
+{
+    const struct bbi_live_segment *segs = t->snapshot.version->segments;
+    bool any = false;
+    pthread_mutex_lock(&db->publish_lock);
+    for (int pass = 0; pass < 2 && !any; pass++) {
+        for (size_t i = 0; i < t->pick.count; i++) {
+            const struct bbi_live_segment *input = &segs[t->pick.members[i]];
+            struct bb_error why;
+            if (pass == 0 &&
+                bbi_segment_verify(input->segment, &db->background_acct, &why) == BB_OK) {
+                continue;
+            }
+            any = true;
+            pthread_mutex_lock(&db->state_lock);
+            bbi_version_leave_alone(db->version, input->meta.id);
+            pthread_mutex_unlock(&db->state_lock);
+            bbi_log(BBI_LOG_ERROR, "segment_damaged", "id=%llu reason=\"%s\"",
+                    (unsigned long long)input->meta.id, pass == 0 ? why.text : "unreadable");
+        }
+    }
+    pthread_mutex_unlock(&db->publish_lock);
+}
+
+static uint64_t current_seq(struct bb_db *db)
+{
+    pthread_mutex_lock(&db->state_lock);
+    uint64_t seq = db->state_seq;
+    pthread_mutex_unlock(&db->state_lock);
+    return seq;
+}
+
+static void settle(struct bb_db *db, uint64_t seq)
+{
+    pthread_mutex_lock(&db->state_lock);
+    db->settled_seq = seq;
+    pthread_mutex_unlock(&db->state_lock);
+}
+
 int bbi_db_compact_once(struct bb_db *db, bool full, bool *done, struct bb_error *err)
 {
     struct task t;
+    uint64_t seq = current_seq(db);
     *done = false;
     int rc = find_task(db, full, &t, err);
     if (rc == BB_OK && t.pick.count != 0) {
@@ -160,17 +201,12 @@ int bbi_db_compact_once(struct bb_db *db, bool full, bool *done, struct bb_error
         rc = run_task(db, &t, err);
         atomic_store(&db->compacting, false);
         *done = rc == BB_OK;
+        if (rc == BB_ECORRUPT || rc == BB_EIO) {
+            leave_alone(db, &t);
+        }
+    } else if (rc == BB_OK) {
+        settle(db, seq);
     }
     end_task(&t);
     return rc == BB_OK ? BB_OK : bbi_error_wrap(err, "compact");
-}
-
-bool bbi_db_compaction_due(struct bb_db *db)
-{
-    struct task t;
-    struct bb_error err;
-    int rc = find_task(db, false, &t, &err);
-    bool due = rc == BB_OK && t.pick.count != 0;
-    end_task(&t);
-    return due;
 }

@@ -72,6 +72,24 @@ static int make_dirs(struct bb_db *db, struct bb_error *err)
     return bbi_fs_sync_dir(db->fs, db->dir, err);
 }
 
+/* Make the data directory's own name durable. */
+static int sync_parent(struct bb_db *db, struct bb_error *err)
+{
+    char parent[BBI_FS_PATH_MAX];
+    memcpy(parent, db->dir, sizeof(parent));
+    size_t len = strlen(parent);
+    while (len > 1 && parent[len - 1] == '/') {
+        parent[--len] = '\0';
+    }
+    char *slash = strrchr(parent, '/');
+    if (slash == NULL) {
+        memcpy(parent, ".", 2);
+    } else {
+        slash[slash == parent] = '\0';
+    }
+    return bbi_fs_sync_dir(db->fs, parent, err);
+}
+
 /* The directory's own: made if it may be, and locked before anything in it is looked at. */
 static int claim_dir(struct bb_db *db, struct bb_error *err)
 {
@@ -83,6 +101,7 @@ static int claim_dir(struct bb_db *db, struct bb_error *err)
             return bbi_error_set(err, BB_ENOTFOUND, "data directory %s does not exist", db->dir);
         }
         rc = bbi_fs_mkdir(db->fs, db->dir, err);
+        rc = rc == BB_OK ? sync_parent(db, err) : rc;
     }
     rc = rc == BB_OK ? bbi_fs_join(lock, db->dir, "LOCK", err) : rc;
     return rc == BB_OK ? bbi_fs_lock(db->fs, lock, &db->lock, err) : rc;
@@ -338,7 +357,8 @@ static void state_stats(struct bb_db *db, struct bb_stats *stats)
         stats->memtable_rows += bbi_memtable_values(db->flushing);
     }
     stats->checkpoint_lsn = db->checkpoint_lsn;
-    bool flushing = db->flushing != NULL;
+    stats->background_idle = db->flushing == NULL && db->settled_seq == db->state_seq &&
+                             !atomic_load(&db->compacting);
     struct bbi_version *version = bbi_version_ref(db->version);
     pthread_mutex_unlock(&db->state_lock);
     for (size_t i = 0; i < version->count; i++) {
@@ -347,8 +367,6 @@ static void state_stats(struct bb_db *db, struct bb_stats *stats)
         stats->segments_quarantined += version->segments[i].quarantined;
     }
     bbi_version_unref(&version);
-    stats->background_idle = !flushing && !atomic_load(&db->compacting) &&
-                             !bbi_db_compaction_due(db);
 }
 
 void bb_stats_get(struct bb_db *db, struct bb_stats *stats)
@@ -378,6 +396,6 @@ void bb_stats_get(struct bb_db *db, struct bb_stats *stats)
     stats->databases = catalog.databases;
     stats->memory_used_bytes = load(&db->acct.used_bytes);
     stats->memory_peak_bytes = load(&db->acct.peak_bytes);
-    stats->read_only = bbi_wal_status(db->wal, &err) != BB_OK;
+    stats->read_only = atomic_load(&db->in_doubt) || bbi_wal_status(db->wal, &err) != BB_OK;
     state_stats(db, stats);
 }

@@ -67,6 +67,7 @@ struct bb_db {
     struct bbi_hook hook;
 
     pthread_mutex_t write_lock;
+    unsigned batches_since_look;  /* under write_lock */
     _Atomic uint64_t applied_lsn; /* every frame up to here is in memory */
     struct bbi_buf pending;       /* records of the catalog for the next frame; under write_lock */
 
@@ -82,8 +83,12 @@ struct bb_db {
     struct bbi_version *version;
     struct bbi_tombset *tombs;
     uint64_t checkpoint_lsn;
+    uint64_t state_seq;   /* rises with every change that may make a compaction due */
+    uint64_t settled_seq; /* state_seq at which none was due */
     _Atomic int stopping; /* not 0: background work ends soon */
     _Atomic bool compacting;
+    _Atomic bool
+        in_doubt; /* a commit of the catalog may or may not be on disk: none is tried any more */
     bool flusher_runs;
     bool compactor_runs;
     pthread_t flusher;
@@ -155,17 +160,20 @@ struct bbi_publish {
     size_t added_count;
     const uint64_t *removed;
     size_t removed_count;
-    uint64_t checkpoint_lsn; /* 0: as it was; else `flushing` is done with */
+    bool ends_flush;         /* `flushing` is done with */
+    uint64_t checkpoint_lsn; /* with ends_flush */
 };
 int bbi_db_publish(struct bb_db *db, const struct bbi_publish *publish,
+                   struct bb_error *err) BB_CHECKED;
+
+/** Whether a database or policy has been dropped, durably; a drop that is not yet is made so first.
+ */
+int bbi_db_is_gone(struct bb_db *db, uint32_t db_id, uint32_t rp_id, bool *gone, struct bbi_rp *rp,
                    struct bb_error *err) BB_CHECKED;
 
 /* ---- compaction.c ---- */
 
 /** Do the next compaction that is due; *done false: none was. The caller holds compact_lock. */
 int bbi_db_compact_once(struct bb_db *db, bool full, bool *done, struct bb_error *err) BB_CHECKED;
-
-/** Whether one is due. */
-bool bbi_db_compaction_due(struct bb_db *db);
 
 #endif

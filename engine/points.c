@@ -89,7 +89,8 @@ void bbi_points_reject(struct bbi_points *points, size_t point, int code, const 
 static bool is_fatal(int code)
 {
     return code == BB_ENOMEM || code == BB_EIO || code == BB_ENOSPC || code == BB_EREADONLY ||
-           code == BB_ECORRUPT || code == BB_EINTERNAL;
+           code == BB_ECORRUPT || code == BB_EINTERNAL || code == BB_EBUSY ||
+           code == BB_ENOTFOUND || code == BB_EVERSION;
 }
 
 static int grow_points(struct bbi_points *p, struct bb_error *err)
@@ -133,7 +134,6 @@ static int resolve_key(struct bbi_points *p, struct bbi_catalog *catalog,
 {
     struct bbi_lp_key key;
     bool created;
-    bbi_arena_reset(&p->key_arena);
     int rc = bbi_lp_key_parse(line->key, line->key_length, &p->key_arena, &key, err);
     if (rc != BB_OK) {
         return rc;
@@ -202,9 +202,8 @@ static int memo_fill(struct bbi_points *p, struct bbi_catalog *catalog, uint32_t
                      const struct bbi_lp_field *field, struct memo_slot *slot, struct bb_error *err)
 {
     struct bbi_field_memo *memo = p->memo;
-    uint8_t *name = bbi_arena_dup(&memo->names, field->name, field->name_length);
     uint8_t *plain = bbi_arena_alloc(&p->key_arena, field->name_length);
-    if (name == NULL || plain == NULL) {
+    if (plain == NULL) {
         return bbi_error_nomem(err, "field name");
     }
     size_t length = field->name_length;
@@ -217,6 +216,10 @@ static int memo_fill(struct bbi_points *p, struct bbi_catalog *catalog, uint32_t
                                        &field_id, err);
     if (rc != BB_OK) {
         return rc;
+    }
+    uint8_t *name = bbi_arena_dup(&memo->names, field->name, field->name_length);
+    if (name == NULL) {
+        return bbi_error_nomem(err, "field name");
     }
     *slot = (struct memo_slot){.db_id = p->batch.db_id,
                                .measurement_id = mid,
@@ -288,6 +291,7 @@ static int add_line(struct bbi_points *p, struct bbi_catalog *catalog,
                     struct bb_error *err)
 {
     struct bbi_batch *batch = &p->batch;
+    bbi_arena_reset(&p->key_arena);
     if (batch->point_count == p->point_cap && grow_points(p, err) != BB_OK) {
         return err->code;
     }
@@ -362,4 +366,10 @@ void bbi_points_close_gaps(struct bbi_points *points)
         at += point->cell_count;
     }
     batch->cell_count = at;
+}
+
+size_t bbi_points_bytes(const struct bbi_points *points)
+{
+    return points->point_cap * (sizeof(struct bbi_point) + sizeof(struct bbi_line_ref)) +
+           points->cell_cap * sizeof(struct bbi_cell) + points->encoded.cap + points->records.cap;
 }

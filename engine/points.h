@@ -49,12 +49,15 @@ void bbi_points_destroy(struct bbi_points **points);
 /**
  * Parse and resolve the lines of a write; bad ones are told to write->reject.
  *
- * Returns BB_OK with the good points in points->batch, none perhaps; BB_ENOMEM, BB_EIO, BB_ELIMIT:
- * the whole write fails.
+ * Returns BB_OK with the good points in points->batch, none perhaps; BB_ENOMEM, BB_EBUSY,
+ * BB_ENOTFOUND, BB_EIO ...: the whole write fails.
  */
 int bbi_points_build(struct bbi_points *points, struct bbi_catalog *catalog,
                      struct bbi_series_cache *cache, const struct bbi_rp *rp,
                      const struct bb_write *write, struct bb_error *err) BB_CHECKED;
+
+/** Memory that the builder keeps from batch to batch. */
+size_t bbi_points_bytes(const struct bbi_points *points);
 
 /** Say that a point is not to be stored, and why. The caller then drops it from the batch. */
 void bbi_points_reject(struct bbi_points *points, size_t point, int code, const char *reason);

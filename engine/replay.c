@@ -14,12 +14,21 @@
 #include "engine/db_impl.h"
 #include "engine/wal/batchrec.h"
 
+/* A field that cells may refer to. */
+struct known_field {
+    uint32_t db_id;
+    uint32_t field_id;
+    uint32_t measurement_id;
+    uint8_t type;
+};
+
+#define KNOWN_FIELDS 64
+
 struct replay {
     struct bb_db *db;
     struct bbi_batchbuf batch;
-    uint64_t next_lsn;  /* where the next frame starts if nothing is missing */
-    bool has_gap;       /* something was missing: ids may be unknown from here on */
-    uint64_t lost_rows; /* of series or fields that only lost frames knew */
+    struct known_field fields[KNOWN_FIELDS]; /* looked up lately, by field id */
+    uint64_t lost_rows;                      /* of series or fields that only lost frames knew */
     uint64_t lost_records;
 };
 
@@ -74,43 +83,82 @@ static bool is_live(const struct bbi_catalog_state *state, uint64_t id)
     return low < state->segment_count && state->segments[low].id == id;
 }
 
-/* Files that a crash left behind: unfinished, never published, or replaced and not yet removed. */
+/* Move a file to quarantine/, for whoever may save it. */
+static void set_aside(struct bb_db *db, const char *path, const char *name)
+{
+    char kept[BBI_FS_PATH_MAX];
+    struct bb_error err;
+    if (bbi_fs_join(kept, db->quarantine_dir, name, &err) != BB_OK ||
+        (bbi_fs_rename(db->fs, path, kept, &err) != BB_OK && err.code != BB_ENOTFOUND)) {
+        bbi_log(BBI_LOG_ERROR, "quarantine_failed", "reason=\"%s\"", err.text);
+    }
+}
+
+static void remove_orphan(struct bb_db *db, const char *name, bool doubtful)
+{
+    char path[BBI_FS_PATH_MAX];
+    struct bb_error err;
+    int rc = bbi_fs_join(path, db->segment_dir, name, &err);
+    if (rc == BB_OK && doubtful) {
+        bbi_log(BBI_LOG_WARN, "segment_unknown", "name=%s kept=quarantine", name);
+        set_aside(db, path, name);
+    } else if (rc == BB_OK) {
+        rc = bbi_fs_unlink(db->fs, path, &err);
+    }
+    if (rc != BB_OK) {
+        bbi_log(BBI_LOG_WARN, "orphan_kept", "reason=\"%s\"", err.text);
+    }
+}
+
+/* Files that a crash left behind: unfinished, never published, or replaced and not yet removed. A
+ * catalog that has lost something, or knows of nothing at all, is not believed that a segment is
+ * none of its own. */
 static int remove_orphans(struct bb_db *db, const struct bbi_catalog_state *state,
                           struct bb_error *err)
 {
     struct bbi_fs_names names;
+    bool doubtful = state->damaged || (state->segment_count == 0 && state->checkpoint_lsn == 0);
     int rc = bbi_fs_list(db->fs, db->segment_dir, &names, err);
     for (size_t i = 0; rc == BB_OK && i < names.count; i++) {
-        char path[BBI_FS_PATH_MAX];
         uint64_t id;
-        bool orphan = bbi_segment_is_tmp_name(names.names[i]) ||
-                      (bbi_segment_parse_name(names.names[i], &id) && !is_live(state, id));
-        if (orphan) {
-            rc = bbi_fs_join(path, db->segment_dir, names.names[i], err);
-            rc = rc == BB_OK ? bbi_fs_unlink(db->fs, path, err) : rc;
+        if (bbi_segment_is_tmp_name(names.names[i])) {
+            remove_orphan(db, names.names[i], false);
+        } else if (bbi_segment_parse_name(names.names[i], &id) && !is_live(state, id)) {
+            remove_orphan(db, names.names[i], doubtful);
         }
     }
     bbi_fs_names_fini(&names);
     return rc;
 }
 
-/* Keep an unreadable segment's file for whoever may save it, and its place in the version, so that
- * queries can tell. */
+/* An unreadable segment keeps its place in the version, so that queries can tell what is missing.
+ * Its file is set aside if it is damaged; it stays if it could only not be read this time. */
 static void quarantine(struct bb_db *db, const char *path, struct bbi_live_segment *live,
                        const struct bb_error *why)
 {
     char name[64];
-    char kept[BBI_FS_PATH_MAX];
-    struct bb_error err;
     (void)snprintf(name, sizeof(name), "seg-%016llx.bbs", (unsigned long long)live->meta.id);
-    if (bbi_fs_join(kept, db->quarantine_dir, name, &err) != BB_OK ||
-        (bbi_fs_rename(db->fs, path, kept, &err) != BB_OK && err.code != BB_ENOTFOUND)) {
-        bbi_log(BBI_LOG_ERROR, "quarantine_failed", "reason=\"%s\"", err.text);
+    if (why->code == BB_ECORRUPT) {
+        set_aside(db, path, name);
     }
+    bbi_segment_unref(&live->segment);
     live->quarantined = true;
     atomic_fetch_add(&db->counters.quarantined, 1);
     bbi_log(BBI_LOG_ERROR, "segment_quarantined", "rows=%llu reason=\"%s\"",
             (unsigned long long)live->meta.row_count, why->text);
+}
+
+/* After damage to the catalog, segments may have come back whose database it no longer knows. */
+static void check_owner(struct bb_db *db, const char *path, struct bbi_live_segment *live)
+{
+    struct bbi_rp rp;
+    struct bb_error why;
+    if (!bbi_catalog_database_exists(db->catalog, live->meta.db_id) ||
+        bbi_catalog_rp_get(db->catalog, live->meta.rp_id, &rp, &why) != BB_OK) {
+        int rc = bbi_error_set(&why, BB_ECORRUPT, "%s: the catalog lost its database", path);
+        (void)rc;
+        quarantine(db, path, live, &why);
+    }
 }
 
 static int open_segments(struct bb_db *db, const struct bbi_catalog_state *state,
@@ -135,6 +183,8 @@ static int open_segments(struct bb_db *db, const struct bbi_catalog_state *state
             rc = opened;
         } else if (opened != BB_OK) {
             quarantine(db, path, &live[i], &why);
+        } else if (state->damaged) {
+            check_owner(db, path, &live[i]);
         }
     }
     if (rc == BB_OK) {
@@ -164,28 +214,42 @@ static int load_tombstones(struct bb_db *db, struct bbi_catalog_state *state, st
 
 /* ---- frames ---- */
 
-/* After a gap, ids may have been given out by frames that are lost; rows of such must not become
- * another series'. */
-static bool is_known(struct replay *r, uint32_t db_id, uint32_t series_id)
+/* Whether a cell's field is what the catalog says. */
+static bool field_is_known(struct replay *r, uint32_t db_id, uint32_t mid,
+                           const struct bbi_cell *cell)
 {
-    struct bbi_buf key;
-    struct bb_error err;
-    uint32_t mid;
-    bbi_buf_init(&key, &r->db->acct, BBI_SERIES_KEY_MAX + 16);
-    int rc = bbi_catalog_series_key(r->db->catalog, db_id, series_id, &mid, &key, &err);
-    bbi_buf_fini(&key);
-    return rc == BB_OK;
+    struct known_field *f = &r->fields[cell->field_id % KNOWN_FIELDS];
+    if (f->db_id != db_id || f->field_id != cell->field_id) {
+        struct bb_error unknown;
+        enum bbi_type type;
+        uint32_t field_mid;
+        if (bbi_catalog_field_get(r->db->catalog, db_id, cell->field_id, &field_mid, &type, NULL,
+                                  &unknown) != BB_OK) {
+            return false;
+        }
+        *f = (struct known_field){db_id, cell->field_id, field_mid, (uint8_t)type};
+    }
+    return f->measurement_id == mid && f->type == cell->type;
 }
 
+/* Ids may have been given out by frames that are lost. Rows of such must not become another series'
+ * or field's. */
 static void drop_unknown(struct replay *r, struct bbi_batch *batch)
 {
+    uint32_t next_series = bbi_catalog_next_series(r->db->catalog, batch->db_id);
     size_t kept = 0;
     for (size_t i = 0; i < batch->point_count; i++) {
-        if (is_known(r, batch->db_id, batch->points[i].series_id)) {
-            batch->points[kept++] = batch->points[i];
+        const struct bbi_point *point = &batch->points[i];
+        bool known = point->series_id < next_series;
+        for (uint32_t k = 0; known && k < point->cell_count; k++) {
+            known = field_is_known(r, batch->db_id, point->measurement_id,
+                                   &batch->cells[point->cell_first + k]);
+        }
+        if (known) {
+            batch->points[kept++] = *point;
         }
     }
-    r->lost_rows += batch->point_count - kept;
+    r->lost_rows += next_series == 0 ? 0 : batch->point_count - kept;
     batch->point_count = kept;
 }
 
@@ -197,7 +261,7 @@ static int replay_batch(struct replay *r, const struct bbi_record *record, uint6
     struct bbi_batch *batch = &r->batch.batch;
     bbi_cursor_init(&c, record->body, record->len);
     int rc = bbi_batchrec_decode(&c, &r->batch, err);
-    if (rc == BB_OK && r->has_gap) {
+    if (rc == BB_OK) {
         drop_unknown(r, batch);
     }
     if (rc == BB_OK && batch->point_count != 0) {
@@ -250,33 +314,38 @@ static int replay_record(struct replay *r, const struct bbi_record *record, uint
     }
 }
 
-/* Flush during replay, so that memory stays bounded however much the log holds. */
-static int make_room(struct replay *r, uint64_t lsn, struct bb_error *err)
+/* Flush during replay, so that memory stays bounded however much the log holds. On a full disk it
+ * goes on in memory: the flusher will try again. */
+static int make_room(struct replay *r, const struct bbi_frame *frame, struct bb_error *err)
 {
     struct bb_db *db = r->db;
     struct bbi_catalog_stats stats;
     bbi_catalog_stats_get(db->catalog, &stats);
+    uint64_t base = bbi_memtable_base_lsn(db->active);
     if (bbi_memtable_bytes(db->active) < db->options.memtable_bytes &&
-        stats.overlay_series < BBI_OVERLAY_SERIES_MAX) {
+        stats.overlay_series < BBI_OVERLAY_SERIES_MAX &&
+        frame->lsn_end - base < 2 * BBI_WAL_SINCE_CHECKPOINT_MAX) {
         return BB_OK;
     }
-    int rc = bbi_db_rotate(db, lsn, err);
-    return rc == BB_OK ? bbi_db_flush_generation(db, err) : rc;
+    int rc = db->flushing == NULL ? bbi_db_rotate(db, frame->lsn_start, err) : BB_OK;
+    rc = rc == BB_OK ? bbi_db_flush_generation(db, err) : rc;
+    if (rc == BB_ENOSPC) {
+        bbi_log(BBI_LOG_WARN, "flush_failed", "reason=\"%s\"", err->text);
+        rc = BB_OK;
+    }
+    return rc;
 }
 
-static int deliver(void *arg, const struct bbi_frame *frame, struct bb_error *err)
+static int replay_records(struct replay *r, const struct bbi_frame *frame, struct bb_error *err)
 {
-    struct replay *r = arg;
     struct bbi_cursor c;
     struct bbi_record record;
-    if (r->next_lsn != 0 && frame->lsn_start != r->next_lsn) {
-        r->has_gap = true;
-    }
-    r->next_lsn = frame->lsn_end;
-    int rc = make_room(r, frame->lsn_start, err);
     bbi_cursor_init(&c, frame->payload, frame->length);
-    while (rc == BB_OK && bbi_cursor_left(&c) > 0) {
+    int rc = BB_OK;
+    bool readable = true;
+    while (rc == BB_OK && readable && bbi_cursor_left(&c) > 0) {
         rc = bbi_record_next(&c, &record, err);
+        readable = rc == BB_OK;
         if (rc == BB_OK) {
             rc = replay_record(r, &record, frame->lsn_end, err);
         }
@@ -287,6 +356,14 @@ static int deliver(void *arg, const struct bbi_frame *frame, struct bb_error *er
             rc = BB_OK;
         }
     }
+    return rc;
+}
+
+static int deliver(void *arg, const struct bbi_frame *frame, struct bb_error *err)
+{
+    struct replay *r = arg;
+    int rc = make_room(r, frame, err);
+    rc = rc == BB_OK ? replay_records(r, frame, err) : rc;
     return rc == BB_OK
                ? BB_OK
                : bbi_error_wrap(err, "replay frame at %llu", (unsigned long long)frame->lsn_start);
@@ -294,7 +371,7 @@ static int deliver(void *arg, const struct bbi_frame *frame, struct bb_error *er
 
 static int open_log(struct bb_db *db, uint64_t checkpoint_lsn, struct bb_error *err)
 {
-    struct replay r = {.db = db, .next_lsn = checkpoint_lsn};
+    struct replay r = {.db = db};
     struct bbi_wal_report report;
     struct bbi_wal_options options = {.buffer_bytes = db->options.wal_buffer_bytes,
                                       .append_wait_ms = BBI_WRITE_WAIT_MS};

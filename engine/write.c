@@ -14,6 +14,12 @@
 #include "engine/stage.h"
 #include "engine/wal/batchrec.h"
 
+/* A builder that a large batch has blown up is not kept for the next one. */
+#define KEEP_BYTES_MAX (8u << 20)
+
+/* Records of the catalog that one frame takes: they and a batch fit into the log's buffer. */
+#define PENDING_FRAME_BYTES (1u << 20)
+
 static int take_points(struct bb_db *db, struct bbi_points **out, struct bb_error *err)
 {
     pthread_mutex_lock(&db->points_lock);
@@ -27,33 +33,62 @@ static int take_points(struct bb_db *db, struct bbi_points **out, struct bb_erro
 
 static void give_points(struct bb_db *db, struct bbi_points *points)
 {
+    if (bbi_points_bytes(points) > KEEP_BYTES_MAX) {
+        bbi_points_destroy(&points);
+        return;
+    }
     pthread_mutex_lock(&db->points_lock);
     points->next = db->free_points;
     db->free_points = points;
     pthread_mutex_unlock(&db->points_lock);
 }
 
-/* Under write_lock. The record that the frame begins with: what the catalog has that no frame
- * carries yet. */
+/* Under write_lock. One frame of what the catalog has that no frame carries yet, as much as fits,
+ * and, unless more of it is left, the record. */
+static int append_piece(struct bb_db *db, const struct bbi_append *append, bool *more,
+                        uint64_t *lsn, struct bb_error *err)
+{
+    size_t quarter = (size_t)db->options.wal_buffer_bytes / 4;
+    struct bbi_wal_piece pieces[2] = {{NULL, 0}, {NULL, 0}};
+    int rc = BB_OK;
+    *more = false;
+    *lsn = bbi_wal_end(db->wal);
+    bbi_buf_reset(&db->pending);
+    if (bbi_catalog_has_pending(db->catalog)) {
+        rc = bbi_catalog_take_pending(db->catalog,
+                                      quarter < PENDING_FRAME_BYTES ? quarter : PENDING_FRAME_BYTES,
+                                      &db->pending, more, err);
+    }
+    pieces[0] = (struct bbi_wal_piece){db->pending.data, db->pending.len};
+    if (append->record != NULL && !*more) {
+        *more = db->pending.len != 0 && append->record->len > quarter;
+        if (!*more) {
+            pieces[1] = (struct bbi_wal_piece){append->record->data, append->record->len};
+        }
+    }
+    if (rc == BB_OK && pieces[0].length + pieces[1].length != 0) {
+        rc = bbi_wal_append(db->wal, pieces, pieces[1].length == 0 ? NULL : append->source, lsn,
+                            err);
+    }
+    if (db->pending.len != 0) {
+        bbi_catalog_pending_done(db->catalog, rc == BB_OK);
+    }
+    return rc;
+}
+
+/* Under write_lock. Every record of the catalog stands before its uses: those that are pending come
+ * first, in frames of their own if they are many. */
 static int append_frame(struct bb_db *db, const struct bbi_append *append, uint64_t *lsn,
                         struct bb_error *err)
 {
-    bbi_buf_reset(&db->pending);
-    int rc = bbi_catalog_take_pending(db->catalog, &db->pending, err);
-    if (rc != BB_OK) {
-        return rc;
+    bool more = true;
+    int rc = BB_OK;
+    while (rc == BB_OK && more) {
+        rc = append_piece(db, append, &more, lsn, err);
+        if (rc == BB_OK && more) {
+            atomic_store_explicit(&db->applied_lsn, *lsn, memory_order_release);
+        }
     }
-    struct bbi_wal_piece pieces[2] = {{db->pending.data, db->pending.len}, {NULL, 0}};
-    if (append->record != NULL) {
-        pieces[1] = (struct bbi_wal_piece){append->record->data, append->record->len};
-    }
-    if (pieces[0].length + pieces[1].length == 0) {
-        bbi_catalog_pending_done(db->catalog, true);
-        *lsn = bbi_wal_end(db->wal);
-        return BB_OK;
-    }
-    rc = bbi_wal_append(db->wal, pieces, append->source, lsn, err);
-    bbi_catalog_pending_done(db->catalog, rc == BB_OK);
     return rc;
 }
 
@@ -84,6 +119,9 @@ int bbi_db_schema_changed(void *arg, struct bb_error *err)
     return rc == BB_OK ? bbi_wal_wait(db->wal, lsn, err) : rc;
 }
 
+/* Batches between two looks at how many new series there are, which takes the catalog's lock. */
+#define LOOK_EVERY 16
+
 /* Whether the memtable may take more, or a flush has to begin or to end first. */
 static bool wants_rotation(struct bb_db *db)
 {
@@ -94,6 +132,10 @@ static bool wants_rotation(struct bb_db *db)
     if (bbi_wal_end(db->wal) - bbi_memtable_base_lsn(db->active) >= BBI_WAL_SINCE_CHECKPOINT_MAX) {
         return true;
     }
+    if (++db->batches_since_look < LOOK_EVERY) {
+        return false;
+    }
+    db->batches_since_look = 0;
     bbi_catalog_stats_get(db->catalog, &stats);
     return stats.overlay_series >= BBI_OVERLAY_SERIES_MAX;
 }
@@ -300,11 +342,15 @@ struct deletion {
     struct bbi_tombset *set; /* the new one, made before the log so that applying cannot fail */
 };
 
-/* Build the new set before logging; its last tombstone learns its LSN when there is one. */
+/* Build the new set before logging; its last tombstone learns its LSN when there is one. A deletion
+ * needs no room in the memtable, so it does not wait for any. */
 static int prepare_tombset(struct bb_db *db, void *arg, struct bb_error *err)
 {
     struct deletion *d = arg;
-    int rc = make_room(db, err);
+    int rc = BB_OK;
+    if (wants_rotation(db) && !is_flushing(db)) {
+        rc = bbi_db_rotate(db, bbi_wal_end(db->wal), err);
+    }
     if (rc != BB_OK) {
         return rc;
     }
@@ -319,6 +365,8 @@ static void apply_delete(struct bb_db *db, void *arg, uint64_t lsn)
     pthread_mutex_lock(&db->state_lock);
     struct bbi_tombset *old = db->tombs;
     db->tombs = d->set;
+    db->state_seq++;
+    pthread_cond_broadcast(&db->state_changed);
     pthread_mutex_unlock(&db->state_lock);
     d->set = NULL;
     bbi_tombset_unref(&old);

@@ -112,10 +112,12 @@ int bbi_catalog_replay(struct bbi_catalog *cat, const struct bbi_record *record,
 
 /* ---- the log and the commit ---- */
 
-/** Append to out all records that no frame carries yet. They stay until bbi_catalog_pending_done.
+/** Append to out records that no frame carries yet, oldest first: whole ones, as many as fit into
+ * max_bytes, but at least one (which has at most BBI_SERIES_RECORD_BYTES and some). *more: others
+ * are left for the next frame. They stay until bbi_catalog_pending_done.
  * BB_ENOMEM, BB_ELIMIT: out is as before. */
-int bbi_catalog_take_pending(struct bbi_catalog *cat, struct bbi_buf *out,
-                             struct bb_error *err) BB_CHECKED;
+int bbi_catalog_take_pending(struct bbi_catalog *cat, size_t max_bytes, struct bbi_buf *out,
+                             bool *more, struct bb_error *err) BB_CHECKED;
 
 /** After each take: whether the frame with the records was appended. If not, the next take has them
  * again. */
@@ -144,8 +146,9 @@ struct bbi_catalog_edit {
  * Make frozen overlays and the edit durable. Commits are serialised inside. A tombstone is known by
  * its lsn: a frame holds at most one DELETE.
  *
- * Returns BB_OK: catalog.log and catalog.mdb have it. BB_ENOSPC, BB_EIO, BB_ENOMEM: nothing is
- * changed for readers, frozen overlays stay; after a restart the edit is there or not, whole.
+ * Returns BB_OK: catalog.log and catalog.mdb have it. BB_ENOSPC, BB_EIO, BB_ENOMEM: nothing has
+ * changed, frozen overlays stay. BB_EREADONLY: in doubt, after a restart the edit is there or not,
+ * whole; no further commit is taken.
  */
 int bbi_catalog_commit(struct bbi_catalog *cat, const struct bbi_catalog_edit *edit,
                        struct bb_error *err) BB_CHECKED;
@@ -198,6 +201,10 @@ int bbi_catalog_database_find(struct bbi_catalog *cat, const char *name, size_t 
                               uint32_t *db_id, struct bb_error *err) BB_CHECKED;
 
 bool bbi_catalog_database_exists(struct bbi_catalog *cat, uint32_t db_id);
+
+/** The id that the next new series of a database will get; all others are lower. 0: no such
+ * database. */
+uint32_t bbi_catalog_next_series(struct bbi_catalog *cat, uint32_t db_id);
 
 /** Create. BB_EEXIST for a name that is there, unless with the same durations and default, which is
  * BB_OK; BB_EINVAL in InfluxDB's words. */

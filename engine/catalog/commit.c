@@ -225,14 +225,20 @@ static int keep_counters(struct bbi_catalog *cat, const struct commit *c,
     return BB_OK;
 }
 
+/* What a failed sync leaves of a frame is not known before the next start. */
+static int doubt(struct bbi_catalog *cat, struct bb_error *err)
+{
+    cat->in_doubt = true;
+    err->code = BB_EREADONLY;
+    return bbi_error_wrap(err, "the catalog's commit is in doubt until it is opened again");
+}
+
 static int undo_log(struct bbi_catalog *cat, uint64_t end, struct bb_error *err)
 {
     struct bb_error undo_err;
     if (bbi_index_is_in_doubt(cat->index) ||
         bbi_catlog_rewind(&cat->log, end, &undo_err) != BB_OK) {
-        cat->in_doubt = true;
-        err->code = BB_EREADONLY;
-        return bbi_error_wrap(err, "the catalog's commit is in doubt until it is opened again");
+        return doubt(cat, err);
     }
     return err->code;
 }
@@ -244,6 +250,9 @@ static int commit(struct bbi_catalog *cat, struct commit *c, struct bb_error *er
     int rc = keep_counters(cat, c, &kept, err);
     if (rc == BB_OK) {
         rc = write_log(cat, c, err);
+        if (rc == BB_EIO) {
+            rc = doubt(cat, err);
+        }
         if (rc == BB_OK && write_index(cat, c, err) != BB_OK) {
             rc = undo_log(cat, end, err);
         }
@@ -380,20 +389,45 @@ bool bbi_catalog_has_pending(const struct bbi_catalog *cat)
     return atomic_load(&cat->pending.any);
 }
 
-int bbi_catalog_take_pending(struct bbi_catalog *cat, struct bbi_buf *out, struct bb_error *err)
+/* Bytes of the records, from the first, that fit into max_bytes; one at the least. */
+static size_t whole_records(const struct bbi_buf *records, size_t max_bytes)
+{
+    struct bbi_cursor c;
+    struct bbi_record record;
+    struct bb_error err;
+    size_t fit = 0;
+    bbi_cursor_init(&c, records->data, records->len);
+    while (bbi_cursor_left(&c) > 0) {
+        int rc = bbi_record_next(&c, &record, &err);
+        BB_ASSERT(rc == BB_OK);
+        size_t end = records->len - bbi_cursor_left(&c);
+        if (end > max_bytes && fit != 0) {
+            break;
+        }
+        fit = end;
+    }
+    return fit;
+}
+
+int bbi_catalog_take_pending(struct bbi_catalog *cat, size_t max_bytes, struct bbi_buf *out,
+                             bool *more, struct bb_error *err)
 {
     struct bbi_pending *p = &cat->pending;
     size_t was = out->len;
+    *more = false;
     if (!bbi_catalog_has_pending(cat)) {
         return BB_OK;
     }
     bbi_catalog_write_lock(cat);
     bbi_series_writer_close(&p->series, &p->records);
     BB_ASSERT(p->records.err == BB_OK);
-    bbi_buf_put(out, p->records.data, p->records.len);
+    size_t take = p->records.len <= max_bytes ? p->records.len
+                                              : whole_records(&p->records, max_bytes);
+    bbi_buf_put(out, p->records.data, take);
     int rc = bbi_buf_check(out, "pending records", err);
     if (rc == BB_OK) {
-        p->taken = p->records.len;
+        p->taken = take;
+        *more = take != p->records.len;
     } else {
         out->len = was;
         out->err = BB_OK;

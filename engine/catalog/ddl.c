@@ -177,6 +177,15 @@ int bbi_catalog_database_find(struct bbi_catalog *cat, const char *name, size_t 
     return *db_id == 0 ? no_database(name, name_len, err) : BB_OK;
 }
 
+uint32_t bbi_catalog_next_series(struct bbi_catalog *cat, uint32_t db_id)
+{
+    bbi_catalog_read_lock(cat);
+    const struct bbi_schema_db *db = bbi_schema_db_by_id(&cat->schema, db_id);
+    uint32_t next = db == NULL ? 0 : db->next.sid;
+    bbi_catalog_unlock(cat);
+    return next;
+}
+
 bool bbi_catalog_database_exists(struct bbi_catalog *cat, uint32_t db_id)
 {
     bbi_catalog_read_lock(cat);

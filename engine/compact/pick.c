@@ -2,9 +2,10 @@
 
 #include <string.h>
 
-#define RUNS_MIN        4 /* a window of fewer runs is not worth a merge */
-#define WEIGHT_FACTOR   3 /* a window weighs so many times its heaviest run */
-#define TOMBS_DUE       8 /* deletions on a segment that make rewriting it worthwhile */
+#define RUNS_MIN        4  /* a window of fewer runs is not worth a merge */
+#define WINDOW_MAX      32 /* nor are more merged at once: each holds pages in memory */
+#define WEIGHT_FACTOR   3  /* a window weighs so many times its heaviest run */
+#define TOMBS_DUE       8  /* deletions on a segment that make rewriting it worthwhile */
 #define TOMBS_DUE_BYTES (UINT64_C(16) << 20) /* or one, on a segment no larger */
 
 /* Files of one job in one lane. */
@@ -24,6 +25,12 @@ struct picker {
     size_t lane_count;
     bool *chosen; /* [count] */
 };
+
+/* Not to be merged: unreadable, or known to be damaged somewhere. */
+static bool is_out(const struct picker *p, size_t i)
+{
+    return p->segs[i].quarantined || p->segs[i].left_alone;
+}
 
 static bool is_shared(const struct picker *p, const struct bbi_segment_meta *m)
 {
@@ -79,7 +86,7 @@ static void gather_lane(struct picker *p, size_t at)
     p->run_count = 0;
     for (size_t i = 0; i < p->count; i++) {
         const struct bbi_segment_meta *m = &p->segs[i].meta;
-        if (p->segs[i].quarantined || !same_lane(p, m, &p->segs[at].meta)) {
+        if (is_out(p, i) || !same_lane(p, m, &p->segs[at].meta)) {
             continue;
         }
         struct run *last = p->run_count == 0 ? NULL : &p->runs[p->run_count - 1];
@@ -106,9 +113,10 @@ static bool share_output(const struct picker *p, const struct bbi_segment_meta *
     if (a_shared && b_shared) {
         return true;
     }
-    const struct bbi_segment_meta *own = a_shared ? b : a;
-    const struct bbi_segment_meta *other = a_shared ? a : b;
-    return other->tmin < own->span_t1 && own->span_t0 <= other->tmax;
+    int64_t a_first = bbi_span_of(a->tmin, p->shard_ns).t0;
+    int64_t b_first = bbi_span_of(b->tmin, p->shard_ns).t0;
+    return a_first < bbi_span_of(b->tmax, p->shard_ns).t1 &&
+           b_first < bbi_span_of(a->tmax, p->shard_ns).t1;
 }
 
 /* Whether an output of the chosen segments would count as newer than m with rows that are older. */
@@ -136,7 +144,7 @@ static uint64_t close_over(struct picker *p)
     for (bool grew = true; grew;) {
         grew = false;
         for (size_t i = 0; i < p->count; i++) {
-            if (!p->chosen[i] && !p->segs[i].quarantined && is_between(p, &p->segs[i].meta)) {
+            if (!p->chosen[i] && !is_out(p, i) && is_between(p, &p->segs[i].meta)) {
                 p->chosen[i] = true;
                 grew = true;
             }
@@ -169,6 +177,9 @@ static bool find_window(const struct picker *p, size_t *from, size_t *to)
         uint64_t total = 0;
         uint64_t heaviest = 0;
         for (size_t j = i; j < p->run_count; j++) {
+            if (j - i >= WINDOW_MAX) {
+                break;
+            }
             total += p->runs[j].bytes;
             heaviest = p->runs[j].bytes > heaviest ? p->runs[j].bytes : heaviest;
             if (j - i + 1 >= RUNS_MIN && total >= WEIGHT_FACTOR * heaviest && heaviest <= best &&
@@ -240,7 +251,7 @@ static bool pick_deleted(struct picker *p, const struct bbi_tombset *tombs, uint
 {
     for (size_t i = 0; i < p->count; i++) {
         const struct bbi_segment_meta *m = &p->segs[i].meta;
-        size_t n = p->segs[i].quarantined ? 0 : tombs_on(m, tombs, lsn);
+        size_t n = is_out(p, i) ? 0 : tombs_on(m, tombs, lsn);
         if (n >= TOMBS_DUE || (n > 0 && (full || m->file_bytes <= TOMBS_DUE_BYTES))) {
             memset(p->chosen, 0, p->count * sizeof(p->chosen[0]));
             p->chosen[i] = true;
@@ -268,7 +279,7 @@ static size_t choose_connected(struct picker *p, size_t at)
         grew = false;
         for (size_t i = 0; i < p->count; i++) {
             for (size_t k = 0; p->chosen[i] && k < p->count; k++) {
-                if (!p->chosen[k] && !p->segs[k].quarantined &&
+                if (!p->chosen[k] && !is_out(p, k) &&
                     belongs(p, &p->segs[i].meta, &p->segs[k].meta)) {
                     p->chosen[k] = true;
                     members++;
@@ -283,7 +294,7 @@ static size_t choose_connected(struct picker *p, size_t at)
 static bool pick_full(struct picker *p)
 {
     for (size_t i = 0; i < p->count; i++) {
-        if (!p->segs[i].quarantined && choose_connected(p, i) > 1) {
+        if (!is_out(p, i) && choose_connected(p, i) > 1) {
             return true;
         }
     }
@@ -300,7 +311,7 @@ static bool pick_any(struct picker *p, const struct bbi_tombset *tombs, uint64_t
         for (size_t k = 0; k < i && !seen; k++) {
             seen = same_lane(p, &p->segs[k].meta, &p->segs[i].meta);
         }
-        if (!seen && !p->segs[i].quarantined && pick_in_lane(p, i)) {
+        if (!seen && !is_out(p, i) && pick_in_lane(p, i)) {
             return true;
         }
     }

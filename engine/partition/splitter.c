@@ -5,6 +5,9 @@
 #include "engine/base/arena.h"
 #include "engine/segment/writer.h"
 
+/* Partitions counted; rows of others share a file without being counted. */
+#define SPANS_MAX 16384
+
 /* One output file, being written or finished. */
 struct output {
     struct bbi_segment_writer *writer;
@@ -66,6 +69,9 @@ int bbi_split_counts_add(struct bbi_split_counts *counts, struct bbi_span span, 
         counts->list[low].own |= own;
         return BB_OK;
     }
+    if (counts->count >= SPANS_MAX && !own) {
+        return BB_OK;
+    }
     if (counts->count == counts->cap) {
         size_t cap = counts->cap == 0 ? 16 : counts->cap * 2;
         struct bbi_split_count *list = bbi_mem_realloc(counts->acct, counts->list,
@@ -87,20 +93,22 @@ void bbi_split_counts_decide(struct bbi_split_counts *counts)
 {
     size_t own = 0;
     for (size_t i = 0; i < counts->count; i++) {
-        struct bbi_split_count *c = &counts->list[i];
-        c->own = c->own || c->rows >= BBI_SPLIT_OWN_ROWS || counts->count == 1;
-        own += c->own;
+        own += counts->list[i].own;
     }
-    while (own > BBI_SPLIT_OWN_MAX) {
-        struct bbi_split_count *least = NULL;
+    while (own < BBI_SPLIT_OWN_MAX) {
+        struct bbi_split_count *most = NULL;
         for (size_t i = 0; i < counts->count; i++) {
             struct bbi_split_count *c = &counts->list[i];
-            if (c->own && (least == NULL || c->rows < least->rows)) {
-                least = c;
+            bool worth = c->rows >= BBI_SPLIT_OWN_ROWS || counts->count == 1;
+            if (!c->own && worth && (most == NULL || c->rows > most->rows)) {
+                most = c;
             }
         }
-        least->own = false;
-        own--;
+        if (most == NULL) {
+            break;
+        }
+        most->own = true;
+        own++;
     }
 }
 
@@ -304,6 +312,7 @@ int bbi_splitter_finish(struct bbi_splitter *s, const struct bbi_segment_meta **
         if (rc != BB_OK) {
             return rc;
         }
+        bbi_segment_writer_destroy(&o->writer);
         s->meta_count++;
     }
     *metas = s->metas;

@@ -18,7 +18,7 @@
 /** A partition with at least this many rows is worth a file of its own. */
 #define BBI_SPLIT_OWN_ROWS 16384
 
-/** At most this many partitions are written at a time, the largest ones. */
+/** At most this many partitions get a file of their own at a time, besides those that have one. */
 #define BBI_SPLIT_OWN_MAX 64
 
 /** A file ends at the first series boundary beyond this. */

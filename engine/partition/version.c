@@ -82,6 +82,15 @@ void bbi_version_unref(struct bbi_version **version)
     bbi_mem_free(v);
 }
 
+void bbi_version_leave_alone(struct bbi_version *version, uint64_t id)
+{
+    for (size_t i = 0; i < version->count; i++) {
+        if (version->segments[i].meta.id == id) {
+            atomic_store(&version->segments[i].left_alone, true);
+        }
+    }
+}
+
 void bbi_version_range(const struct bbi_version *version, uint32_t db_id, uint32_t rp_id,
                        size_t *first, size_t *count)
 {

@@ -22,6 +22,7 @@
 struct bbi_live_segment {
     struct bbi_segment_meta meta;
     struct bbi_segment *segment; /* one reference */
+    _Atomic bool left_alone;     /* a compaction met a fault in it: not to be merged again */
     bool quarantined;            /* unreadable: kept only so that queries can say what is missing */
 };
 
@@ -40,6 +41,10 @@ int bbi_version_create(struct bbi_account *acct, const struct bbi_version *base,
 struct bbi_version *bbi_version_ref(struct bbi_version *version);
 /** Drop a reference; NULLs *version. */
 void bbi_version_unref(struct bbi_version **version);
+
+/** Note that a segment is not to be merged again. The caller keeps others from reading left_alone
+ * meanwhile, or does not mind: it only spares work. */
+void bbi_version_leave_alone(struct bbi_version *version, uint64_t id);
 
 /** The segments of one policy: first index and count. */
 void bbi_version_range(const struct bbi_version *version, uint32_t db_id, uint32_t rp_id,
