@@ -1,0 +1,110 @@
+/* From states to values. */
+#include <string.h>
+
+#include "engine/query/select_agg.h"
+
+static int overflow(const struct bbi_call *call, const char *range, struct bb_error *err)
+{
+    return bbi_error_set(err, BB_ERANGE, "%s(%.100s) is beyond the range of %s", call->name,
+                         call->field, range);
+}
+
+static int sum_value(const struct bbi_call *call, const struct bbi_state_field *f, void *cell,
+                     struct bb_value *out, struct bb_error *err)
+{
+    const union bbi_state_sum *sum = bbi_state_sum(cell, f);
+    if (f->type == BBI_FLOAT) {
+        *out = bbi_value_float(bbi_sum_value(&sum->f));
+        return BB_OK;
+    }
+    if (f->type == BBI_UINT) {
+        if (sum->i > (__int128)UINT64_MAX) {
+            return overflow(call, "unsigned integers", err);
+        }
+        *out = bbi_value_uint((uint64_t)sum->i);
+        return BB_OK;
+    }
+    if (sum->i > INT64_MAX || sum->i < INT64_MIN) {
+        return overflow(call, "integers", err);
+    }
+    *out = bbi_value_int((int64_t)sum->i);
+    return BB_OK;
+}
+
+static void mean_value(const struct bbi_state_field *f, void *cell, struct bbi_account *acct,
+                       struct bb_value *out)
+{
+    uint64_t count = *bbi_state_count(cell, f);
+    if (f->type == BBI_FLOAT) {
+        *out = bbi_value_float(bbi_sum_mean(&bbi_state_sum(cell, f)->f, count));
+        return;
+    }
+    struct bbi_sum sum;
+    bbi_sum_init(&sum, acct);
+    bbi_sum_add_scaled(&sum, bbi_state_sum(cell, f)->i, 0);
+    *out = bbi_value_float(bbi_sum_mean(&sum, count));
+    bbi_sum_fini(&sum);
+}
+
+static struct bb_value point_value(const struct bbi_state_field *f, const struct bbi_state_point *p)
+{
+    if (f->type == BBI_STRING) {
+        const struct bbi_string *s = (const struct bbi_string *)(uintptr_t)p->bits;
+        return bbi_value_string(s->ptr, s->len);
+    }
+    return bbi_value_of_bits(f->type, p->bits);
+}
+
+/* Which of -0.0 and 0.0 was met first is left open: an extreme of zero is 0. */
+static struct bb_value extreme_value(const struct bbi_state_field *f,
+                                     const struct bbi_state_point *p)
+{
+    struct bb_value v = point_value(f, p);
+    if (v.kind == BB_VALUE_FLOAT && v.v.f == 0) {
+        v.v.f = 0;
+    }
+    return v;
+}
+
+const struct bbi_state_point *bbi_call_point(const struct bbi_call *call,
+                                             const struct bbi_state_field *f, void *cell)
+{
+    switch (call->func) {
+    case BBI_FUNC_MIN:
+        return bbi_state_min(cell, f);
+    case BBI_FUNC_MAX:
+        return bbi_state_max(cell, f);
+    case BBI_FUNC_FIRST:
+        return bbi_state_first(cell, f);
+    default:
+        return bbi_state_last(cell, f);
+    }
+}
+
+int bbi_call_value(const struct bbi_call *call, const struct bbi_state_field *f, void *cell,
+                   struct bbi_account *acct, struct bb_value *out, struct bb_error *err)
+{
+    switch (call->func) {
+    case BBI_FUNC_COUNT:
+        *out = bbi_value_int((int64_t)*bbi_state_count(cell, f));
+        return BB_OK;
+    case BBI_FUNC_SUM:
+        return sum_value(call, f, cell, out, err);
+    case BBI_FUNC_MEAN:
+        mean_value(f, cell, acct, out);
+        return BB_OK;
+    case BBI_FUNC_MIN:
+    case BBI_FUNC_MAX:
+        *out = extreme_value(f, bbi_call_point(call, f, cell));
+        return BB_OK;
+    case BBI_FUNC_SPREAD:
+        *out = bbi_program_apply(BBI_QL_SUB, extreme_value(f, bbi_state_max(cell, f)),
+                                 extreme_value(f, bbi_state_min(cell, f)));
+        return BB_OK;
+    case BBI_FUNC_FIRST:
+    case BBI_FUNC_LAST:
+        *out = point_value(f, bbi_call_point(call, f, cell));
+        return BB_OK;
+    }
+    return bbi_error_set(err, BB_EINTERNAL, "no such function");
+}

@@ -1,0 +1,63 @@
+#include "engine/query/context.h"
+
+#include <string.h>
+
+#include "engine/base/clock.h"
+
+int bbi_qctx_check(const struct bbi_qctx *ctx, struct bb_error *err)
+{
+    if (ctx->query->canceled != NULL && *ctx->query->canceled != 0) {
+        return bbi_error_set(err, BB_ECANCELED, "query interrupted");
+    }
+    if (bbi_clock_mono_ns() > ctx->deadline_ns) {
+        return bbi_error_set(err, BB_ETIMEOUT, "query-timeout limit exceeded");
+    }
+    if (atomic_load_explicit(&ctx->stopped, memory_order_relaxed)) {
+        return bbi_error_set(err, BB_ECANCELED, "query interrupted");
+    }
+    return BB_OK;
+}
+
+int bbi_qctx_snapshot(struct bbi_qctx *ctx, struct bb_error *err)
+{
+    if (ctx->has_snapshot) {
+        return BB_OK;
+    }
+    memset(&ctx->snapshot, 0, sizeof(ctx->snapshot));
+    int rc = ctx->env->snapshot(ctx->env->arg, &ctx->snapshot, err);
+    ctx->has_snapshot = rc == BB_OK;
+    return rc;
+}
+
+void bbi_qctx_drop_snapshot(struct bbi_qctx *ctx)
+{
+    if (ctx->has_snapshot) {
+        bbi_snapshot_release(&ctx->snapshot);
+        ctx->has_snapshot = false;
+    }
+}
+
+void bbi_qstats_add(struct bbi_qstats *dst, const struct bbi_qstats *src)
+{
+#define BBI_QSTAT_ADD(name, text) dst->name += src->name;
+    BBI_QSTAT_TABLE(BBI_QSTAT_ADD)
+#undef BBI_QSTAT_ADD
+}
+
+int bbi_qctx_database(struct bbi_qctx *ctx, const char *name, uint32_t *db_id, struct bb_error *err)
+{
+    if (name == NULL || name[0] == '\0') {
+        name = ctx->query->database;
+    }
+    if (name == NULL || name[0] == '\0') {
+        return bbi_error_set(err, BB_EINVAL, "database name required");
+    }
+    return bbi_catalog_database_find(ctx->env->catalog, name, strlen(name), db_id, err);
+}
+
+int bbi_qctx_array(struct bbi_qctx *ctx, size_t count, size_t size, void *out, struct bb_error *err)
+{
+    void *p = bbi_arena_zalloc(&ctx->arena, count, size);
+    memcpy(out, &p, sizeof(p));
+    return p == NULL ? bbi_error_nomem(err, "query") : BB_OK;
+}

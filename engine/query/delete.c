@@ -1,0 +1,64 @@
+/* DELETE, DROP SERIES and DROP MEASUREMENT: one tombstone for each measurement. */
+#include <string.h>
+
+#include "engine/influxql/expr.h"
+#include "engine/query/sources.h"
+#include "engine/query/statement.h"
+#include "engine/query/tagcond.h"
+
+static int delete_from(struct bbi_qctx *ctx, const struct bbi_measurement *m,
+                       const struct bbi_ql_condition *when, struct bb_error *err)
+{
+    struct bbi_tagcond cond;
+    roaring_bitmap_t *series = NULL;
+    int rc = bbi_tagcond_split(ctx, m->db_id, m->id, when->rest, BBI_FIELDS_REFUSE, &cond, err);
+    if (rc == BB_OK) {
+        rc = bbi_tagcond_select(ctx, m->db_id, m->id, &cond, &series, err);
+    }
+    if (rc == BB_OK && !roaring_bitmap_is_empty(series) && when->tmin <= when->tmax) {
+        rc = ctx->env->delete_rows(ctx->env->arg, m->db_id, 0, series, when->tmin, when->tmax, err);
+    }
+    if (series != NULL) {
+        roaring_bitmap_free(series);
+    }
+    return rc;
+}
+
+/* The parts that can be refused are looked at before anything is deleted. */
+static int split_when(struct bbi_qctx *ctx, const struct bbi_ql_statement *statement,
+                      struct bbi_ql_condition *when, struct bb_error *err)
+{
+    struct bbi_ql_world world = {.now_ns = ctx->now_ns};
+    int rc = bbi_ql_condition_split(statement->u.drop.condition, &world, &ctx->arena, when, err);
+    if (rc != BB_OK) {
+        return rc;
+    }
+    if (statement->kind == BBI_QL_DROP_SERIES && (when->has_tmin || when->has_tmax)) {
+        return bbi_error_set(err, BB_EINVAL, "DROP SERIES doesn't support time in WHERE clause");
+    }
+    return BB_OK;
+}
+
+int bbi_statement_delete(struct bbi_qctx *ctx, const struct bbi_ql_statement *statement,
+                         struct bb_error *err)
+{
+    struct bbi_ql_source named = {.name = statement->u.drop.name};
+    bool drop = statement->kind == BBI_QL_DROP_MEASUREMENT;
+    const struct bbi_ql_source *sources = drop ? &named : statement->u.drop.sources;
+    size_t source_count = drop ? 1 : statement->u.drop.source_count;
+    const char *database = ctx->query->database == NULL ? "" : ctx->query->database;
+    struct bbi_measurements list;
+    struct bbi_ql_condition when;
+    uint32_t db_id;
+    int rc = bbi_catalog_database_find(ctx->env->catalog, database, strlen(database), &db_id, err);
+    if (rc == BB_OK) {
+        rc = split_when(ctx, statement, &when, err);
+    }
+    if (rc == BB_OK) {
+        rc = bbi_sources_list(ctx, db_id, sources, source_count, &list, err);
+    }
+    for (size_t i = 0; rc == BB_OK && i < list.count; i++) {
+        rc = delete_from(ctx, &list.list[i], &when, err);
+    }
+    return rc;
+}

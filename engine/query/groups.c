@@ -1,0 +1,316 @@
+#include "engine/query/groups.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine/base/hash.h"
+
+/* ---- tuples ---- */
+
+/* Values of one series, found but not kept yet. */
+struct values {
+    const uint8_t **ptr; /* [key_count] */
+    size_t *len;
+};
+
+static uint64_t hash_values(const struct values *v, size_t count)
+{
+    uint64_t hash = 0;
+    for (size_t i = 0; i < count; i++) {
+        hash = bbi_hash64_seed(v->ptr[i], v->len[i], hash + 1);
+    }
+    return hash;
+}
+
+static uint64_t hash_tuple(const char *const *tuple, size_t count)
+{
+    uint64_t hash = 0;
+    for (size_t i = 0; i < count; i++) {
+        hash = bbi_hash64_seed(tuple[i], strlen(tuple[i]), hash + 1);
+    }
+    return hash;
+}
+
+static bool same_values(const char *const *tuple, const struct values *v, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (strlen(tuple[i]) != v->len[i] ||
+            (v->len[i] != 0 && memcmp(tuple[i], v->ptr[i], v->len[i]) != 0)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static int grow(struct bbi_tuples *t, struct bbi_qctx *ctx, struct bb_error *err)
+{
+    size_t cap = t->cap == 0 ? 64 : t->cap * 2;
+    const char ***list;
+    uint32_t *slots;
+    int rc = bbi_qctx_array(ctx, cap, sizeof(list[0]), &list, err);
+    if (rc == BB_OK) {
+        rc = bbi_qctx_array(ctx, cap * 2, sizeof(slots[0]), &slots, err);
+    }
+    if (rc != BB_OK) {
+        return rc;
+    }
+    if (t->count != 0) {
+        memcpy(list, t->list, t->count * sizeof(list[0]));
+    }
+    for (size_t i = 0; i < t->count; i++) {
+        size_t at = hash_tuple(list[i], t->key_count) % (cap * 2);
+        while (slots[at] != 0) {
+            at = (at + 1) % (cap * 2);
+        }
+        slots[at] = (uint32_t)i + 1;
+    }
+    t->list = list;
+    t->cap = cap;
+    t->slots = slots;
+    t->slot_count = cap * 2;
+    return BB_OK;
+}
+
+static int keep(struct bbi_tuples *t, struct bbi_qctx *ctx, const struct values *v,
+                struct bb_error *err)
+{
+    const char **tuple;
+    int rc = bbi_qctx_array(ctx, t->key_count + 1, sizeof(tuple[0]), &tuple, err);
+    for (size_t i = 0; rc == BB_OK && i < t->key_count; i++) {
+        tuple[i] = v->len[i] == 0 ? "" : bbi_arena_dup(&ctx->arena, v->ptr[i], v->len[i]);
+        if (tuple[i] == NULL) {
+            rc = bbi_error_nomem(err, "groups");
+        }
+    }
+    t->list[t->count] = tuple;
+    return rc;
+}
+
+static int find_or_keep(struct bbi_tuples *t, struct bbi_qctx *ctx, const struct values *v,
+                        uint32_t *index, struct bb_error *err)
+{
+    if (t->count == t->cap) {
+        int rc = grow(t, ctx, err);
+        if (rc != BB_OK) {
+            return rc;
+        }
+    }
+    size_t at = hash_values(v, t->key_count) % t->slot_count;
+    for (; t->slots[at] != 0; at = (at + 1) % t->slot_count) {
+        *index = t->slots[at] - 1;
+        if (same_values(t->list[*index], v, t->key_count)) {
+            return BB_OK;
+        }
+    }
+    int rc = keep(t, ctx, v, err);
+    if (rc == BB_OK) {
+        *index = (uint32_t)t->count++;
+        t->slots[at] = *index + 1;
+    }
+    return rc;
+}
+
+/* ---- reading keys ---- */
+
+struct reader {
+    struct bbi_series_set *set;
+    struct bbi_qctx *ctx;
+    struct values values;
+    size_t at; /* next of set->ids */
+};
+
+static int classify(struct reader *r, struct bbi_tuples *t, const uint8_t *key, size_t key_len,
+                    uint32_t *index, struct bb_error *err)
+{
+    for (size_t i = 0; i < t->key_count; i++) {
+        r->values.ptr[i] = bbi_key_tag_value(key, key_len, (const uint8_t *)t->keys[i],
+                                             strlen(t->keys[i]), &r->values.len[i]);
+    }
+    return find_or_keep(t, r->ctx, &r->values, index, err);
+}
+
+/* The catalog passes over ids that are no series; they keep group 0 and have no rows. */
+static int read_key(void *arg, uint32_t sid, uint32_t mid, const uint8_t *key, size_t key_len,
+                    struct bb_error *err)
+{
+    struct reader *r = arg;
+    struct bbi_series_set *set = r->set;
+    int rc = BB_OK;
+    (void)mid;
+    while (r->at < set->count && set->ids[r->at] < sid) {
+        r->at++;
+    }
+    if (r->at == set->count || set->ids[r->at] != sid) {
+        return BB_OK;
+    }
+    if (set->group_of != NULL) {
+        rc = classify(r, &set->groups, key, key_len, &set->group_of[r->at], err);
+    }
+    if (rc == BB_OK && set->tags_of != NULL) {
+        rc = classify(r, &set->tags, key, key_len, &set->tags_of[r->at], err);
+    }
+    r->at++;
+    return rc == BB_OK && r->at % 1024 == 0 ? bbi_qctx_check(r->ctx, err) : rc;
+}
+
+static int read_keys(struct bbi_series_set *set, struct bbi_qctx *ctx, uint32_t db_id,
+                     struct bb_error *err)
+{
+    struct reader r = {.set = set, .ctx = ctx};
+    size_t most = set->groups.key_count > set->tags.key_count ? set->groups.key_count
+                                                              : set->tags.key_count;
+    int rc = bbi_qctx_array(ctx, most, sizeof(r.values.ptr[0]), &r.values.ptr, err);
+    if (rc == BB_OK) {
+        rc = bbi_qctx_array(ctx, most, sizeof(r.values.len[0]), &r.values.len, err);
+    }
+    if (rc == BB_OK && set->groups.key_count > 0) {
+        rc = bbi_qctx_array(ctx, set->count, sizeof(set->group_of[0]), &set->group_of, err);
+    }
+    if (rc == BB_OK && set->tags.key_count > 0) {
+        rc = bbi_qctx_array(ctx, set->count, sizeof(set->tags_of[0]), &set->tags_of, err);
+    }
+    if (rc == BB_OK && (set->group_of != NULL || set->tags_of != NULL)) {
+        rc = bbi_catalog_series_each(ctx->env->catalog, db_id, set->bitmap, &ctx->acct, read_key,
+                                     &r, err);
+    }
+    return rc;
+}
+
+/* ---- order ---- */
+
+struct ordered {
+    const char **tuple;
+    uint32_t index;
+    uint32_t key_count;
+};
+
+static int compare_tuples(const char *const *x, const char *const *y, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        int c = strcmp(x[i], y[i]);
+        if (c != 0) {
+            return c;
+        }
+    }
+    return 0;
+}
+
+static int compare_ordered(const void *a, const void *b)
+{
+    const struct ordered *x = a;
+    const struct ordered *y = b;
+    return compare_tuples(x->tuple, y->tuple, x->key_count);
+}
+
+static bool is_ordered(const struct bbi_tuples *t)
+{
+    for (size_t i = 1; i < t->count; i++) {
+        if (compare_tuples(t->list[i - 1], t->list[i], t->key_count) > 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static int order_groups(struct bbi_series_set *set, struct bbi_qctx *ctx, struct bb_error *err)
+{
+    struct bbi_tuples *t = &set->groups;
+    struct ordered *list;
+    uint32_t *rank;
+    if (is_ordered(t)) {
+        return BB_OK;
+    }
+    int rc = bbi_qctx_array(ctx, t->count, sizeof(list[0]), &list, err);
+    if (rc == BB_OK) {
+        rc = bbi_qctx_array(ctx, t->count, sizeof(rank[0]), &rank, err);
+    }
+    if (rc != BB_OK) {
+        return rc;
+    }
+    for (size_t i = 0; i < t->count; i++) {
+        list[i] = (struct ordered){t->list[i], (uint32_t)i, (uint32_t)t->key_count};
+    }
+    qsort(list, t->count, sizeof(list[0]), compare_ordered);
+    for (size_t i = 0; i < t->count; i++) {
+        t->list[i] = list[i].tuple;
+        rank[list[i].index] = (uint32_t)i;
+    }
+    for (size_t i = 0; i < set->count; i++) {
+        set->group_of[i] = rank[set->group_of[i]];
+    }
+    return BB_OK;
+}
+
+/* Without dimensions there is one group, with the empty tuple. */
+static int one_group(struct bbi_series_set *set, struct bbi_qctx *ctx, struct bb_error *err)
+{
+    int rc = bbi_qctx_array(ctx, 1, sizeof(set->groups.list[0]), &set->groups.list, err);
+    set->groups.count = rc == BB_OK && set->count > 0 ? 1 : 0;
+    return rc;
+}
+
+int bbi_series_set_build(struct bbi_series_set *set, struct bbi_qctx *ctx, uint32_t db_id,
+                         roaring_bitmap_t *bitmap, const char *const *dims, size_t dim_count,
+                         const char *const *tags, size_t tag_count, struct bb_error *err)
+{
+    memset(set, 0, sizeof(*set));
+    set->bitmap = bitmap;
+    set->groups.keys = dims;
+    set->groups.key_count = dim_count;
+    set->tags.keys = tags;
+    set->tags.key_count = tag_count;
+    uint64_t count = roaring_bitmap_get_cardinality(bitmap);
+    int rc = bbi_qctx_array(ctx, count, sizeof(set->ids[0]), &set->ids, err);
+    if (rc != BB_OK) {
+        return rc;
+    }
+    roaring_bitmap_to_uint32_array(bitmap, set->ids);
+    set->count = count;
+    rc = read_keys(set, ctx, db_id, err);
+    if (rc == BB_OK) {
+        rc = dim_count == 0 ? one_group(set, ctx, err) : order_groups(set, ctx, err);
+    }
+    return rc;
+}
+
+int bbi_series_set_slice(struct bbi_series_set *set, struct bbi_qctx *ctx, size_t first,
+                         size_t count, struct bb_error *err)
+{
+    size_t kept = 0;
+    if (first == 0 && count == set->groups.count) {
+        return BB_OK;
+    }
+    roaring_bitmap_t *bitmap = roaring_bitmap_create();
+    if (bitmap == NULL) {
+        return bbi_error_nomem(err, "series");
+    }
+    for (size_t i = 0; i < set->count; i++) {
+        uint32_t group = bbi_series_group(set, i);
+        if (group < first || group - first >= count) {
+            continue;
+        }
+        roaring_bitmap_add(bitmap, set->ids[i]);
+        set->ids[kept] = set->ids[i];
+        if (set->group_of != NULL) {
+            set->group_of[kept] = group - (uint32_t)first;
+        }
+        if (set->tags_of != NULL) {
+            set->tags_of[kept] = set->tags_of[i];
+        }
+        kept++;
+    }
+    set->count = kept;
+    set->groups.list += first;
+    set->groups.count = count;
+    roaring_bitmap_free(set->bitmap);
+    set->bitmap = bitmap;
+    return bbi_qctx_check(ctx, err);
+}
+
+void bbi_series_set_fini(struct bbi_series_set *set)
+{
+    if (set->bitmap != NULL) {
+        roaring_bitmap_free(set->bitmap);
+        set->bitmap = NULL;
+    }
+}

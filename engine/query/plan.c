@@ -1,0 +1,475 @@
+/* From checked and expanded fields to calls, names, column names and programs. */
+#include "engine/query/plan.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine/base/hash.h"
+#include "engine/influxql/influxql.h"
+#include "engine/query/emit.h"
+#include "engine/query/plan_internal.h"
+
+bool bbi_func_type(enum bbi_func func, enum bbi_ql_type arg, enum bbi_ql_type *result)
+{
+    bool number = arg == BBI_QL_TYPE_FLOAT || arg == BBI_QL_TYPE_INTEGER ||
+                  arg == BBI_QL_TYPE_UNSIGNED;
+    bool value = number || arg == BBI_QL_TYPE_STRING || arg == BBI_QL_TYPE_BOOLEAN;
+    *result = arg;
+    switch (func) {
+    case BBI_FUNC_COUNT:
+        *result = BBI_QL_TYPE_INTEGER;
+        return value;
+    case BBI_FUNC_MEAN:
+        *result = BBI_QL_TYPE_FLOAT;
+        return number;
+    case BBI_FUNC_SUM:
+    case BBI_FUNC_SPREAD:
+        return number;
+    case BBI_FUNC_MIN:
+    case BBI_FUNC_MAX:
+        return number || arg == BBI_QL_TYPE_BOOLEAN;
+    case BBI_FUNC_FIRST:
+    case BBI_FUNC_LAST:
+        return value;
+    }
+    return false;
+}
+
+/* ---- column names ---- */
+
+/* A set of names and the number that the next equal one may get. */
+struct used_name {
+    const char *name;
+    unsigned next;
+};
+
+struct used_names {
+    struct used_name *slots;
+    size_t count;
+};
+
+static struct used_name *find_used(struct used_names *u, const char *name)
+{
+    size_t at = bbi_hash64(name, strlen(name)) % u->count;
+    while (u->slots[at].name != NULL && strcmp(u->slots[at].name, name) != 0) {
+        at = (at + 1) % u->count;
+    }
+    return &u->slots[at];
+}
+
+/* Names of variables and calls, from left to right, joined by "_". */
+static int name_of(struct bbi_plan *plan, const struct bbi_ql_expr *expr, const char **out,
+                   struct bb_error *err)
+{
+    struct bbi_arena *arena = &plan->ctx->arena;
+    struct bbi_buf buf;
+    const struct bbi_ql_expr **todo = NULL;
+    size_t count = 1;
+    size_t cap = 64;
+    bbi_buf_init(&buf, &plan->ctx->acct, 1 << 20);
+    int rc = bbi_qctx_array(plan->ctx, cap, sizeof(todo[0]), &todo, err);
+    if (rc == BB_OK) {
+        todo[0] = expr;
+    }
+    while (rc == BB_OK && count > 0) {
+        const struct bbi_ql_expr *at = todo[--count];
+        const char *part = NULL;
+        if (at->kind == BBI_QL_PAREN) {
+            todo[count++] = at->u.inner;
+        } else if (at->kind == BBI_QL_BINARY) {
+            if (count + 2 > cap) {
+                const struct bbi_ql_expr **more;
+                rc = bbi_qctx_array(plan->ctx, cap * 2, sizeof(more[0]), &more, err);
+                if (rc != BB_OK) {
+                    break;
+                }
+                memcpy(more, todo, count * sizeof(more[0]));
+                todo = more;
+                cap *= 2;
+            }
+            todo[count++] = at->u.binary.rhs;
+            todo[count++] = at->u.binary.lhs;
+        } else if (at->kind == BBI_QL_VAR) {
+            part = at->u.var.name;
+        } else if (at->kind == BBI_QL_CALL) {
+            part = at->u.call.name;
+        }
+        if (part != NULL) {
+            bbi_buf_str(&buf, buf.len == 0 ? "" : "_");
+            bbi_buf_str(&buf, part);
+        }
+    }
+    rc = rc == BB_OK ? bbi_buf_check(&buf, "column name", err) : rc;
+    if (rc == BB_OK) {
+        *out = buf.len == 0 ? "" : bbi_arena_dup(arena, buf.data, buf.len);
+        rc = *out == NULL ? bbi_error_nomem(err, "column name") : BB_OK;
+    }
+    bbi_buf_fini(&buf);
+    return rc;
+}
+
+/* The first of name_1, name_2 ... that is free. */
+static int number_name(struct bbi_plan *plan, struct used_names *used, struct used_name *conflict,
+                       const char **name, struct bb_error *err)
+{
+    for (;; conflict->next++) {
+        size_t bytes = strlen(*name) + 16;
+        char *text = bbi_arena_alloc(&plan->ctx->arena, bytes);
+        if (text == NULL) {
+            return bbi_error_nomem(err, "column name");
+        }
+        (void)snprintf(text, bytes, "%s_%u", *name, conflict->next);
+        if (find_used(used, text)->name == NULL) {
+            conflict->next++;
+            *name = text;
+            return BB_OK;
+        }
+    }
+}
+
+static void use_name(struct used_names *used, const char *name)
+{
+    struct used_name *slot = find_used(used, name);
+    slot->next += slot->name == NULL ? 1 : 0;
+    slot->name = name;
+}
+
+static int name_columns(struct bbi_plan *plan, struct bb_error *err)
+{
+    const struct bbi_ql_select *select = plan->select;
+    struct used_names used = {.count = plan->output_count * 3 + 8};
+    int rc = bbi_qctx_array(plan->ctx, plan->output_count + 1, sizeof(plan->columns[0]),
+                            &plan->columns, err);
+    if (rc == BB_OK) {
+        rc = bbi_qctx_array(plan->ctx, used.count, sizeof(used.slots[0]), &used.slots, err);
+    }
+    if (rc != BB_OK) {
+        return rc;
+    }
+    plan->columns[0] = "time";
+    for (size_t i = 0; i < select->field_count; i++) {
+        if (bbi_ql_is_time(select->fields[i].expr) && select->fields[i].alias != NULL) {
+            plan->columns[0] = select->fields[i].alias;
+        }
+    }
+    for (size_t i = 0; i < plan->output_count; i++) {
+        if (plan->fields[i].alias != NULL) {
+            plan->columns[i + 1] = plan->fields[i].alias;
+            use_name(&used, plan->fields[i].alias);
+        }
+    }
+    for (size_t i = 0; rc == BB_OK && i < plan->output_count; i++) {
+        const char *name;
+        if (plan->columns[i + 1] != NULL) {
+            continue;
+        }
+        rc = name_of(plan, plan->fields[i].expr, &name, err);
+        if (rc == BB_OK && find_used(&used, name)->name != NULL) {
+            rc = number_name(plan, &used, find_used(&used, name), &name, err);
+        }
+        if (rc == BB_OK) {
+            use_name(&used, name);
+            plan->columns[i + 1] = name;
+        }
+    }
+    return rc;
+}
+
+/* ---- calls, names, programs ---- */
+
+struct collector {
+    struct bbi_plan *plan;
+    size_t call_cap;
+    size_t ref_cap;
+};
+
+static int grow_list(struct bbi_qctx *ctx, void *list, size_t count, size_t *cap, size_t size,
+                     struct bb_error *err)
+{
+    if (count < *cap) {
+        return BB_OK;
+    }
+    void *old;
+    void *more;
+    size_t next = *cap == 0 ? 8 : *cap * 2;
+    int rc = bbi_qctx_array(ctx, next, size, &more, err);
+    if (rc == BB_OK) {
+        memcpy(&old, list, sizeof(old));
+        if (count != 0) {
+            memcpy(more, old, count * size);
+        }
+        memcpy(list, &more, sizeof(more));
+        *cap = next;
+    }
+    return rc;
+}
+
+static int call_slot(struct collector *c, const struct bbi_ql_expr *expr, uint32_t *slot,
+                     struct bb_error *err)
+{
+    struct bbi_plan *plan = c->plan;
+    for (size_t i = 0; i < plan->call_count; i++) {
+        if (bbi_ql_expr_equal(plan->calls[i].expr, expr)) {
+            *slot = (uint32_t)i;
+            return BB_OK;
+        }
+    }
+    int rc = grow_list(plan->ctx, &plan->calls, plan->call_count, &c->call_cap,
+                       sizeof(plan->calls[0]), err);
+    if (rc != BB_OK) {
+        return rc;
+    }
+    struct bbi_call *call = &plan->calls[plan->call_count];
+    enum bbi_ql_type arg;
+    (void)bbi_func_find(expr->u.call.name, &call->func);
+    call->name = expr->u.call.name;
+    call->expr = expr;
+    call->field = expr->u.call.args[0]->u.var.name;
+    call->cast = expr->u.call.args[0]->u.var.type;
+    *slot = (uint32_t)plan->call_count++;
+    rc = bbi_plan_name_type(plan, call->field, call->cast, &arg, err);
+    call->type = BBI_QL_TYPE_UNKNOWN;
+    if (rc == BB_OK && arg != BBI_QL_TYPE_UNKNOWN && arg != BBI_QL_TYPE_TAG &&
+        !bbi_func_type(call->func, arg, &call->type)) {
+        return bbi_error_set(err, BB_EINVAL,
+                             "unsupported %s iterator type: *query.%sInterruptIterator", call->name,
+                             bbi_ql_type_text(arg));
+    }
+    return rc;
+}
+
+static int ref_slot(struct collector *c, const struct bbi_ql_expr *expr, uint32_t *slot,
+                    struct bb_error *err)
+{
+    struct bbi_plan *plan = c->plan;
+    for (size_t i = 0; i < plan->ref_count; i++) {
+        if (strcmp(plan->refs[i].name, expr->u.var.name) == 0 &&
+            plan->refs[i].cast == expr->u.var.type) {
+            *slot = (uint32_t)i;
+            return BB_OK;
+        }
+    }
+    int rc = grow_list(plan->ctx, &plan->refs, plan->ref_count, &c->ref_cap, sizeof(plan->refs[0]),
+                       err);
+    if (rc != BB_OK) {
+        return rc;
+    }
+    struct bbi_ref *ref = &plan->refs[plan->ref_count];
+    *ref = (struct bbi_ref){.name = expr->u.var.name, .cast = expr->u.var.type};
+    *slot = (uint32_t)plan->ref_count++;
+    return bbi_plan_name_type(plan, ref->name, ref->cast, &ref->type, err);
+}
+
+/* Names get slots from this on until all calls are known. */
+#define REF_SLOTS 0x80000000U
+
+static int leaf_slot(void *arg, const struct bbi_ql_expr *leaf, uint32_t *slot,
+                     struct bb_error *err)
+{
+    struct collector *c = arg;
+    if (leaf->kind == BBI_QL_CALL) {
+        return call_slot(c, leaf, slot, err);
+    }
+    int rc = ref_slot(c, leaf, slot, err);
+    *slot |= REF_SLOTS;
+    return rc;
+}
+
+static int by_ref(const void *a, const void *b)
+{
+    const struct bbi_ref *x = a;
+    const struct bbi_ref *y = b;
+    int c = strcmp(x->name, y->name);
+    return c != 0 ? c : (x->cast > y->cast) - (x->cast < y->cast);
+}
+
+/* Sort the names, and let the programs know their final slots. */
+static int settle_slots(struct bbi_plan *plan, struct bb_error *err)
+{
+    struct bbi_ref *before;
+    int rc = bbi_qctx_array(plan->ctx, plan->ref_count, sizeof(before[0]), &before, err);
+    if (rc != BB_OK || plan->ref_count == 0) {
+        return rc;
+    }
+    memcpy(before, plan->refs, plan->ref_count * sizeof(before[0]));
+    qsort(plan->refs, plan->ref_count, sizeof(plan->refs[0]), by_ref);
+    for (size_t i = 0; i < plan->output_count; i++) {
+        struct bbi_program *p = &plan->outputs[i].program;
+        for (size_t k = 0; k < p->count; k++) {
+            struct bbi_instruction *in = &p->code[k];
+            if (in->code != BBI_PUSH_SLOT || (in->slot & REF_SLOTS) == 0) {
+                continue;
+            }
+            const struct bbi_ref *ref = bsearch(&before[in->slot & ~REF_SLOTS], plan->refs,
+                                                plan->ref_count, sizeof(plan->refs[0]), by_ref);
+            in->slot = (uint32_t)(plan->call_count + (size_t)(ref - plan->refs));
+        }
+    }
+    return BB_OK;
+}
+
+static int compile_outputs(struct bbi_plan *plan, struct bb_error *err)
+{
+    struct collector c = {.plan = plan};
+    int rc = bbi_qctx_array(plan->ctx, plan->output_count, sizeof(plan->outputs[0]), &plan->outputs,
+                            err);
+    for (size_t i = 0; rc == BB_OK && i < plan->output_count; i++) {
+        rc = bbi_program_compile(plan->ctx, plan->fields[i].expr, leaf_slot, &c,
+                                 &plan->outputs[i].program, err);
+    }
+    if (rc == BB_OK) {
+        rc = settle_slots(plan, err);
+    }
+    for (size_t i = 0; rc == BB_OK && i < plan->output_count; i++) {
+        struct bbi_output *o = &plan->outputs[i];
+        o->direct = o->program.count == 1 && o->program.code[0].code == BBI_PUSH_SLOT;
+        o->slot = o->direct ? o->program.code[0].slot : 0;
+        plan->depth = o->program.depth > plan->depth ? o->program.depth : plan->depth;
+    }
+    return rc;
+}
+
+/* ---- types of expressions ---- */
+
+static struct bb_value zero_of(enum bbi_ql_type type)
+{
+    switch (type) {
+    case BBI_QL_TYPE_FLOAT:
+        return bbi_value_float(0);
+    case BBI_QL_TYPE_INTEGER:
+        return bbi_value_int(0);
+    case BBI_QL_TYPE_UNSIGNED:
+        return bbi_value_uint(0);
+    case BBI_QL_TYPE_BOOLEAN:
+        return bbi_value_bool(false);
+    case BBI_QL_TYPE_STRING:
+    case BBI_QL_TYPE_TAG:
+        return bbi_value_string("", 0);
+    default:
+        return (struct bb_value){.kind = BB_VALUE_NULL};
+    }
+}
+
+static const char *kind_text(enum bb_value_kind kind)
+{
+    static const char *const texts[] = {
+        [BB_VALUE_NULL] = "unknown",  [BB_VALUE_FLOAT] = "float",  [BB_VALUE_INT] = "integer",
+        [BB_VALUE_UINT] = "unsigned", [BB_VALUE_BOOL] = "boolean", [BB_VALUE_STRING] = "string",
+        [BB_VALUE_TIME] = "time",
+    };
+    return texts[kind];
+}
+
+static enum bbi_ql_type slot_type(const struct bbi_plan *plan, uint32_t slot)
+{
+    return slot < plan->call_count ? plan->calls[slot].type
+                                   : plan->refs[slot - plan->call_count].type;
+}
+
+static const char *side_text(const struct bbi_plan *plan, const struct bbi_ql_expr *side,
+                             const struct bb_value *zero)
+{
+    for (size_t i = 0; side->kind == BBI_QL_VAR && i < plan->ref_count; i++) {
+        if (strcmp(plan->refs[i].name, side->u.var.name) == 0) {
+            return bbi_ql_type_text(plan->refs[i].type);
+        }
+    }
+    return kind_text(zero->kind);
+}
+
+/* `a + b` with the types of plain names written out, as InfluxDB prints them. */
+static void put_typed(const struct bbi_plan *plan, const struct bbi_ql_expr *side,
+                      struct bbi_buf *out)
+{
+    struct bbi_ql_expr copy = *side;
+    for (size_t i = 0; side->kind == BBI_QL_VAR && i < plan->ref_count; i++) {
+        if (strcmp(plan->refs[i].name, side->u.var.name) == 0) {
+            copy.u.var.type = plan->refs[i].type;
+        }
+    }
+    bbi_ql_format_expr(&copy, out);
+}
+
+static int incompatible(const struct bbi_plan *plan, const struct bbi_instruction *in,
+                        const struct bb_value *a, const struct bb_value *b, struct bb_error *err)
+{
+    struct bbi_buf text;
+    const struct bbi_ql_expr *expr = in->expr;
+    bbi_buf_init(&text, &plan->ctx->acct, 1 << 20);
+    put_typed(plan, expr->u.binary.lhs, &text);
+    bbi_buf_printf(&text, " %s ", bbi_ql_op_text(expr->u.binary.op));
+    put_typed(plan, expr->u.binary.rhs, &text);
+    (void)bbi_error_set(err, BB_EINVAL, "type error: %.*s: incompatible types: %s and %s",
+                        (int)(text.len < 300 ? text.len : 300), (const char *)text.data,
+                        side_text(plan, expr->u.binary.lhs, a),
+                        side_text(plan, expr->u.binary.rhs, b));
+    bbi_buf_fini(&text);
+    return err->code;
+}
+
+/* Run the program on zeros of the types: an operator that gives no value does not go with them. */
+static int check_types(const struct bbi_plan *plan, const struct bbi_program *program,
+                       struct bb_value *stack, struct bb_error *err)
+{
+    size_t top = 0;
+    for (size_t i = 0; i < program->count; i++) {
+        const struct bbi_instruction *in = &program->code[i];
+        if (in->code == BBI_PUSH_CONST) {
+            stack[top++] = in->value;
+        } else if (in->code == BBI_PUSH_SLOT) {
+            stack[top++] = zero_of(slot_type(plan, in->slot));
+        } else if (in->code == BBI_APPLY) {
+            struct bb_value a = stack[top - 2];
+            struct bb_value b = stack[top - 1];
+            top--;
+            stack[top - 1] = a.kind == BB_VALUE_NULL ? b : a;
+            if (a.kind != BB_VALUE_NULL && b.kind != BB_VALUE_NULL) {
+                stack[top - 1] = bbi_program_apply(in->op, a, b);
+                if (stack[top - 1].kind == BB_VALUE_NULL) {
+                    return incompatible(plan, in, &a, &b, err);
+                }
+            }
+        }
+    }
+    return BB_OK;
+}
+
+static int check_all_types(struct bbi_plan *plan, struct bb_error *err)
+{
+    struct bb_value *stack;
+    int rc = bbi_qctx_array(plan->ctx, plan->depth, sizeof(stack[0]), &stack, err);
+    for (size_t i = 0; rc == BB_OK && i < plan->output_count; i++) {
+        rc = check_types(plan, &plan->outputs[i].program, stack, err);
+    }
+    return rc;
+}
+
+int bbi_plan_build(struct bbi_qctx *ctx, const struct bbi_ql_select *select, struct bbi_plan *out,
+                   struct bb_error *err)
+{
+    memset(out, 0, sizeof(*out));
+    out->ctx = ctx;
+    out->select = select;
+    int rc = bbi_plan_check(out, err);
+    if (rc == BB_OK) {
+        rc = bbi_sources_resolve(ctx, select->sources, select->source_count, &out->from, err);
+    }
+    if (rc == BB_OK) {
+        rc = bbi_plan_expand(out, err);
+    }
+    if (rc == BB_OK) {
+        rc = name_columns(out, err);
+    }
+    if (rc == BB_OK) {
+        rc = compile_outputs(out, err);
+    }
+    if (rc == BB_OK) {
+        rc = check_all_types(out, err);
+    }
+    if (rc == BB_OK && out->call_count == 1) {
+        enum bbi_func func = out->calls[0].func;
+        out->is_selector = func == BBI_FUNC_MIN || func == BBI_FUNC_MAX || func == BBI_FUNC_FIRST ||
+                           func == BBI_FUNC_LAST;
+    }
+    return rc;
+}

@@ -1,0 +1,431 @@
+/* The rules for a SELECT that need no schema, in InfluxDB's order and words. */
+#include <string.h>
+
+#include "engine/influxql/influxql.h"
+#include "engine/query/emit.h"
+#include "engine/query/plan_internal.h"
+
+static int refuse(struct bb_error *err, const char *text)
+{
+    return bbi_error_set(err, BB_EINVAL, "%s", text);
+}
+
+/* ---- functions ---- */
+
+struct func_info {
+    const char *name;
+    bool selector;
+};
+
+static const struct func_info funcs[] = {
+    [BBI_FUNC_COUNT] = {"count", false}, [BBI_FUNC_SUM] = {"sum", false},
+    [BBI_FUNC_MEAN] = {"mean", false},   [BBI_FUNC_MIN] = {"min", true},
+    [BBI_FUNC_MAX] = {"max", true},      [BBI_FUNC_SPREAD] = {"spread", false},
+    [BBI_FUNC_FIRST] = {"first", true},  [BBI_FUNC_LAST] = {"last", true},
+};
+
+/* InfluxQL's, which are not here. */
+static const char *const other_funcs[] = {
+    "abs",
+    "acos",
+    "asin",
+    "atan",
+    "atan2",
+    "bottom",
+    "ceil",
+    "chande_momentum_oscillator",
+    "cos",
+    "cumulative_sum",
+    "derivative",
+    "difference",
+    "distinct",
+    "double_exponential_moving_average",
+    "elapsed",
+    "exp",
+    "exponential_moving_average",
+    "floor",
+    "histogram",
+    "holt_winters",
+    "holt_winters_with_fit",
+    "integral",
+    "kaufmans_adaptive_moving_average",
+    "kaufmans_efficiency_ratio",
+    "ln",
+    "log",
+    "log10",
+    "log2",
+    "median",
+    "mode",
+    "moving_average",
+    "non_negative_derivative",
+    "non_negative_difference",
+    "percentile",
+    "pow",
+    "relative_strength_index",
+    "round",
+    "sample",
+    "sin",
+    "sqrt",
+    "stddev",
+    "tan",
+    "top",
+    "triple_exponential_derivative",
+    "triple_exponential_moving_average",
+};
+
+bool bbi_func_find(const char *name, enum bbi_func *func)
+{
+    for (size_t i = 0; i < sizeof(funcs) / sizeof(funcs[0]); i++) {
+        if (strcmp(name, funcs[i].name) == 0) {
+            *func = (enum bbi_func)i;
+            return true;
+        }
+    }
+    return false;
+}
+
+static int undefined(const char *name, struct bb_error *err)
+{
+    for (size_t i = 0; i < sizeof(other_funcs) / sizeof(other_funcs[0]); i++) {
+        if (strcmp(name, other_funcs[i]) == 0) {
+            return bbi_error_set(err, BB_EUNSUPPORTED, "%s() is not supported", name);
+        }
+    }
+    return bbi_error_set(err, BB_EINVAL, "undefined function %.100s()", name);
+}
+
+/* ---- fields ---- */
+
+struct field_rules {
+    size_t call_count;
+    bool only_selectors;
+    bool has_plain; /* names outside of calls */
+    bool in_binary;
+    unsigned depth;
+};
+
+static int check_call(const struct bbi_ql_expr *expr, struct field_rules *r, struct bb_error *err)
+{
+    enum bbi_func func;
+    const char *name = expr->u.call.name;
+    r->call_count++;
+    if (!bbi_func_find(name, &func)) {
+        return undefined(name, err);
+    }
+    r->only_selectors = r->only_selectors && funcs[func].selector;
+    if (expr->u.call.arg_count != 1) {
+        return bbi_error_set(err, BB_EINVAL,
+                             "invalid number of arguments for %s, expected 1, got %zu", name,
+                             expr->u.call.arg_count);
+    }
+    switch (expr->u.call.args[0]->kind) {
+    case BBI_QL_VAR:
+        return BB_OK;
+    case BBI_QL_WILDCARD:
+        return !r->in_binary ? BB_OK
+                             : bbi_error_set(err, BB_EINVAL,
+                                             "unsupported expression with wildcard: %s()", name);
+    case BBI_QL_REGEX:
+        return !r->in_binary ? BB_OK
+                             : bbi_error_set(err, BB_EINVAL,
+                                             "unsupported expression with regex field: %s()", name);
+    case BBI_QL_DISTINCT:
+        return bbi_error_set(err, BB_EUNSUPPORTED, "distinct() is not supported");
+    case BBI_QL_CALL:
+        if (func == BBI_FUNC_COUNT && strcmp(expr->u.call.args[0]->u.call.name, "distinct") == 0) {
+            return bbi_error_set(err, BB_EUNSUPPORTED, "distinct() is not supported");
+        }
+        break;
+    default:
+        break;
+    }
+    return bbi_error_set(err, BB_EINVAL, "expected field argument in %s()", name);
+}
+
+static bool is_literal(const struct bbi_ql_expr *expr)
+{
+    return expr->kind >= BBI_QL_NUMBER && expr->kind <= BBI_QL_REGEX;
+}
+
+static int check_expr(const struct bbi_ql_expr *expr, struct field_rules *r, struct bb_error *err);
+
+static int check_side(const struct bbi_ql_expr *expr, struct field_rules *r, struct bb_error *err)
+{
+    return is_literal(expr) && expr->kind != BBI_QL_REGEX ? BB_OK : check_expr(expr, r, err);
+}
+
+static int check_leaf(const struct bbi_ql_expr *expr, struct field_rules *r, struct bb_error *err)
+{
+    switch (expr->kind) {
+    case BBI_QL_VAR:
+        r->has_plain = true;
+        return BB_OK;
+    case BBI_QL_CALL:
+        return check_call(expr, r, err);
+    case BBI_QL_WILDCARD:
+        r->has_plain = true;
+        return r->in_binary ? refuse(err, "unable to use wildcard in a binary expression") : BB_OK;
+    case BBI_QL_REGEX:
+        r->has_plain = true;
+        return r->in_binary ? refuse(err, "unable to use regex in a binary expression") : BB_OK;
+    case BBI_QL_DISTINCT:
+        return bbi_error_set(err, BB_EUNSUPPORTED, "distinct() is not supported");
+    default:
+        return refuse(err, "field must contain at least one variable");
+    }
+}
+
+/* The left side of operators in a row is walked in a loop: there may be very many. */
+static int check_expr(const struct bbi_ql_expr *expr, struct field_rules *r, struct bb_error *err)
+{
+    int rc = BB_OK;
+    if (++r->depth > BBI_QL_DEPTH_MAX * 8) {
+        return bbi_error_set(err, BB_ELIMIT, "expression is nested too deeply");
+    }
+    while (rc == BB_OK && (expr->kind == BBI_QL_BINARY || expr->kind == BBI_QL_PAREN)) {
+        if (expr->kind == BBI_QL_PAREN) {
+            expr = expr->u.inner;
+            continue;
+        }
+        const struct bbi_ql_expr *lhs = expr->u.binary.lhs;
+        const struct bbi_ql_expr *rhs = expr->u.binary.rhs;
+        r->in_binary = true;
+        if (is_literal(lhs) && is_literal(rhs)) {
+            return refuse(err, "cannot perform a binary expression on two literals");
+        }
+        rc = check_side(rhs, r, err);
+        if (is_literal(lhs)) {
+            r->depth--;
+            return rc;
+        }
+        expr = lhs;
+    }
+    r->depth--;
+    return rc == BB_OK ? check_leaf(expr, r, err) : rc;
+}
+
+static int check_fields(struct bbi_plan *plan, struct bb_error *err)
+{
+    const struct bbi_ql_select *select = plan->select;
+    struct field_rules r = {.only_selectors = true};
+    size_t count = 0;
+    for (size_t i = 0; i < select->field_count; i++) {
+        const struct bbi_ql_expr *expr = select->fields[i].expr;
+        if (bbi_ql_is_time(expr)) {
+            continue;
+        }
+        count++;
+        r.in_binary = false;
+        r.depth = 0;
+        int rc = check_expr(expr, &r, err);
+        if (rc != BB_OK) {
+            return rc;
+        }
+    }
+    if (count == 0) {
+        return refuse(err, "at least 1 non-time field must be queried");
+    }
+    if (r.call_count == 0 && select->fill == BBI_QL_FILL_NONE && select->fill_given) {
+        return refuse(err, "fill(none) must be used with a function");
+    }
+    if (r.call_count == 0 && select->fill == BBI_QL_FILL_LINEAR) {
+        return refuse(err, "fill(linear) must be used with a function");
+    }
+    if (r.call_count == 0 && plan->buckets.width_ns != 0) {
+        return refuse(err, "GROUP BY requires at least one aggregate function");
+    }
+    if (r.call_count > 0 && r.has_plain && !r.only_selectors) {
+        return refuse(err, "mixing aggregate and non-aggregate queries is not supported");
+    }
+    if (r.call_count > 1 && r.has_plain) {
+        return refuse(err,
+                      "mixing multiple selector functions with tags or fields is not supported");
+    }
+    return BB_OK;
+}
+
+/* ---- dimensions ---- */
+
+static int read_offset(struct bbi_plan *plan, struct bbi_ql_expr *arg, int64_t *offset,
+                       struct bb_error *err)
+{
+    struct bbi_ql_world world = {.now_ns = plan->ctx->now_ns};
+    int rc = bbi_ql_reduce(arg, &world, &plan->ctx->arena, &arg, err);
+    if (rc != BB_OK) {
+        return rc;
+    }
+    switch (arg->kind) {
+    case BBI_QL_DURATION:
+        *offset = arg->u.duration.ns;
+        return BB_OK;
+    case BBI_QL_INTEGER:
+        *offset = arg->u.integer;
+        return BB_OK;
+    case BBI_QL_TIME:
+        *offset = arg->u.time_ns;
+        return BB_OK;
+    case BBI_QL_STRING:
+        if (bbi_ql_time_parse(arg->u.string, &world, offset) == BBI_QL_GOOD_TIME) {
+            return BB_OK;
+        }
+        break;
+    case BBI_QL_CALL:
+        return refuse(err, strcmp(arg->u.call.name, "now") == 0
+                               ? "time dimension offset now() function requires no arguments"
+                               : "time dimension offset function must be now()");
+    default:
+        break;
+    }
+    return refuse(err, "time dimension offset must be duration or now()");
+}
+
+static int check_time_dimension(struct bbi_plan *plan, const struct bbi_ql_expr *call,
+                                struct bb_error *err)
+{
+    if (strcmp(call->u.call.name, "time") != 0) {
+        return refuse(err, "only time() calls allowed in dimensions");
+    }
+    if (call->u.call.arg_count != 1 && call->u.call.arg_count != 2) {
+        return refuse(err, "time dimension expected 1 or 2 arguments");
+    }
+    const struct bbi_ql_expr *width = call->u.call.args[0];
+    if (width->kind != BBI_QL_DURATION) {
+        return refuse(err, "time dimension must have duration argument");
+    }
+    if (plan->buckets.width_ns != 0) {
+        return refuse(err, "multiple time dimensions not allowed");
+    }
+    if (width->u.duration.months != 0) {
+        return bbi_error_set(err, BB_EUNSUPPORTED, "calendar intervals are not supported");
+    }
+    plan->buckets.width_ns = width->u.duration.ns;
+    if (call->u.call.arg_count == 2) {
+        int64_t offset = 0;
+        int rc = read_offset(plan, call->u.call.args[1], &offset, err);
+        if (rc != BB_OK) {
+            return rc;
+        }
+        plan->buckets.offset_ns = plan->buckets.width_ns == 0 ? 0 : offset % plan->buckets.width_ns;
+    }
+    return BB_OK;
+}
+
+static int check_dimensions(struct bbi_plan *plan, struct bb_error *err)
+{
+    const struct bbi_ql_select *select = plan->select;
+    for (size_t i = 0; i < select->dimension_count; i++) {
+        const struct bbi_ql_expr *expr = select->dimensions[i];
+        int rc = BB_OK;
+        switch (expr->kind) {
+        case BBI_QL_VAR:
+            if (bbi_ql_is_time(expr)) {
+                rc = refuse(err, "time() is a function and expects at least one argument");
+            }
+            break;
+        case BBI_QL_CALL:
+            rc = check_time_dimension(plan, expr, err);
+            break;
+        case BBI_QL_WILDCARD:
+        case BBI_QL_REGEX:
+            break;
+        default:
+            rc = refuse(err, "only time and tag dimensions allowed");
+            break;
+        }
+        if (rc != BB_OK) {
+            return rc;
+        }
+    }
+    return BB_OK;
+}
+
+/* ---- the rest ---- */
+
+/* Calls are allowed nowhere in a condition, and a name alone is no condition. */
+static int check_condition(const struct bbi_ql_expr *expr, unsigned depth, struct bb_error *err)
+{
+    if (depth > BBI_QL_DEPTH_MAX * 8) {
+        return bbi_error_set(err, BB_ELIMIT, "condition is nested too deeply");
+    }
+    for (;;) {
+        if (expr->kind == BBI_QL_PAREN) {
+            expr = expr->u.inner;
+        } else if (expr->kind == BBI_QL_BINARY) {
+            int rc = check_condition(expr->u.binary.rhs, depth + 1, err);
+            if (rc != BB_OK) {
+                return rc;
+            }
+            expr = expr->u.binary.lhs;
+        } else if (expr->kind == BBI_QL_CALL) {
+            struct bbi_buf text;
+            bbi_buf_init(&text, NULL, 4096);
+            bbi_ql_format_expr(expr, &text);
+            (void)bbi_error_set(err, BB_EINVAL, "invalid function call in condition: %.*s",
+                                (int)(text.len < 200 ? text.len : 200), (const char *)text.data);
+            bbi_buf_fini(&text);
+            return err->code;
+        } else {
+            return BB_OK;
+        }
+    }
+}
+
+static int check_when(struct bbi_plan *plan, struct bb_error *err)
+{
+    struct bbi_ql_world world = {.now_ns = plan->ctx->now_ns};
+    int rc = bbi_ql_condition_split(plan->select->condition, &world, &plan->ctx->arena, &plan->when,
+                                    err);
+    if (rc != BB_OK || plan->when.rest == NULL) {
+        return rc;
+    }
+    if (plan->when.rest->kind == BBI_QL_VAR) {
+        return bbi_error_set(err, BB_EINVAL, "invalid condition expression: %.200s",
+                             plan->when.rest->u.var.name);
+    }
+    return check_condition(plan->when.rest, 0, err);
+}
+
+static int check_support(const struct bbi_ql_select *select, struct bb_error *err)
+{
+    if (select->into != NULL) {
+        return bbi_error_set(err, BB_EUNSUPPORTED, "SELECT ... INTO is not supported");
+    }
+    if (select->zone != NULL && strcmp(select->zone, "UTC") != 0) {
+        return bbi_error_set(err, BB_EUNSUPPORTED, "tz() is not supported");
+    }
+    for (size_t i = 0; i < select->source_count; i++) {
+        if (select->sources[i].subquery != NULL) {
+            return bbi_error_set(err, BB_EUNSUPPORTED, "a subquery is not supported");
+        }
+    }
+    return BB_OK;
+}
+
+int bbi_plan_check(struct bbi_plan *plan, struct bb_error *err)
+{
+    const struct bbi_ql_select *select = plan->select;
+    int rc = check_support(select, err);
+    if (rc == BB_OK) {
+        rc = check_when(plan, err);
+    }
+    if (rc == BB_OK) {
+        rc = check_dimensions(plan, err);
+    }
+    if (rc == BB_OK) {
+        rc = check_fields(plan, err);
+    }
+    if (rc != BB_OK) {
+        return rc;
+    }
+    if (plan->buckets.width_ns != 0 && !plan->when.has_tmax) {
+        plan->when.tmax = plan->ctx->now_ns;
+    }
+    plan->fill = select->fill;
+    if (select->fill_value != NULL) {
+        plan->fill_value = select->fill_value->kind == BBI_QL_NUMBER
+                               ? bbi_value_float(select->fill_value->u.number)
+                               : bbi_value_int(select->fill_value->u.integer);
+    }
+    plan->descending = select->sort_count > 0 && select->sorts[0].descending;
+    return BB_OK;
+}

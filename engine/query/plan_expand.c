@@ -1,0 +1,427 @@
+/* Wildcards and patterns of fields and dimensions; types of names. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine/query/plan_internal.h"
+#include "engine/query/regex.h"
+
+/* A field or tag of some measurement of the plan. */
+struct name {
+    const char *name;
+    enum bbi_ql_type type; /* TAG, or a field's */
+};
+
+struct name_list {
+    struct name *list;
+    size_t count;
+    size_t cap;
+};
+
+enum bbi_ql_type bbi_ql_type_of(enum bbi_type type)
+{
+    switch (type) {
+    case BBI_FLOAT:
+        return BBI_QL_TYPE_FLOAT;
+    case BBI_INT:
+        return BBI_QL_TYPE_INTEGER;
+    case BBI_UINT:
+        return BBI_QL_TYPE_UNSIGNED;
+    case BBI_BOOL:
+        return BBI_QL_TYPE_BOOLEAN;
+    case BBI_STRING:
+        return BBI_QL_TYPE_STRING;
+    }
+    return BBI_QL_TYPE_UNKNOWN;
+}
+
+/* Of a name with different types in different measurements, the one that stands for all: float,
+ * integer, unsigned, string, boolean, tag. */
+static unsigned rank_of(enum bbi_ql_type type)
+{
+    static const enum bbi_ql_type order[] = {BBI_QL_TYPE_FLOAT,    BBI_QL_TYPE_INTEGER,
+                                             BBI_QL_TYPE_UNSIGNED, BBI_QL_TYPE_STRING,
+                                             BBI_QL_TYPE_BOOLEAN,  BBI_QL_TYPE_TAG};
+    for (unsigned i = 0; i < sizeof(order) / sizeof(order[0]); i++) {
+        if (order[i] == type) {
+            return i;
+        }
+    }
+    return UINT32_MAX;
+}
+
+int bbi_plan_name_type(struct bbi_plan *plan, const char *name, enum bbi_ql_type cast,
+                       enum bbi_ql_type *type, struct bb_error *err)
+{
+    *type = BBI_QL_TYPE_UNKNOWN;
+    for (size_t i = 0; i < plan->from.count; i++) {
+        const struct bbi_measurement *m = &plan->from.list[i];
+        enum bbi_ql_type found = BBI_QL_TYPE_UNKNOWN;
+        enum bbi_type stored;
+        uint32_t field_id;
+        bool is_tag = false;
+        int rc = BB_ENOTFOUND;
+        if (cast != BBI_QL_TYPE_TAG) {
+            rc = bbi_catalog_field_find(plan->ctx->env->catalog, m->db_id, m->id,
+                                        (const uint8_t *)name, strlen(name), &field_id, &stored,
+                                        err);
+            found = rc == BB_OK ? bbi_ql_type_of(stored) : found;
+        }
+        if (rc == BB_ENOTFOUND && (cast == BBI_QL_TYPE_UNKNOWN || cast == BBI_QL_TYPE_TAG)) {
+            rc = bbi_catalog_tag_key_exists(plan->ctx->env->catalog, m->db_id, m->id,
+                                            (const uint8_t *)name, strlen(name), &is_tag, err);
+            found = is_tag ? BBI_QL_TYPE_TAG : found;
+        }
+        if (rc != BB_OK && rc != BB_ENOTFOUND) {
+            return rc;
+        }
+        if (found != BBI_QL_TYPE_UNKNOWN &&
+            (*type == BBI_QL_TYPE_UNKNOWN || rank_of(found) < rank_of(*type))) {
+            *type = found;
+        }
+    }
+    return BB_OK;
+}
+
+/* ---- all names ---- */
+
+static int add_name(struct bbi_plan *plan, struct name_list *l, const struct bbi_name *name,
+                    enum bbi_ql_type type, struct bb_error *err)
+{
+    if (l->count == l->cap) {
+        size_t cap = l->cap == 0 ? 16 : l->cap * 2;
+        struct name *list;
+        int rc = bbi_qctx_array(plan->ctx, cap, sizeof(list[0]), &list, err);
+        if (rc != BB_OK) {
+            return rc;
+        }
+        if (l->count != 0) {
+            memcpy(list, l->list, l->count * sizeof(list[0]));
+        }
+        l->list = list;
+        l->cap = cap;
+    }
+    struct name *n = &l->list[l->count];
+    n->name = bbi_arena_dup(&plan->ctx->arena, name->name, name->len);
+    n->type = type;
+    if (n->name == NULL) {
+        return bbi_error_nomem(err, "names");
+    }
+    l->count++;
+    return BB_OK;
+}
+
+static int by_name_and_type(const void *a, const void *b)
+{
+    const struct name *x = a;
+    const struct name *y = b;
+    int c = strcmp(x->name, y->name);
+    return c != 0 ? c
+                  : (rank_of(x->type) > rank_of(y->type)) - (rank_of(x->type) < rank_of(y->type));
+}
+
+/* Sorted; one entry for a field whatever its types, one for a tag. */
+static void unite(struct name_list *l)
+{
+    size_t kept = 0;
+    if (l->count == 0) {
+        return;
+    }
+    qsort(l->list, l->count, sizeof(l->list[0]), by_name_and_type);
+    for (size_t i = 1; i < l->count; i++) {
+        bool same = strcmp(l->list[kept].name, l->list[i].name) == 0;
+        bool both_fields = l->list[kept].type != BBI_QL_TYPE_TAG &&
+                           l->list[i].type != BBI_QL_TYPE_TAG;
+        if (!same || (!both_fields && l->list[kept].type != l->list[i].type)) {
+            l->list[++kept] = l->list[i];
+        }
+    }
+    l->count = kept + 1;
+}
+
+static int add_names_of(struct bbi_plan *plan, const struct bbi_measurement *m, bool tags,
+                        struct name_list *l, struct bb_error *err)
+{
+    struct bbi_qctx *ctx = plan->ctx;
+    struct bbi_names names;
+    int rc = tags ? bbi_catalog_tag_keys(ctx->env->catalog, m->db_id, m->id, NULL, &ctx->acct,
+                                         &names, err)
+                  : bbi_catalog_fields(ctx->env->catalog, m->db_id, m->id, &ctx->acct, &names, err);
+    if (rc != BB_OK) {
+        return rc;
+    }
+    for (size_t k = 0; rc == BB_OK && k < names.count; k++) {
+        enum bbi_ql_type type = tags ? BBI_QL_TYPE_TAG : bbi_ql_type_of(names.list[k].type);
+        rc = add_name(plan, l, &names.list[k], type, err);
+    }
+    bbi_names_fini(&names);
+    return rc;
+}
+
+static int gather_names(struct bbi_plan *plan, bool fields, bool tags, struct name_list *l,
+                        struct bb_error *err)
+{
+    int rc = BB_OK;
+    memset(l, 0, sizeof(*l));
+    for (size_t i = 0; rc == BB_OK && i < plan->from.count; i++) {
+        if (fields) {
+            rc = add_names_of(plan, &plan->from.list[i], false, l, err);
+        }
+        if (rc == BB_OK && tags) {
+            rc = add_names_of(plan, &plan->from.list[i], true, l, err);
+        }
+    }
+    unite(l);
+    return rc;
+}
+
+/* ---- dimensions ---- */
+
+static int by_text(const void *a, const void *b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+static bool is_expanding(const struct bbi_ql_expr *expr)
+{
+    return expr->kind == BBI_QL_WILDCARD || expr->kind == BBI_QL_REGEX;
+}
+
+static int expand_dimension(struct bbi_plan *plan, const struct bbi_ql_expr *expr,
+                            const struct name_list *tags, struct bb_error *err)
+{
+    struct bbi_regex *regex = NULL;
+    int rc = BB_OK;
+    if (expr->kind == BBI_QL_VAR) {
+        plan->dims[plan->dim_count++] = expr->u.var.name;
+        return BB_OK;
+    }
+    if (expr->kind == BBI_QL_REGEX) {
+        rc = bbi_regex_compile(&plan->ctx->arena, expr->u.string, &regex, err);
+    }
+    for (size_t i = 0; rc == BB_OK && i < tags->count; i++) {
+        bool found = true;
+        if (regex != NULL) {
+            rc = bbi_regex_match(regex, tags->list[i].name, strlen(tags->list[i].name), &found,
+                                 err);
+        }
+        if (rc == BB_OK && found) {
+            plan->dims[plan->dim_count++] = tags->list[i].name;
+        }
+    }
+    return rc;
+}
+
+static int expand_dimensions(struct bbi_plan *plan, bool *wildcard, struct bb_error *err)
+{
+    const struct bbi_ql_select *select = plan->select;
+    struct name_list tags = {0};
+    size_t expanding = 0;
+    int rc = BB_OK;
+    for (size_t i = 0; i < select->dimension_count; i++) {
+        expanding += is_expanding(select->dimensions[i]);
+    }
+    *wildcard = expanding > 0;
+    if (expanding > 0) {
+        rc = gather_names(plan, false, true, &tags, err);
+    }
+    if (rc == BB_OK) {
+        rc = bbi_qctx_array(plan->ctx, select->dimension_count + expanding * tags.count,
+                            sizeof(plan->dims[0]), &plan->dims, err);
+    }
+    for (size_t i = 0; rc == BB_OK && i < select->dimension_count; i++) {
+        if (select->dimensions[i]->kind != BBI_QL_CALL) {
+            rc = expand_dimension(plan, select->dimensions[i], &tags, err);
+        }
+    }
+    if (rc != BB_OK || plan->dim_count == 0) {
+        return rc;
+    }
+    size_t kept = 0;
+    qsort(plan->dims, plan->dim_count, sizeof(plan->dims[0]), by_text);
+    for (size_t i = 1; i < plan->dim_count; i++) {
+        if (strcmp(plan->dims[kept], plan->dims[i]) != 0) {
+            plan->dims[++kept] = plan->dims[i];
+        }
+    }
+    plan->dim_count = kept + 1;
+    return BB_OK;
+}
+
+/* ---- fields ---- */
+
+struct expander {
+    struct bbi_plan *plan;
+    struct name_list names;
+    size_t cap;
+};
+
+static int add_field(struct expander *x, struct bbi_ql_expr *expr, const char *alias,
+                     struct bb_error *err)
+{
+    struct bbi_plan *plan = x->plan;
+    if (plan->output_count == x->cap) {
+        size_t cap = x->cap == 0 ? 8 : x->cap * 2;
+        struct bbi_ql_field *fields;
+        int rc = bbi_qctx_array(plan->ctx, cap, sizeof(fields[0]), &fields, err);
+        if (rc != BB_OK) {
+            return rc;
+        }
+        if (plan->output_count != 0) {
+            memcpy(fields, plan->fields, plan->output_count * sizeof(fields[0]));
+        }
+        plan->fields = fields;
+        x->cap = cap;
+    }
+    plan->fields[plan->output_count++] = (struct bbi_ql_field){expr, alias};
+    return BB_OK;
+}
+
+static int new_var(struct bbi_plan *plan, const char *name, enum bbi_ql_type type,
+                   struct bbi_ql_expr **out, struct bb_error *err)
+{
+    int rc = bbi_qctx_array(plan->ctx, 1, sizeof(**out), out, err);
+    if (rc == BB_OK) {
+        (*out)->kind = BBI_QL_VAR;
+        (*out)->u.var.name = name;
+        (*out)->u.var.type = type;
+    }
+    return rc;
+}
+
+static bool is_grouped_by(const struct bbi_plan *plan, const char *name)
+{
+    for (size_t i = 0; i < plan->dim_count; i++) {
+        if (strcmp(plan->dims[i], name) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Whether a wildcard or pattern takes a name. */
+static int takes(const struct bbi_ql_expr *expr, const struct bbi_regex *regex,
+                 const struct name *name, bool *out, struct bb_error *err)
+{
+    *out = true;
+    if (expr->kind == BBI_QL_WILDCARD) {
+        bool is_tag = name->type == BBI_QL_TYPE_TAG;
+        *out = expr->u.wildcard == BBI_QL_TYPE_UNKNOWN ||
+               is_tag == (expr->u.wildcard == BBI_QL_TYPE_TAG);
+        return BB_OK;
+    }
+    return bbi_regex_match(regex, name->name, strlen(name->name), out, err);
+}
+
+static int regex_of(struct bbi_plan *plan, const struct bbi_ql_expr *expr, struct bbi_regex **out,
+                    struct bb_error *err)
+{
+    *out = NULL;
+    return expr->kind != BBI_QL_REGEX
+               ? BB_OK
+               : bbi_regex_compile(&plan->ctx->arena, expr->u.string, out, err);
+}
+
+/* Fields and tags; not the tags that the result is grouped by, which head its series. */
+static int expand_plain(struct expander *x, const struct bbi_ql_expr *expr, bool grouped,
+                        struct bb_error *err)
+{
+    struct bbi_regex *regex;
+    int rc = regex_of(x->plan, expr, &regex, err);
+    for (size_t i = 0; rc == BB_OK && i < x->names.count; i++) {
+        const struct name *n = &x->names.list[i];
+        struct bbi_ql_expr *var;
+        bool wanted;
+        if (n->type == BBI_QL_TYPE_TAG && (grouped || is_grouped_by(x->plan, n->name))) {
+            continue;
+        }
+        rc = takes(expr, regex, n, &wanted, err);
+        if (rc == BB_OK && wanted) {
+            rc = new_var(x->plan, n->name,
+                         n->type == BBI_QL_TYPE_TAG ? BBI_QL_TYPE_TAG : BBI_QL_TYPE_UNKNOWN, &var,
+                         err);
+            if (rc == BB_OK) {
+                rc = add_field(x, var, NULL, err);
+            }
+        }
+    }
+    return rc;
+}
+
+/* A call for each field of a type that the function takes: max(*) gives max_a, max_b. */
+static int expand_call(struct expander *x, const struct bbi_ql_field *field, struct bb_error *err)
+{
+    const struct bbi_ql_expr *call = field->expr;
+    const struct bbi_ql_expr *arg = call->u.call.args[0];
+    const char *base = field->alias != NULL ? field->alias : call->u.call.name;
+    struct bbi_qctx *ctx = x->plan->ctx;
+    struct bbi_regex *regex;
+    enum bbi_func func = BBI_FUNC_COUNT;
+    (void)bbi_func_find(call->u.call.name, &func);
+    int rc = regex_of(x->plan, arg, &regex, err);
+    for (size_t i = 0; rc == BB_OK && i < x->names.count; i++) {
+        const struct name *n = &x->names.list[i];
+        enum bbi_ql_type result;
+        bool wanted;
+        rc = takes(arg, regex, n, &wanted, err);
+        if (rc != BB_OK || !wanted || !bbi_func_type(func, n->type, &result)) {
+            continue;
+        }
+        struct bbi_ql_expr *copy;
+        size_t alias_bytes = strlen(base) + strlen(n->name) + 2;
+        char *alias = bbi_arena_alloc(&ctx->arena, alias_bytes);
+        rc = alias == NULL ? bbi_error_nomem(err, "names")
+                           : bbi_qctx_array(ctx, 1, sizeof(*copy), &copy, err);
+        if (rc != BB_OK) {
+            break;
+        }
+        (void)snprintf(alias, alias_bytes, "%s_%s", base, n->name);
+        *copy = *call;
+        rc = bbi_qctx_array(ctx, 1, sizeof(copy->u.call.args[0]), &copy->u.call.args, err);
+        if (rc == BB_OK) {
+            rc = new_var(x->plan, n->name, BBI_QL_TYPE_UNKNOWN, &copy->u.call.args[0], err);
+        }
+        if (rc == BB_OK) {
+            rc = add_field(x, copy, alias, err);
+        }
+    }
+    return rc;
+}
+
+static int expand_field(struct expander *x, const struct bbi_ql_field *field, bool grouped,
+                        struct bb_error *err)
+{
+    struct bbi_ql_world world = {.now_ns = x->plan->ctx->now_ns};
+    struct bbi_ql_expr *expr = field->expr;
+    if (bbi_ql_is_time(expr)) {
+        return BB_OK;
+    }
+    if (is_expanding(expr)) {
+        return expand_plain(x, expr, grouped, err);
+    }
+    if (expr->kind == BBI_QL_CALL && is_expanding(expr->u.call.args[0])) {
+        return expand_call(x, field, err);
+    }
+    int rc = bbi_ql_reduce(expr, &world, &x->plan->ctx->arena, &expr, err);
+    return rc == BB_OK ? add_field(x, expr, field->alias, err) : rc;
+}
+
+int bbi_plan_expand(struct bbi_plan *plan, struct bb_error *err)
+{
+    const struct bbi_ql_select *select = plan->select;
+    struct expander x = {.plan = plan};
+    bool grouped;
+    bool expanding = false;
+    int rc = expand_dimensions(plan, &grouped, err);
+    for (size_t i = 0; i < select->field_count; i++) {
+        const struct bbi_ql_expr *expr = select->fields[i].expr;
+        expanding = expanding || is_expanding(expr) ||
+                    (expr->kind == BBI_QL_CALL && is_expanding(expr->u.call.args[0]));
+    }
+    if (rc == BB_OK && expanding) {
+        rc = gather_names(plan, true, true, &x.names, err);
+    }
+    for (size_t i = 0; rc == BB_OK && i < select->field_count; i++) {
+        rc = expand_field(&x, &select->fields[i], grouped, err);
+    }
+    return rc;
+}

@@ -1,0 +1,23 @@
+/** Steps of building a plan, by file. */
+#ifndef BBI_QUERY_PLAN_INTERNAL_H
+#define BBI_QUERY_PLAN_INTERNAL_H
+
+#include "engine/query/plan.h"
+
+/** plan_check.c: the rules that need no schema. Sets buckets, fill, order, times; yields the fields
+ * without time, and time's own name. */
+int bbi_plan_check(struct bbi_plan *plan, struct bb_error *err) BB_CHECKED;
+
+/** plan_expand.c: expand wildcards and patterns of fields and dimensions; fill plan->fields and
+ * plan->dims. */
+int bbi_plan_expand(struct bbi_plan *plan, struct bb_error *err) BB_CHECKED;
+
+/** plan_expand.c: the type of a name over all measurements of the plan: of a field, else TAG, else
+ * UNKNOWN. */
+int bbi_plan_name_type(struct bbi_plan *plan, const char *name, enum bbi_ql_type cast,
+                       enum bbi_ql_type *type, struct bb_error *err) BB_CHECKED;
+
+/** The function of a call; false: there is no such function. */
+bool bbi_func_find(const char *name, enum bbi_func *func);
+
+#endif

@@ -1,0 +1,66 @@
+/**
+ * Expressions compiled for evaluation row by row: postfix code over slots that the caller fills.
+ *
+ * The arithmetic is InfluxQL's: integer with float is float, a division of integers is a float
+ * (x / 0 = 0), what has no value gives none, comparisons of different types are false, integers
+ * wrap.
+ */
+#ifndef BBI_QUERY_PROGRAM_H
+#define BBI_QUERY_PROGRAM_H
+
+#include "engine/influxql/ast.h"
+#include "engine/query/context.h"
+#include "engine/query/regex.h"
+
+enum bbi_opcode {
+    BBI_PUSH_CONST,
+    BBI_PUSH_SLOT,
+    BBI_APPLY,  /* op on the two topmost */
+    BBI_MATCH,  /* regex on the topmost */
+    BBI_NOMATCH /* likewise */
+};
+
+struct bbi_instruction {
+    uint8_t code; /* enum bbi_opcode */
+    uint8_t op;   /* enum bbi_ql_op */
+    uint32_t slot;
+    struct bb_value value;
+    const struct bbi_regex *regex;
+    const struct bbi_ql_expr *expr; /* what it was compiled from */
+};
+
+struct bbi_program {
+    struct bbi_instruction *code;
+    size_t count;
+    size_t depth; /* values on the stack at most */
+};
+
+/** Which slot a variable or a call stands for. */
+typedef int (*bbi_program_leaf_fn)(void *arg, const struct bbi_ql_expr *leaf, uint32_t *slot,
+                                   struct bb_error *err);
+
+/**
+ * Compile into the statement's arena.
+ *
+ * Returns BB_OK; what leaf returned; BB_EPARSE; BB_EUNSUPPORTED for a node that has no value;
+ * BB_ELIMIT nested too deep; BB_ENOMEM.
+ */
+int bbi_program_compile(struct bbi_qctx *ctx, const struct bbi_ql_expr *expr,
+                        bbi_program_leaf_fn leaf, void *arg, struct bbi_program *out,
+                        struct bb_error *err) BB_CHECKED;
+
+/** Evaluate. stack has room for program->depth values. */
+int bbi_program_run(const struct bbi_program *program, const struct bb_value *slots,
+                    struct bb_value *stack, struct bb_value *result,
+                    struct bb_error *err) BB_CHECKED;
+
+/** lhs op rhs, for operators that are no regex match. */
+struct bb_value bbi_program_apply(enum bbi_ql_op op, struct bb_value lhs, struct bb_value rhs);
+
+/** As InfluxDB's casts of query results: numbers to numbers; else BB_VALUE_NULL. */
+struct bb_value bbi_value_cast(struct bb_value v, enum bbi_ql_type type);
+
+/** Two values are the same: kind and bits. */
+bool bbi_value_equal(const struct bb_value *a, const struct bb_value *b);
+
+#endif

@@ -1,0 +1,188 @@
+#include "engine/query/raw_merge.h"
+
+#include <string.h>
+
+int bbi_raw_merge_init(struct bbi_raw_merge *m, const struct bbi_raw_store *store,
+                       struct bb_error *err)
+{
+    memset(m, 0, sizeof(*m));
+    m->store = store;
+    m->descending = store->descending;
+    (void)err;
+    return BB_OK;
+}
+
+void bbi_raw_merge_fini(struct bbi_raw_merge *m)
+{
+    bbi_mem_free(m->heads);
+    bbi_mem_free(m->heap);
+    memset(m, 0, sizeof(*m));
+}
+
+int bbi_raw_merge_rewind(struct bbi_raw_merge *m, struct bb_error *err)
+{
+    struct bbi_account *acct = &m->store->b->plan->ctx->acct;
+    size_t n = m->store->scan->series_count;
+    if (n > m->cap) {
+        bbi_raw_merge_fini(&(struct bbi_raw_merge){.heads = m->heads, .heap = m->heap});
+        m->cap = 0;
+        m->heads = bbi_mem_zalloc(acct, n, sizeof(m->heads[0]));
+        m->heap = bbi_mem_zalloc(acct, n, sizeof(m->heap[0]));
+        if (m->heads == NULL || m->heap == NULL) {
+            return bbi_error_nomem(err, "rows");
+        }
+        m->cap = n;
+    }
+    for (size_t i = 0; i < n; i++) {
+        m->heads[i] = bbi_raw_first(m, i);
+    }
+    return BB_OK;
+}
+
+struct bbi_raw_head bbi_raw_first(const struct bbi_raw_merge *m, size_t series_at)
+{
+    const struct bbi_raw_series *s = &m->store->series[series_at];
+    const struct bbi_raw_piece *piece = m->descending ? s->last : s->first;
+    struct bbi_raw_head head = {piece, 0};
+    if (piece != NULL && m->descending) {
+        head.row = piece->count - 1;
+    }
+    return head;
+}
+
+struct bbi_raw_head bbi_raw_next(const struct bbi_raw_merge *m, struct bbi_raw_head head)
+{
+    if (!m->descending) {
+        if (++head.row == head.piece->count) {
+            head = (struct bbi_raw_head){head.piece->next, 0};
+        }
+        return head;
+    }
+    if (head.row > 0) {
+        head.row--;
+        return head;
+    }
+    head.piece = head.piece->prev;
+    head.row = head.piece == NULL ? 0 : head.piece->count - 1;
+    return head;
+}
+
+/* ---- order ---- */
+
+/* The string of a column of a row; false: it is none. A tag that is not there is no string. */
+static bool string_of(const struct bbi_raw_merge *m, size_t series_at, size_t ref,
+                      struct bbi_string *out)
+{
+    const struct bbi_raw_store *store = m->store;
+    const struct bbi_ref_source *source = &store->b->refs[ref];
+    if (source->kind == BBI_REF_TAG) {
+        const char *value = store->b->series.tags.list[store->tags_of[series_at]][source->index];
+        *out = (struct bbi_string){(const uint8_t *)value, (uint32_t)strlen(value)};
+        return out->len > 0;
+    }
+    if (source->kind != BBI_REF_FIELD) {
+        return false;
+    }
+    const struct bbi_raw_head *head = &m->heads[series_at];
+    const struct bbi_vector *v = &head->piece->vectors[source->index];
+    if (v->type != BBI_STRING || !bbi_vector_has(v, head->row)) {
+        return false;
+    }
+    *out = v->strs[head->row];
+    return true;
+}
+
+static int compare_strings(struct bbi_string a, struct bbi_string b)
+{
+    size_t n = a.len < b.len ? a.len : b.len;
+    int c = n == 0 ? 0 : memcmp(a.ptr, b.ptr, n);
+    return c != 0 ? c : (a.len > b.len) - (a.len < b.len);
+}
+
+static bool is_less(const struct bbi_raw_merge *m, size_t a, size_t b)
+{
+    int64_t x = bbi_raw_time(m->heads[a]);
+    int64_t y = bbi_raw_time(m->heads[b]);
+    if (x != y) {
+        return m->descending ? x > y : x < y;
+    }
+    for (size_t i = 0; i < m->store->b->plan->ref_count; i++) {
+        struct bbi_string s;
+        struct bbi_string t;
+        if (!string_of(m, a, i, &s) || !string_of(m, b, i, &t)) {
+            return false;
+        }
+        int c = compare_strings(s, t);
+        if (c != 0) {
+            return m->descending ? c > 0 : c < 0;
+        }
+    }
+    return false;
+}
+
+/* ---- the heap: the same exchanges as Go's container/heap, for the order of equals ---- */
+
+static void exchange(struct bbi_raw_merge *m, size_t i, size_t j)
+{
+    size_t t = m->heap[i];
+    m->heap[i] = m->heap[j];
+    m->heap[j] = t;
+}
+
+static void sift_down(struct bbi_raw_merge *m, size_t i, size_t n)
+{
+    for (;;) {
+        size_t child = 2 * i + 1;
+        if (child >= n) {
+            return;
+        }
+        if (child + 1 < n && is_less(m, m->heap[child + 1], m->heap[child])) {
+            child++;
+        }
+        if (!is_less(m, m->heap[child], m->heap[i])) {
+            return;
+        }
+        exchange(m, i, child);
+        i = child;
+    }
+}
+
+static void sift_up(struct bbi_raw_merge *m, size_t i)
+{
+    while (i > 0) {
+        size_t parent = (i - 1) / 2;
+        if (!is_less(m, m->heap[i], m->heap[parent])) {
+            return;
+        }
+        exchange(m, i, parent);
+        i = parent;
+    }
+}
+
+void bbi_raw_heap_begin(struct bbi_raw_merge *m, const uint32_t *series, size_t count)
+{
+    m->count = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (m->heads[series[i]].piece != NULL) {
+            m->heap[m->count++] = series[i];
+        }
+    }
+    for (size_t i = m->count / 2; i > 0; i--) {
+        sift_down(m, i - 1, m->count);
+    }
+}
+
+size_t bbi_raw_heap_pop(struct bbi_raw_merge *m)
+{
+    size_t last = m->count - 1;
+    exchange(m, 0, last);
+    sift_down(m, 0, last);
+    m->count = last;
+    return m->heap[last];
+}
+
+void bbi_raw_heap_push(struct bbi_raw_merge *m, size_t series_at)
+{
+    m->heap[m->count] = series_at;
+    sift_up(m, m->count++);
+}

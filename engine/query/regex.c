@@ -1,0 +1,100 @@
+#include "engine/query/regex.h"
+
+#include <string.h>
+
+#define PCRE2_CODE_UNIT_WIDTH 8
+#include <pcre2.h>
+
+/* Steps of the matcher and its heap, KiB: generous for tag values, small against a bomb. */
+#define MATCH_LIMIT    1000000
+#define MATCH_HEAP_KIB 4096
+
+struct bbi_regex {
+    pcre2_code *code;
+    pcre2_general_context *general; /* of matches: on the account */
+    pcre2_match_context *match;
+};
+
+static void *arena_malloc(size_t size, void *arg)
+{
+    return bbi_arena_alloc(arg, size);
+}
+
+static void arena_free(void *p, void *arg)
+{
+    (void)p;
+    (void)arg;
+}
+
+static void *account_malloc(size_t size, void *arg)
+{
+    return bbi_mem_alloc(arg, size);
+}
+
+static void account_free(void *p, void *arg)
+{
+    (void)arg;
+    bbi_mem_free(p);
+}
+
+static int bad_pattern(const char *pattern, int code, struct bb_error *err)
+{
+    PCRE2_UCHAR text[128];
+    if (pcre2_get_error_message(code, text, sizeof(text)) < 0) {
+        text[0] = '\0';
+    }
+    return bbi_error_set(err, BB_EPARSE, "error parsing regexp: %s: `%.200s`", (const char *)text,
+                         pattern);
+}
+
+int bbi_regex_compile(struct bbi_arena *arena, const char *pattern, struct bbi_regex **out,
+                      struct bb_error *err)
+{
+    int code = 0;
+    PCRE2_SIZE at;
+    *out = NULL;
+    struct bbi_regex *re = bbi_arena_zalloc(arena, 1, sizeof(*re));
+    pcre2_general_context *general = pcre2_general_context_create(arena_malloc, arena_free, arena);
+    pcre2_compile_context *compile = general == NULL ? NULL : pcre2_compile_context_create(general);
+    if (re == NULL || compile == NULL) {
+        return bbi_error_nomem(err, "regular expression");
+    }
+    re->code = pcre2_compile((PCRE2_SPTR)pattern, PCRE2_ZERO_TERMINATED,
+                             PCRE2_UTF | PCRE2_MATCH_INVALID_UTF | PCRE2_DOLLAR_ENDONLY |
+                                 PCRE2_NEVER_BACKSLASH_C,
+                             &code, &at, compile);
+    if (re->code == NULL) {
+        return code == PCRE2_ERROR_HEAP_FAILED ? bbi_error_nomem(err, "regular expression")
+                                               : bad_pattern(pattern, code, err);
+    }
+    re->general = pcre2_general_context_create(account_malloc, account_free, arena->acct);
+    re->match = pcre2_match_context_create(general);
+    if (re->general == NULL || re->match == NULL) {
+        return bbi_error_nomem(err, "regular expression");
+    }
+    (void)pcre2_set_match_limit(re->match, MATCH_LIMIT);
+    (void)pcre2_set_heap_limit(re->match, MATCH_HEAP_KIB);
+    *out = re;
+    return BB_OK;
+}
+
+int bbi_regex_match(const struct bbi_regex *regex, const void *text, size_t length, bool *found,
+                    struct bb_error *err)
+{
+    *found = false;
+    pcre2_match_data *data = pcre2_match_data_create(1, regex->general);
+    if (data == NULL) {
+        return bbi_error_nomem(err, "regular expression");
+    }
+    int rc = pcre2_match(regex->code, length == 0 ? (PCRE2_SPTR) "" : text, length, 0, 0, data,
+                         regex->match);
+    pcre2_match_data_free(data);
+    if (rc >= 0 || rc == PCRE2_ERROR_NOMATCH) {
+        *found = rc >= 0;
+        return BB_OK;
+    }
+    if (rc == PCRE2_ERROR_NOMEMORY) {
+        return bbi_error_nomem(err, "regular expression");
+    }
+    return bbi_error_set(err, BB_ELIMIT, "regular expression too costly to match");
+}

@@ -1,0 +1,171 @@
+#include <string.h>
+
+#include "engine/base/clock.h"
+#include "engine/influxql/influxql.h"
+#include "engine/query/emit.h"
+#include "engine/query/statement.h"
+
+/* What a statement does besides answering. */
+enum effect {
+    EFFECT_NONE,
+    EFFECT_CHANGE
+};
+
+static enum effect effect_of(const struct bbi_ql_statement *statement)
+{
+    switch (statement->kind) {
+    case BBI_QL_SELECT:
+        return statement->u.select->into != NULL ? EFFECT_CHANGE : EFFECT_NONE;
+    case BBI_QL_EXPLAIN:
+        return EFFECT_NONE;
+    default:
+        return statement->kind >= BBI_QL_SHOW_DATABASES ? EFFECT_NONE : EFFECT_CHANGE;
+    }
+}
+
+static int unsupported(const struct bbi_qctx *ctx, const struct bbi_ql_statement *statement,
+                       struct bb_error *err)
+{
+    struct bbi_buf text;
+    bbi_buf_init(&text, (struct bbi_account *)(uintptr_t)&ctx->acct, 64 * 1024);
+    bbi_ql_format(statement, &text);
+    int length = text.len > 200 ? 200 : (int)text.len;
+    (void)bbi_error_set(err, BB_EUNSUPPORTED, "%.*s is not supported", length,
+                        (const char *)text.data);
+    bbi_buf_fini(&text);
+    return err->code;
+}
+
+static int dispatch(struct bbi_qctx *ctx, const struct bbi_ql_statement *statement,
+                    struct bb_error *err)
+{
+    switch (statement->kind) {
+    case BBI_QL_SELECT:
+        return bbi_statement_select(ctx, statement->u.select, err);
+    case BBI_QL_EXPLAIN:
+        return bbi_statement_explain(ctx, statement, err);
+    case BBI_QL_DELETE:
+    case BBI_QL_DROP_SERIES:
+    case BBI_QL_DROP_MEASUREMENT:
+        return bbi_statement_delete(ctx, statement, err);
+    case BBI_QL_CREATE_DATABASE:
+    case BBI_QL_CREATE_POLICY:
+    case BBI_QL_ALTER_POLICY:
+    case BBI_QL_DROP_DATABASE:
+    case BBI_QL_DROP_POLICY:
+        return bbi_statement_schema(ctx, statement, err);
+    case BBI_QL_SHOW_DATABASES:
+    case BBI_QL_SHOW_POLICIES:
+    case BBI_QL_SHOW_MEASUREMENTS:
+    case BBI_QL_SHOW_SERIES:
+    case BBI_QL_SHOW_TAG_KEYS:
+    case BBI_QL_SHOW_TAG_VALUES:
+    case BBI_QL_SHOW_FIELD_KEYS:
+        return bbi_statement_show(ctx, statement, err);
+    default:
+        return unsupported(ctx, statement, err);
+    }
+}
+
+/* InfluxDB runs what a GET should not change, and says so. */
+static int warn_read_only(struct bbi_qctx *ctx, const struct bbi_ql_statement *statement,
+                          struct bb_error *err)
+{
+    struct bbi_buf text;
+    bbi_buf_init(&text, &ctx->acct, 1 << 20);
+    bbi_buf_str(&text, "deprecated use of '");
+    bbi_ql_format(statement, &text);
+    bbi_buf_str(&text, "' in a read only context, please use a POST request instead");
+    bbi_buf_u8(&text, 0);
+    int rc = bbi_buf_check(&text, "warning", err);
+    if (rc == BB_OK) {
+        rc = bbi_emit_message(ctx, (const char *)text.data, err);
+    }
+    bbi_buf_fini(&text);
+    return rc;
+}
+
+/* Memory that ran out because of the query's own limit is told as that. */
+static void explain_limit(const struct bbi_qctx *ctx, struct bb_error *err)
+{
+    uint64_t limit = ctx->acct.limit_bytes;
+    if (err->code == BB_ENOMEM && limit != 0 &&
+        atomic_load_explicit(&ctx->acct.peak_bytes, memory_order_relaxed) >= limit / 2) {
+        (void)bbi_error_set(err, BB_ELIMIT,
+                            "query needs more memory than the %llu MiB that one may use: select "
+                            "fewer series, a shorter time or longer intervals",
+                            (unsigned long long)(limit >> 20));
+    }
+}
+
+static int run_statement(struct bbi_qctx *ctx, const struct bbi_ql_statement *statement,
+                         struct bb_error *err)
+{
+    int rc = BB_OK;
+    memset(&ctx->stats, 0, sizeof(ctx->stats));
+    bbi_arena_init(&ctx->arena, &ctx->acct);
+    if (ctx->query->read_only && effect_of(statement) == EFFECT_CHANGE) {
+        rc = warn_read_only(ctx, statement, err);
+    }
+    if (rc == BB_OK) {
+        rc = dispatch(ctx, statement, err);
+    }
+    if (effect_of(statement) == EFFECT_CHANGE) {
+        bbi_qctx_drop_snapshot(ctx);
+    }
+    bbi_arena_fini(&ctx->arena);
+    if (rc != BB_OK) {
+        explain_limit(ctx, err);
+    }
+    return rc;
+}
+
+static int refused(struct bb_error *err)
+{
+    return bbi_error_set(err, BB_ECANCELED, "query interrupted");
+}
+
+/* As InfluxDB: what follows a statement that failed is not executed. */
+static int run_all(struct bbi_qctx *ctx, const struct bbi_ql_query *ast, struct bb_error *err)
+{
+    const struct bb_sink *sink = ctx->sink;
+    struct bb_error failure = {.code = BB_OK};
+    for (size_t i = 0; i < ast->statement_count; i++) {
+        if (sink->statement_begin(sink->arg, i) != 0) {
+            return refused(err);
+        }
+        if (failure.code != BB_OK) {
+            (void)bbi_error_set(&failure, BB_ECANCELED, "not executed");
+        } else if (run_statement(ctx, ast->statements[i], &failure) != BB_OK) {
+            atomic_fetch_add_explicit(&ctx->env->counters->errors, 1, memory_order_relaxed);
+        }
+        if (sink->statement_end(sink->arg, failure.code != BB_OK ? &failure : NULL) != 0) {
+            return refused(err);
+        }
+    }
+    return BB_OK;
+}
+
+int bbi_query_run(const struct bbi_query_env *env, const struct bb_query *query,
+                  const struct bb_sink *sink, struct bb_error *err)
+{
+    struct bbi_qctx ctx = {.env = env, .query = query, .sink = sink};
+    struct bbi_arena ast_arena;
+    struct bbi_ql_query *ast;
+    uint32_t timeout_ms = query->timeout_ms != 0 ? query->timeout_ms : env->timeout_ms;
+    ctx.now_ns = bbi_clock_wall_ns();
+    ctx.deadline_ns = timeout_ms == 0 ? INT64_MAX
+                                      : bbi_clock_mono_ns() + (int64_t)timeout_ms * 1000000;
+    bbi_account_init(&ctx.acct, "query", env->query_memory_bytes, env->acct);
+    bbi_arena_init(&ast_arena, &ctx.acct);
+    atomic_fetch_add_explicit(&env->counters->queries, 1, memory_order_relaxed);
+    int rc = bbi_ql_parse(query->text, query->text_length, NULL, &ast_arena, &ast, err);
+    if (rc == BB_OK) {
+        rc = run_all(&ctx, ast, err);
+    } else {
+        atomic_fetch_add_explicit(&env->counters->errors, 1, memory_order_relaxed);
+    }
+    bbi_qctx_drop_snapshot(&ctx);
+    bbi_arena_fini(&ast_arena);
+    return rc;
+}

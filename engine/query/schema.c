@@ -1,0 +1,112 @@
+/* CREATE, ALTER and DROP of databases and retention policies. */
+#include <string.h>
+
+#include "engine/query/statement.h"
+
+static struct bbi_rp_spec spec_of(const struct bbi_ql_policy *policy)
+{
+    return (struct bbi_rp_spec){.has_duration = policy->has_duration,
+                                .duration_ns = policy->duration_ns,
+                                .has_shard = policy->has_shard_duration,
+                                .shard_ns = policy->shard_duration_ns,
+                                .make_default = policy->is_default};
+}
+
+/* CREATE DATABASE of one that is there is fine unless it asks for another default policy. */
+static int check_same_policy(struct bbi_qctx *ctx, uint32_t db_id,
+                             const struct bbi_ql_policy *policy, struct bb_error *err)
+{
+    struct bbi_rp rp;
+    int rc = bbi_catalog_rp_find(ctx->env->catalog, db_id, NULL, 0, &rp, err);
+    if (rc != BB_OK) {
+        return rc;
+    }
+    bool same = policy->name == NULL || strcmp(policy->name, rp.name) == 0;
+    same = same && (!policy->has_duration || policy->duration_ns == rp.duration_ns);
+    if (policy->has_shard_duration && policy->shard_duration_ns != 0) {
+        same = same && policy->shard_duration_ns == rp.shard_ns;
+    }
+    return same ? BB_OK
+                : bbi_error_set(err, BB_EEXIST,
+                                "retention policy conflicts with an existing policy");
+}
+
+static int create_database(struct bbi_qctx *ctx, const struct bbi_ql_policy *policy,
+                           bool has_options, struct bb_error *err)
+{
+    uint32_t db_id;
+    struct bbi_rp_spec spec = spec_of(policy);
+    size_t rp_len = policy->name == NULL ? 0 : strlen(policy->name);
+    int rc = bbi_catalog_database_create(ctx->env->catalog, policy->database,
+                                         strlen(policy->database), policy->name, rp_len,
+                                         has_options ? &spec : NULL, &db_id, err);
+    if (rc == BB_EEXIST) {
+        return has_options ? check_same_policy(ctx, db_id, policy, err) : BB_OK;
+    }
+    return rc;
+}
+
+static int drop_database(struct bbi_qctx *ctx, const char *name, struct bb_error *err)
+{
+    uint32_t db_id;
+    int rc = bbi_catalog_database_drop(ctx->env->catalog, name, strlen(name), &db_id, err);
+    return rc == BB_ENOTFOUND ? BB_OK : rc;
+}
+
+/* As InfluxDB, neither a missing policy nor a missing database is an error. */
+static int drop_policy(struct bbi_qctx *ctx, const char *database, const char *name,
+                       struct bb_error *err)
+{
+    uint32_t db_id;
+    uint32_t rp_id;
+    int rc = bbi_catalog_database_find(ctx->env->catalog, database, strlen(database), &db_id, err);
+    if (rc == BB_OK) {
+        rc = bbi_catalog_rp_drop(ctx->env->catalog, db_id, name, strlen(name), &rp_id, err);
+    }
+    return rc == BB_ENOTFOUND ? BB_OK : rc;
+}
+
+static int change_policy(struct bbi_qctx *ctx, const struct bbi_ql_policy *policy, bool create,
+                         struct bb_error *err)
+{
+    uint32_t db_id;
+    struct bbi_rp rp;
+    struct bbi_rp_spec spec = spec_of(policy);
+    int rc = bbi_qctx_database(ctx, policy->database, &db_id, err);
+    if (rc != BB_OK) {
+        return rc;
+    }
+    if (create) {
+        return bbi_catalog_rp_create(ctx->env->catalog, db_id, policy->name, strlen(policy->name),
+                                     &spec, &rp, err);
+    }
+    return bbi_catalog_rp_alter(ctx->env->catalog, db_id, policy->name, strlen(policy->name), &spec,
+                                &rp, err);
+}
+
+int bbi_statement_schema(struct bbi_qctx *ctx, const struct bbi_ql_statement *statement,
+                         struct bb_error *err)
+{
+    int rc;
+    switch (statement->kind) {
+    case BBI_QL_CREATE_DATABASE:
+        rc = create_database(ctx, &statement->u.create.policy, statement->u.create.has_options,
+                             err);
+        break;
+    case BBI_QL_CREATE_POLICY:
+        rc = change_policy(ctx, &statement->u.create.policy, true, err);
+        break;
+    case BBI_QL_ALTER_POLICY:
+        rc = change_policy(ctx, &statement->u.create.policy, false, err);
+        break;
+    case BBI_QL_DROP_DATABASE:
+        rc = drop_database(ctx, statement->u.drop.name, err);
+        break;
+    case BBI_QL_DROP_POLICY:
+        rc = drop_policy(ctx, statement->u.drop.database, statement->u.drop.name, err);
+        break;
+    default:
+        return bbi_error_set(err, BB_EINTERNAL, "no schema statement");
+    }
+    return rc == BB_OK ? ctx->env->schema_changed(ctx->env->arg, err) : rc;
+}

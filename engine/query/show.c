@@ -1,0 +1,525 @@
+/* SHOW ...: what the catalog knows, in InfluxDB's shapes. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine/influxql/expr.h"
+#include "engine/query/emit.h"
+#include "engine/query/keytext.h"
+#include "engine/query/regex.h"
+#include "engine/query/show.h"
+#include "engine/query/sources.h"
+#include "engine/query/statement.h"
+#include "engine/query/tagcond.h"
+
+/* LIMIT and OFFSET, counted over rows. */
+struct page {
+    uint64_t skip;
+    uint64_t left;
+};
+
+static struct page page_of(int64_t limit, int64_t offset)
+{
+    return (struct page){.skip = (uint64_t)offset,
+                         .left = limit == 0 ? UINT64_MAX : (uint64_t)limit};
+}
+
+static bool page_takes(struct page *page)
+{
+    if (page->skip > 0) {
+        page->skip--;
+        return false;
+    }
+    if (page->left == 0) {
+        return false;
+    }
+    page->left--;
+    return true;
+}
+
+/* The head of a series goes out with its first row, so that an empty one is not there. */
+struct lazy_series {
+    struct bbi_emit *e;
+    const char *name;
+    const char *const *columns;
+    size_t column_count;
+    bool begun;
+};
+
+static int lazy_row(struct lazy_series *s, struct bb_value **row, struct bb_error *err)
+{
+    if (!s->begun) {
+        int rc = bbi_emit_columns(s->e, s->name, s->columns, s->column_count, err);
+        if (rc != BB_OK) {
+            return rc;
+        }
+        s->begun = true;
+    }
+    return bbi_emit_row(s->e, row, err);
+}
+
+/* ---- databases, policies ---- */
+
+static int show_databases(struct bbi_qctx *ctx, struct bbi_emit *e, struct bb_error *err)
+{
+    static const char *const columns[] = {"name"};
+    struct bbi_names names;
+    int rc = bbi_catalog_databases(ctx->env->catalog, &ctx->acct, &names, err);
+    if (rc != BB_OK) {
+        return rc;
+    }
+    rc = bbi_emit_columns(e, "databases", columns, 1, err);
+    for (size_t i = 0; rc == BB_OK && i < names.count; i++) {
+        struct bb_value *row;
+        rc = bbi_emit_row(e, &row, err);
+        if (rc == BB_OK) {
+            row[0] = bbi_value_string(names.list[i].name, names.list[i].len);
+        }
+    }
+    if (rc == BB_OK) {
+        rc = bbi_emit_flush(e, err);
+    }
+    bbi_names_fini(&names);
+    return rc;
+}
+
+/* As Go prints a duration: 168h0m0s. */
+static const char *duration_text(struct bbi_arena *arena, int64_t ns)
+{
+    char text[64];
+    int64_t seconds = ns / 1000000000;
+    int64_t fraction = ns % 1000000000;
+    if (seconds >= 3600) {
+        (void)snprintf(text, sizeof(text), "%lldh%lldm%lld", (long long)(seconds / 3600),
+                       (long long)(seconds / 60 % 60), (long long)(seconds % 60));
+    } else if (seconds >= 60) {
+        (void)snprintf(text, sizeof(text), "%lldm%lld", (long long)(seconds / 60),
+                       (long long)(seconds % 60));
+    } else {
+        (void)snprintf(text, sizeof(text), "%lld", (long long)seconds);
+    }
+    size_t len = strlen(text);
+    if (fraction != 0) {
+        (void)snprintf(text + len, sizeof(text) - len, ".%09lld", (long long)fraction);
+        for (len = strlen(text); text[len - 1] == '0'; len--) {
+        }
+    }
+    text[len] = 's';
+    return bbi_arena_dup(arena, text, len + 1);
+}
+
+static int by_id(const void *a, const void *b)
+{
+    const struct bbi_rp *x = a;
+    const struct bbi_rp *y = b;
+    return (x->id > y->id) - (x->id < y->id);
+}
+
+static int show_policies(struct bbi_qctx *ctx, const struct bbi_ql_show *show, struct bbi_emit *e,
+                         struct bb_error *err)
+{
+    static const char *const columns[] = {"name", "duration", "shardGroupDuration", "replicaN",
+                                          "default"};
+    uint32_t db_id;
+    struct bbi_rp *rps = NULL;
+    size_t count;
+    int rc = bbi_qctx_database(ctx, show->database, &db_id, err);
+    if (rc == BB_OK) {
+        rc = bbi_catalog_rps(ctx->env->catalog, db_id, &ctx->acct, &rps, &count, err);
+    }
+    if (rc != BB_OK) {
+        return rc;
+    }
+    qsort(rps, count, sizeof(rps[0]), by_id);
+    rc = bbi_emit_columns(e, NULL, columns, 5, err);
+    for (size_t i = 0; rc == BB_OK && i < count; i++) {
+        struct bb_value *row;
+        const char *duration = duration_text(&ctx->arena, rps[i].duration_ns);
+        const char *shard = duration_text(&ctx->arena, rps[i].shard_ns);
+        if (duration == NULL || shard == NULL) {
+            rc = bbi_error_nomem(err, "retention policies");
+            break;
+        }
+        rc = bbi_emit_row(e, &row, err);
+        if (rc == BB_OK) {
+            row[0] = bbi_value_string(rps[i].name, rps[i].name_len);
+            row[1] = bbi_value_string(duration, strlen(duration));
+            row[2] = bbi_value_string(shard, strlen(shard));
+            row[3] = bbi_value_int(1);
+            row[4] = bbi_value_bool(rps[i].is_default);
+        }
+    }
+    if (rc == BB_OK) {
+        rc = bbi_emit_flush(e, err);
+    }
+    bbi_mem_free(rps);
+    return rc;
+}
+
+/* ---- conditions ---- */
+
+/* Times of a SHOW's condition only say which shards InfluxDB looks into: they are read and dropped.
+ */
+static int without_time(struct bbi_qctx *ctx, struct bbi_ql_expr *condition,
+                        struct bbi_ql_expr **rest, struct bb_error *err)
+{
+    struct bbi_ql_world world = {.now_ns = ctx->now_ns};
+    struct bbi_ql_condition split;
+    *rest = NULL;
+    if (condition == NULL) {
+        return BB_OK;
+    }
+    int rc = bbi_ql_condition_split(condition, &world, &ctx->arena, &split, err);
+    *rest = rc == BB_OK ? split.rest : NULL;
+    return rc;
+}
+
+/* The series of a measurement that the condition selects; *out NULL: no condition, all. */
+static int series_within(struct bbi_qctx *ctx, const struct bbi_measurement *m,
+                         struct bbi_ql_expr *condition, roaring_bitmap_t **out,
+                         struct bb_error *err)
+{
+    struct bbi_tagcond cond;
+    *out = NULL;
+    if (condition == NULL) {
+        return BB_OK;
+    }
+    int rc = bbi_tagcond_split(ctx, m->db_id, m->id, condition, BBI_FIELDS_IGNORE, &cond, err);
+    return rc == BB_OK ? bbi_tagcond_select(ctx, m->db_id, m->id, &cond, out, err) : rc;
+}
+
+/* ---- measurements ---- */
+
+static int show_measurements(struct bbi_qctx *ctx, const struct bbi_ql_show *show,
+                             struct bbi_emit *e, struct bb_error *err)
+{
+    static const char *const columns[] = {"name"};
+    struct lazy_series series = {e, "measurements", columns, 1, false};
+    struct page page = page_of(show->limit, show->offset);
+    struct bbi_measurements list;
+    struct bbi_ql_expr *rest;
+    uint32_t db_id;
+    int rc = bbi_qctx_database(ctx, show->database, &db_id, err);
+    if (rc == BB_ENOTFOUND) {
+        return BB_OK;
+    }
+    if (rc == BB_OK) {
+        rc = bbi_sources_list(ctx, db_id, show->sources, show->source_count, &list, err);
+    }
+    if (rc == BB_OK) {
+        rc = without_time(ctx, show->condition, &rest, err);
+    }
+    for (size_t i = 0; rc == BB_OK && i < list.count; i++) {
+        bool has = true;
+        struct bb_value *row;
+        if (rest != NULL) {
+            rc = bbi_show_measurement_has(ctx, &list.list[i], rest, &has, err);
+        }
+        if (rc == BB_OK && has && page_takes(&page)) {
+            rc = lazy_row(&series, &row, err);
+            if (rc == BB_OK) {
+                row[0] = bbi_value_string(list.list[i].name, strlen(list.list[i].name));
+            }
+        }
+    }
+    return rc;
+}
+
+/* ---- per measurement: tag keys, tag values, field keys ---- */
+
+typedef int (*per_measurement_fn)(struct bbi_qctx *ctx, const struct bbi_ql_show *show,
+                                  const struct bbi_measurement *m, const roaring_bitmap_t *within,
+                                  struct bbi_emit *e, struct bb_error *err);
+
+static int each_measurement(struct bbi_qctx *ctx, const struct bbi_ql_show *show,
+                            per_measurement_fn fn, struct bbi_emit *e, struct bb_error *err)
+{
+    struct bbi_measurements list;
+    struct bbi_ql_expr *rest;
+    uint32_t db_id;
+    int rc = bbi_qctx_database(ctx, show->database, &db_id, err);
+    if (rc == BB_OK) {
+        rc = bbi_sources_list(ctx, db_id, show->sources, show->source_count, &list, err);
+    }
+    if (rc == BB_OK) {
+        rc = without_time(ctx, show->condition, &rest, err);
+    }
+    for (size_t i = 0; rc == BB_OK && i < list.count; i++) {
+        roaring_bitmap_t *within = NULL;
+        rc = bbi_qctx_check(ctx, err);
+        if (rc == BB_OK) {
+            rc = series_within(ctx, &list.list[i], rest, &within, err);
+        }
+        if (rc == BB_OK && (within == NULL || !roaring_bitmap_is_empty(within))) {
+            rc = fn(ctx, show, &list.list[i], within, e, err);
+        }
+        if (within != NULL) {
+            roaring_bitmap_free(within);
+        }
+    }
+    return rc;
+}
+
+static int tag_keys_of(struct bbi_qctx *ctx, const struct bbi_ql_show *show,
+                       const struct bbi_measurement *m, const roaring_bitmap_t *within,
+                       struct bbi_emit *e, struct bb_error *err)
+{
+    static const char *const columns[] = {"tagKey"};
+    struct lazy_series series = {e, m->name, columns, 1, false};
+    struct page page = page_of(show->limit, show->offset);
+    struct bbi_names names;
+    int rc = bbi_catalog_tag_keys(ctx->env->catalog, m->db_id, m->id, within, &ctx->acct, &names,
+                                  err);
+    if (rc != BB_OK) {
+        return rc;
+    }
+    for (size_t i = 0; rc == BB_OK && i < names.count; i++) {
+        struct bb_value *row;
+        bool wanted;
+        rc = bbi_show_key_wanted(ctx, show, &names.list[i], &wanted, err);
+        if (rc == BB_OK && wanted && page_takes(&page)) {
+            rc = lazy_row(&series, &row, err);
+            if (rc == BB_OK) {
+                row[0] = bbi_value_string(names.list[i].name, names.list[i].len);
+            }
+        }
+    }
+    if (rc == BB_OK) {
+        rc = bbi_emit_flush(e, err);
+    }
+    bbi_names_fini(&names);
+    return rc;
+}
+
+static int field_keys_of(struct bbi_qctx *ctx, const struct bbi_ql_show *show,
+                         const struct bbi_measurement *m, const roaring_bitmap_t *within,
+                         struct bbi_emit *e, struct bb_error *err)
+{
+    static const char *const columns[] = {"fieldKey", "fieldType"};
+    struct lazy_series series = {e, m->name, columns, 2, false};
+    struct page page = page_of(show->limit, show->offset);
+    struct bbi_names names;
+    (void)within;
+    int rc = bbi_catalog_fields(ctx->env->catalog, m->db_id, m->id, &ctx->acct, &names, err);
+    if (rc != BB_OK) {
+        return rc;
+    }
+    for (size_t i = 0; rc == BB_OK && i < names.count; i++) {
+        struct bb_value *row;
+        const char *type = bbi_type_name(names.list[i].type);
+        if (page_takes(&page)) {
+            rc = lazy_row(&series, &row, err);
+            if (rc == BB_OK) {
+                row[0] = bbi_value_string(names.list[i].name, names.list[i].len);
+                row[1] = bbi_value_string(type, strlen(type));
+            }
+        }
+    }
+    if (rc == BB_OK) {
+        rc = bbi_emit_flush(e, err);
+    }
+    bbi_names_fini(&names);
+    return rc;
+}
+
+static int values_of_key(struct bbi_qctx *ctx, const struct bbi_measurement *m,
+                         const struct bbi_name *key, const roaring_bitmap_t *within,
+                         struct page *page, struct lazy_series *series, struct bb_error *err)
+{
+    struct bbi_names values;
+    int rc = bbi_catalog_tag_values(ctx->env->catalog, m->db_id, m->id, key->name, key->len, within,
+                                    &ctx->acct, &values, err);
+    if (rc != BB_OK) {
+        return rc;
+    }
+    for (size_t i = 0; rc == BB_OK && page->left > 0 && i < values.count; i++) {
+        struct bb_value *row;
+        if (page_takes(page)) {
+            rc = lazy_row(series, &row, err);
+            if (rc == BB_OK) {
+                row[0] = bbi_value_string(key->name, key->len);
+                row[1] = bbi_value_string(values.list[i].name, values.list[i].len);
+            }
+        }
+    }
+    if (rc == BB_OK) {
+        rc = bbi_emit_flush(series->e, err);
+    }
+    bbi_names_fini(&values);
+    return rc;
+}
+
+static int tag_values_of(struct bbi_qctx *ctx, const struct bbi_ql_show *show,
+                         const struct bbi_measurement *m, const roaring_bitmap_t *within,
+                         struct bbi_emit *e, struct bb_error *err)
+{
+    static const char *const columns[] = {"key", "value"};
+    struct lazy_series series = {e, m->name, columns, 2, false};
+    struct page page = page_of(show->limit, show->offset);
+    struct bbi_names keys;
+    int rc = bbi_catalog_tag_keys(ctx->env->catalog, m->db_id, m->id, within, &ctx->acct, &keys,
+                                  err);
+    if (rc != BB_OK) {
+        return rc;
+    }
+    for (size_t i = 0; rc == BB_OK && i < keys.count; i++) {
+        bool wanted;
+        rc = bbi_show_key_wanted(ctx, show, &keys.list[i], &wanted, err);
+        if (rc == BB_OK && wanted) {
+            rc = values_of_key(ctx, m, &keys.list[i], within, &page, &series, err);
+        }
+    }
+    bbi_names_fini(&keys);
+    return rc;
+}
+
+/* ---- series ---- */
+
+/* Key texts of series, gathered to be sorted. */
+struct key_list {
+    struct bbi_buf text;
+    size_t *at; /* [count + 1] where each begins */
+    size_t count;
+    size_t cap;
+    struct bbi_qctx *ctx;
+};
+
+static int gather_key(void *arg, uint32_t sid, uint32_t mid, const uint8_t *key, size_t key_len,
+                      struct bb_error *err)
+{
+    struct key_list *l = arg;
+    (void)sid;
+    (void)mid;
+    if (l->count + 1 >= l->cap) {
+        size_t cap = l->cap == 0 ? 1024 : l->cap * 2;
+        size_t *at = bbi_mem_realloc(&l->ctx->acct, l->at, cap * sizeof(at[0]));
+        if (at == NULL) {
+            return bbi_error_nomem(err, "series keys");
+        }
+        l->at = at;
+        l->cap = cap;
+    }
+    l->at[l->count++] = l->text.len;
+    bbi_keytext_put(&l->text, key, key_len);
+    bbi_buf_u8(&l->text, 0);
+    l->at[l->count] = l->text.len;
+    return l->count % 1024 == 0 ? bbi_qctx_check(l->ctx, err) : BB_OK;
+}
+
+static int compare_text(const void *a, const void *b)
+{
+    const char *const *x = a;
+    const char *const *y = b;
+    return strcmp(*x, *y);
+}
+
+static int emit_keys(struct key_list *l, const struct bbi_ql_show *show, struct bbi_emit *e,
+                     struct bb_error *err)
+{
+    static const char *const columns[] = {"key"};
+    struct lazy_series series = {e, NULL, columns, 1, false};
+    struct page page = page_of(show->limit, show->offset);
+    int rc = bbi_buf_check(&l->text, "series keys", err);
+    const char **sorted = bbi_mem_zalloc(&l->ctx->acct, l->count, sizeof(sorted[0]));
+    if (sorted == NULL) {
+        return bbi_error_nomem(err, "series keys");
+    }
+    for (size_t i = 0; rc == BB_OK && i < l->count; i++) {
+        sorted[i] = (const char *)l->text.data + l->at[i];
+    }
+    if (rc == BB_OK) {
+        qsort(sorted, l->count, sizeof(sorted[0]), compare_text);
+    }
+    for (size_t i = 0; rc == BB_OK && i < l->count && page.left > 0; i++) {
+        struct bb_value *row;
+        if (page_takes(&page)) {
+            rc = lazy_row(&series, &row, err);
+            if (rc == BB_OK) {
+                row[0] = bbi_value_string(sorted[i], strlen(sorted[i]));
+            }
+        }
+    }
+    if (rc == BB_OK) {
+        rc = bbi_emit_flush(e, err);
+    }
+    bbi_mem_free(sorted);
+    return rc;
+}
+
+static int show_series(struct bbi_qctx *ctx, const struct bbi_ql_show *show, struct bbi_emit *e,
+                       struct bb_error *err)
+{
+    struct key_list l = {.ctx = ctx};
+    struct bbi_measurements list;
+    struct bbi_ql_expr *rest;
+    uint32_t db_id;
+    bbi_buf_init(&l.text, &ctx->acct, SIZE_MAX / 4);
+    int rc = bbi_qctx_database(ctx, show->database, &db_id, err);
+    if (rc == BB_OK) {
+        rc = bbi_sources_list(ctx, db_id, show->sources, show->source_count, &list, err);
+    }
+    if (rc == BB_OK) {
+        rc = without_time(ctx, show->condition, &rest, err);
+    }
+    for (size_t i = 0; rc == BB_OK && i < list.count; i++) {
+        const struct bbi_measurement *m = &list.list[i];
+        struct bbi_tagcond cond;
+        roaring_bitmap_t *ids = NULL;
+        rc = bbi_tagcond_split(ctx, m->db_id, m->id, rest, BBI_FIELDS_IGNORE, &cond, err);
+        if (rc == BB_OK) {
+            rc = bbi_tagcond_select(ctx, m->db_id, m->id, &cond, &ids, err);
+        }
+        if (rc == BB_OK) {
+            rc = bbi_catalog_series_each(ctx->env->catalog, m->db_id, ids, &ctx->acct, gather_key,
+                                         &l, err);
+        }
+        if (ids != NULL) {
+            roaring_bitmap_free(ids);
+        }
+    }
+    if (rc == BB_OK) {
+        rc = emit_keys(&l, show, e, err);
+    }
+    bbi_mem_free(l.at);
+    bbi_buf_fini(&l.text);
+    return rc;
+}
+
+int bbi_statement_show(struct bbi_qctx *ctx, const struct bbi_ql_statement *statement,
+                       struct bb_error *err)
+{
+    const struct bbi_ql_show *show = &statement->u.show;
+    struct bbi_emit e;
+    int rc;
+    bbi_emit_init(&e, ctx, false);
+    switch (statement->kind) {
+    case BBI_QL_SHOW_DATABASES:
+        rc = show_databases(ctx, &e, err);
+        break;
+    case BBI_QL_SHOW_POLICIES:
+        rc = show_policies(ctx, show, &e, err);
+        break;
+    case BBI_QL_SHOW_MEASUREMENTS:
+        rc = show_measurements(ctx, show, &e, err);
+        break;
+    case BBI_QL_SHOW_SERIES:
+        rc = show_series(ctx, show, &e, err);
+        break;
+    case BBI_QL_SHOW_TAG_KEYS:
+        rc = each_measurement(ctx, show, tag_keys_of, &e, err);
+        break;
+    case BBI_QL_SHOW_TAG_VALUES:
+        rc = each_measurement(ctx, show, tag_values_of, &e, err);
+        break;
+    case BBI_QL_SHOW_FIELD_KEYS:
+        rc = each_measurement(ctx, show, field_keys_of, &e, err);
+        break;
+    default:
+        rc = bbi_error_set(err, BB_EINTERNAL, "no such SHOW");
+        break;
+    }
+    if (rc == BB_OK) {
+        rc = bbi_emit_flush(&e, err);
+    }
+    bbi_emit_fini(&e);
+    return rc;
+}

@@ -1,0 +1,144 @@
+#include <string.h>
+
+#include "engine/influxql/influxql.h"
+#include "engine/query/regex.h"
+#include "engine/query/show.h"
+
+static bool same(const struct bbi_name *name, const char *text)
+{
+    return name->len == strlen(text) && memcmp(name->name, text, name->len) == 0;
+}
+
+int bbi_show_key_wanted(struct bbi_qctx *ctx, const struct bbi_ql_show *show,
+                        const struct bbi_name *key, bool *wanted, struct bb_error *err)
+{
+    struct bbi_regex *regex;
+    *wanted = false;
+    switch (show->key_op) {
+    case BBI_QL_OP_NONE:
+        *wanted = true;
+        return BB_OK;
+    case BBI_QL_EQ:
+        *wanted = same(key, show->keys[0]);
+        return BB_OK;
+    case BBI_QL_NEQ:
+        *wanted = !same(key, show->keys[0]);
+        return BB_OK;
+    case BBI_QL_IN:
+        for (size_t i = 0; i < show->key_count; i++) {
+            *wanted = *wanted || same(key, show->keys[i]);
+        }
+        return BB_OK;
+    default:
+        break;
+    }
+    int rc = bbi_regex_compile(&ctx->arena, show->key_regex, &regex, err);
+    if (rc == BB_OK) {
+        rc = bbi_regex_match(regex, key->name, key->len, wanted, err);
+    }
+    *wanted = *wanted == (show->key_op == BBI_QL_EQREGEX);
+    return rc;
+}
+
+/* Whether any series of the measurement has a value of the key that the pattern matches. */
+static int any_value_matches(struct bbi_qctx *ctx, const struct bbi_measurement *m, const char *key,
+                             const char *pattern, bool *has, struct bb_error *err)
+{
+    struct bbi_regex *regex;
+    struct bbi_names values;
+    *has = false;
+    int rc = bbi_regex_compile(&ctx->arena, pattern, &regex, err);
+    if (rc == BB_OK) {
+        rc = bbi_catalog_tag_values(ctx->env->catalog, m->db_id, m->id, (const uint8_t *)key,
+                                    strlen(key), NULL, &ctx->acct, &values, err);
+    }
+    if (rc != BB_OK) {
+        return rc;
+    }
+    for (size_t i = 0; rc == BB_OK && !*has && i < values.count; i++) {
+        rc = bbi_regex_match(regex, values.list[i].name, values.list[i].len, has, err);
+    }
+    bbi_names_fini(&values);
+    return rc;
+}
+
+static int any_value_equals(struct bbi_qctx *ctx, const struct bbi_measurement *m, const char *key,
+                            const char *value, bool *has, struct bb_error *err)
+{
+    struct bbi_tagpred pred = {.op = BBI_TAGPRED_EQ,
+                               .key = (const uint8_t *)key,
+                               .key_len = strlen(key),
+                               .value = (const uint8_t *)value,
+                               .value_len = strlen(value)};
+    roaring_bitmap_t *ids;
+    *has = false;
+    if (value[0] == '\0') {
+        return BB_OK;
+    }
+    int rc = bbi_catalog_select(ctx->env->catalog, m->db_id, m->id, &pred, &ids, err);
+    if (rc == BB_OK) {
+        *has = !roaring_bitmap_is_empty(ids);
+        roaring_bitmap_free(ids);
+    }
+    return rc;
+}
+
+static int leaf_has(struct bbi_qctx *ctx, const struct bbi_measurement *m,
+                    const struct bbi_ql_expr *expr, bool *has, struct bb_error *err)
+{
+    const struct bbi_ql_expr *var = expr->u.binary.lhs;
+    const struct bbi_ql_expr *value = expr->u.binary.rhs;
+    enum bbi_ql_op op = expr->u.binary.op;
+    int rc;
+    *has = true;
+    if (var->kind != BBI_QL_VAR || (value->kind != BBI_QL_STRING && value->kind != BBI_QL_REGEX)) {
+        return BB_OK;
+    }
+    if (value->kind == BBI_QL_REGEX) {
+        rc = any_value_matches(ctx, m, var->u.var.name, value->u.string, has, err);
+    } else {
+        rc = any_value_equals(ctx, m, var->u.var.name, value->u.string, has, err);
+    }
+    if (op == BBI_QL_NEQ || op == BBI_QL_NEQREGEX) {
+        *has = !*has;
+    }
+    return rc;
+}
+
+static int has(struct bbi_qctx *ctx, const struct bbi_measurement *m,
+               const struct bbi_ql_expr *expr, unsigned depth, bool *out, struct bb_error *err)
+{
+    *out = true;
+    while (expr->kind == BBI_QL_PAREN) {
+        expr = expr->u.inner;
+    }
+    if (depth > BBI_QL_DEPTH_MAX) {
+        return bbi_error_set(err, BB_ELIMIT, "condition is nested too deeply");
+    }
+    if (expr->kind == BBI_QL_BOOLEAN) {
+        *out = expr->u.boolean;
+        return BB_OK;
+    }
+    if (expr->kind != BBI_QL_BINARY) {
+        return BB_OK;
+    }
+    if (expr->u.binary.op != BBI_QL_AND && expr->u.binary.op != BBI_QL_OR) {
+        return leaf_has(ctx, m, expr, out, err);
+    }
+    bool left;
+    bool right;
+    int rc = has(ctx, m, expr->u.binary.lhs, depth + 1, &left, err);
+    if (rc == BB_OK) {
+        rc = has(ctx, m, expr->u.binary.rhs, depth + 1, &right, err);
+    }
+    if (rc == BB_OK) {
+        *out = expr->u.binary.op == BBI_QL_AND ? left && right : left || right;
+    }
+    return rc;
+}
+
+int bbi_show_measurement_has(struct bbi_qctx *ctx, const struct bbi_measurement *m,
+                             const struct bbi_ql_expr *condition, bool *out, struct bb_error *err)
+{
+    return has(ctx, m, condition, 0, out, err);
+}

@@ -1,0 +1,28 @@
+/** The statements, by file. All: BB_OK or the statement's error; results go to ctx->sink. */
+#ifndef BBI_QUERY_STATEMENT_H
+#define BBI_QUERY_STATEMENT_H
+
+#include "engine/influxql/ast.h"
+#include "engine/query/context.h"
+
+/** CREATE, ALTER and DROP of databases and policies: schema.c. */
+int bbi_statement_schema(struct bbi_qctx *ctx, const struct bbi_ql_statement *statement,
+                         struct bb_error *err) BB_CHECKED;
+
+/** SHOW ...: show.c. BB_EUNSUPPORTED for those that are not there. */
+int bbi_statement_show(struct bbi_qctx *ctx, const struct bbi_ql_statement *statement,
+                       struct bb_error *err) BB_CHECKED;
+
+/** DELETE, DROP SERIES, DROP MEASUREMENT: delete.c. */
+int bbi_statement_delete(struct bbi_qctx *ctx, const struct bbi_ql_statement *statement,
+                         struct bb_error *err) BB_CHECKED;
+
+/** SELECT: select.c. */
+int bbi_statement_select(struct bbi_qctx *ctx, const struct bbi_ql_select *select,
+                         struct bb_error *err) BB_CHECKED;
+
+/** EXPLAIN, EXPLAIN ANALYZE: explain.c. */
+int bbi_statement_explain(struct bbi_qctx *ctx, const struct bbi_ql_statement *statement,
+                          struct bb_error *err) BB_CHECKED;
+
+#endif

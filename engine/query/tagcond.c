@@ -1,0 +1,242 @@
+#include "engine/query/tagcond.h"
+
+#include <string.h>
+
+/* Deeper nesting is left to the row filter. */
+#define PRED_DEPTH_MAX 200
+
+struct splitter {
+    struct bbi_qctx *ctx;
+    uint32_t db_id;
+    uint32_t mid;
+    enum bbi_tagcond_fields fields;
+};
+
+struct expr_list {
+    struct bbi_ql_expr **list;
+    size_t count;
+    size_t cap;
+};
+
+static int push(struct bbi_qctx *ctx, struct expr_list *l, struct bbi_ql_expr *expr,
+                struct bb_error *err)
+{
+    if (l->count == l->cap) {
+        size_t cap = l->cap == 0 ? 8 : l->cap * 2;
+        struct bbi_ql_expr **list;
+        int rc = bbi_qctx_array(ctx, cap, sizeof(list[0]), &list, err);
+        if (rc != BB_OK) {
+            return rc;
+        }
+        if (l->count != 0) {
+            memcpy(list, l->list, l->count * sizeof(list[0]));
+        }
+        l->list = list;
+        l->cap = cap;
+    }
+    l->list[l->count++] = expr;
+    return BB_OK;
+}
+
+/* The operands of a row of equal operators, parentheses dissolved, in no particular order. */
+static int operands(struct bbi_qctx *ctx, struct bbi_ql_expr *expr, enum bbi_ql_op op,
+                    struct expr_list *out, struct bb_error *err)
+{
+    struct expr_list todo = {0};
+    int rc = push(ctx, &todo, expr, err);
+    while (rc == BB_OK && todo.count > 0) {
+        struct bbi_ql_expr *at = todo.list[--todo.count];
+        while (at->kind == BBI_QL_PAREN) {
+            at = at->u.inner;
+        }
+        if (at->kind == BBI_QL_BINARY && at->u.binary.op == op) {
+            rc = push(ctx, &todo, at->u.binary.rhs, err);
+            if (rc == BB_OK) {
+                rc = push(ctx, &todo, at->u.binary.lhs, err);
+            }
+        } else {
+            rc = push(ctx, out, at, err);
+        }
+    }
+    return rc;
+}
+
+static int is_field(const struct splitter *s, const struct bbi_ql_expr *var, bool *field,
+                    struct bb_error *err)
+{
+    uint32_t field_id;
+    enum bbi_type type;
+    const char *name = var->u.var.name;
+    *field = var->u.var.type != BBI_QL_TYPE_TAG;
+    if (var->u.var.type != BBI_QL_TYPE_UNKNOWN || s->mid == 0) {
+        *field = *field && var->u.var.type != BBI_QL_TYPE_UNKNOWN;
+        return BB_OK;
+    }
+    int rc = bbi_catalog_field_find(s->ctx->env->catalog, s->db_id, s->mid, (const uint8_t *)name,
+                                    strlen(name), &field_id, &type, err);
+    *field = rc == BB_OK;
+    return rc == BB_ENOTFOUND ? BB_OK : rc;
+}
+
+static enum bbi_tagpred_op leaf_op(enum bbi_ql_op op, const struct bbi_ql_expr *value)
+{
+    if (value->kind == BBI_QL_STRING && op == BBI_QL_EQ) {
+        return BBI_TAGPRED_EQ;
+    }
+    if (value->kind == BBI_QL_STRING && op == BBI_QL_NEQ) {
+        return BBI_TAGPRED_NEQ;
+    }
+    if (value->kind == BBI_QL_REGEX && op == BBI_QL_EQREGEX) {
+        return BBI_TAGPRED_REGEX;
+    }
+    if (value->kind == BBI_QL_REGEX && op == BBI_QL_NEQREGEX) {
+        return BBI_TAGPRED_NREGEX;
+    }
+    return BBI_TAGPRED_AND;
+}
+
+/* A comparison of a tag with a literal; *out stays NULL if it is something else. */
+static int convert_leaf(const struct splitter *s, const struct bbi_ql_expr *expr,
+                        struct bbi_tagpred **out, struct bb_error *err)
+{
+    if (expr->kind != BBI_QL_BINARY) {
+        return BB_OK;
+    }
+    const struct bbi_ql_expr *var = expr->u.binary.lhs;
+    const struct bbi_ql_expr *value = expr->u.binary.rhs;
+    if (var->kind != BBI_QL_VAR) {
+        const struct bbi_ql_expr *swap = var;
+        var = value;
+        value = swap;
+    }
+    enum bbi_tagpred_op op = leaf_op(expr->u.binary.op, value);
+    bool field;
+    if (var->kind != BBI_QL_VAR || op == BBI_TAGPRED_AND) {
+        return BB_OK;
+    }
+    int rc = is_field(s, var, &field, err);
+    if (rc != BB_OK || field) {
+        return rc;
+    }
+    rc = bbi_qctx_array(s->ctx, 1, sizeof(**out), out, err);
+    if (rc == BB_OK) {
+        **out = (struct bbi_tagpred){.op = op,
+                                     .key = (const uint8_t *)var->u.var.name,
+                                     .key_len = strlen(var->u.var.name),
+                                     .value = (const uint8_t *)value->u.string,
+                                     .value_len = strlen(value->u.string)};
+    }
+    return rc;
+}
+
+static int convert(const struct splitter *s, struct bbi_ql_expr *expr, unsigned depth,
+                   struct bbi_tagpred **out, struct bb_error *err)
+{
+    *out = NULL;
+    while (expr->kind == BBI_QL_PAREN) {
+        expr = expr->u.inner;
+    }
+    bool is_or = expr->kind == BBI_QL_BINARY && expr->u.binary.op == BBI_QL_OR;
+    bool is_and = expr->kind == BBI_QL_BINARY && expr->u.binary.op == BBI_QL_AND;
+    if (!is_or && !is_and) {
+        return convert_leaf(s, expr, out, err);
+    }
+    struct expr_list list = {0};
+    const struct bbi_tagpred **children;
+    int rc = operands(s->ctx, expr, is_or ? BBI_QL_OR : BBI_QL_AND, &list, err);
+    if (rc != BB_OK || depth == PRED_DEPTH_MAX) {
+        return rc;
+    }
+    rc = bbi_qctx_array(s->ctx, list.count, sizeof(children[0]), &children, err);
+    for (size_t i = 0; rc == BB_OK && i < list.count; i++) {
+        struct bbi_tagpred *child;
+        rc = convert(s, list.list[i], depth + 1, &child, err);
+        if (rc != BB_OK || child == NULL) {
+            return rc;
+        }
+        children[i] = child;
+    }
+    if (rc == BB_OK) {
+        rc = bbi_qctx_array(s->ctx, 1, sizeof(**out), out, err);
+    }
+    if (rc == BB_OK) {
+        **out = (struct bbi_tagpred){.op = is_or ? BBI_TAGPRED_OR : BBI_TAGPRED_AND,
+                                     .children = children,
+                                     .child_count = list.count};
+    }
+    return rc;
+}
+
+/* A condition of which the posting lists cannot decide anything. */
+static int keep(const struct splitter *s, struct bbi_ql_expr *expr, struct expr_list *rest,
+                struct bbi_tagcond *out, struct bb_error *err)
+{
+    if (expr->kind == BBI_QL_BOOLEAN) {
+        out->never = out->never || !expr->u.boolean;
+        return BB_OK;
+    }
+    switch (s->fields) {
+    case BBI_FIELDS_IGNORE:
+        return BB_OK;
+    case BBI_FIELDS_REFUSE:
+        return bbi_error_set(err, BB_EINVAL,
+                             "fields not supported in WHERE clause during deletion");
+    case BBI_FIELDS_KEEP:
+        break;
+    }
+    return push(s->ctx, rest, expr, err);
+}
+
+int bbi_tagcond_split(struct bbi_qctx *ctx, uint32_t db_id, uint32_t mid, struct bbi_ql_expr *expr,
+                      enum bbi_tagcond_fields fields, struct bbi_tagcond *out, struct bb_error *err)
+{
+    struct splitter s = {.ctx = ctx, .db_id = db_id, .mid = mid, .fields = fields};
+    struct expr_list parts = {0};
+    struct expr_list rest = {0};
+    const struct bbi_tagpred **preds;
+    size_t pred_count = 0;
+    memset(out, 0, sizeof(*out));
+    if (expr == NULL) {
+        return BB_OK;
+    }
+    int rc = operands(ctx, expr, BBI_QL_AND, &parts, err);
+    if (rc == BB_OK) {
+        rc = bbi_qctx_array(ctx, parts.count, sizeof(preds[0]), &preds, err);
+    }
+    for (size_t i = 0; rc == BB_OK && i < parts.count; i++) {
+        struct bbi_tagpred *pred;
+        rc = convert(&s, parts.list[i], 0, &pred, err);
+        if (rc == BB_OK && pred != NULL) {
+            preds[pred_count++] = pred;
+        } else if (rc == BB_OK) {
+            rc = keep(&s, parts.list[i], &rest, out, err);
+        }
+    }
+    if (rc != BB_OK) {
+        return rc;
+    }
+    out->rest = rest.list;
+    out->rest_count = rest.count;
+    if (pred_count == 1) {
+        out->pred = preds[0];
+    } else if (pred_count > 1) {
+        struct bbi_tagpred *all;
+        rc = bbi_qctx_array(ctx, 1, sizeof(*all), &all, err);
+        if (rc == BB_OK) {
+            *all = (struct bbi_tagpred){
+                .op = BBI_TAGPRED_AND, .children = preds, .child_count = pred_count};
+            out->pred = all;
+        }
+    }
+    return rc;
+}
+
+int bbi_tagcond_select(struct bbi_qctx *ctx, uint32_t db_id, uint32_t mid,
+                       const struct bbi_tagcond *cond, roaring_bitmap_t **out, struct bb_error *err)
+{
+    if (cond->never) {
+        *out = roaring_bitmap_create();
+        return *out == NULL ? bbi_error_nomem(err, "series") : BB_OK;
+    }
+    return bbi_catalog_select(ctx->env->catalog, db_id, mid, cond->pred, out, err);
+}
