@@ -81,6 +81,12 @@ const struct bbi_state_point *bbi_call_point(const struct bbi_call *call,
     }
 }
 
+static struct bb_value cast(const struct bbi_call *call, struct bb_value v)
+{
+    bool plain = call->cast == BBI_QL_TYPE_UNKNOWN || call->cast == BBI_QL_TYPE_FIELD;
+    return plain ? v : bbi_value_cast(v, call->cast);
+}
+
 int bbi_call_value(const struct bbi_call *call, const struct bbi_state_field *f, void *cell,
                    struct bbi_account *acct, struct bb_value *out, struct bb_error *err)
 {
@@ -95,7 +101,7 @@ int bbi_call_value(const struct bbi_call *call, const struct bbi_state_field *f,
         return BB_OK;
     case BBI_FUNC_MIN:
     case BBI_FUNC_MAX:
-        *out = extreme_value(f, bbi_call_point(call, f, cell));
+        *out = cast(call, extreme_value(f, bbi_call_point(call, f, cell)));
         return BB_OK;
     case BBI_FUNC_SPREAD:
         *out = bbi_program_apply(BBI_QL_SUB, extreme_value(f, bbi_state_max(cell, f)),
@@ -103,7 +109,7 @@ int bbi_call_value(const struct bbi_call *call, const struct bbi_state_field *f,
         return BB_OK;
     case BBI_FUNC_FIRST:
     case BBI_FUNC_LAST:
-        *out = point_value(f, bbi_call_point(call, f, cell));
+        *out = cast(call, point_value(f, bbi_call_point(call, f, cell)));
         return BB_OK;
     }
     return bbi_error_set(err, BB_EINTERNAL, "no such function");

@@ -154,7 +154,9 @@ static int bind_call(struct binder *x, size_t i, struct bb_error *err)
     if (rc != BB_OK || call->cast == BBI_QL_TYPE_TAG || !found || !can_cast(type, call->cast)) {
         return rc;
     }
-    if (call->cast != BBI_QL_TYPE_UNKNOWN && call->cast != BBI_QL_TYPE_FIELD &&
+    bool adds = call->func == BBI_FUNC_SUM || call->func == BBI_FUNC_MEAN ||
+                call->func == BBI_FUNC_SPREAD;
+    if (adds && call->cast != BBI_QL_TYPE_UNKNOWN && call->cast != BBI_QL_TYPE_FIELD &&
         call->cast != bbi_ql_type_of(type)) {
         return bbi_error_set(err, BB_EUNSUPPORTED, "a cast within %s() is not supported",
                              call->name);

@@ -207,17 +207,21 @@ static int check_expr(const struct bbi_ql_expr *expr, struct field_rules *r, str
 static int check_fields(struct bbi_plan *plan, struct bb_error *err)
 {
     const struct bbi_ql_select *select = plan->select;
+    struct bbi_ql_world world = {.now_ns = plan->ctx->now_ns};
     struct field_rules r = {.only_selectors = true};
     size_t count = 0;
     for (size_t i = 0; i < select->field_count; i++) {
-        const struct bbi_ql_expr *expr = select->fields[i].expr;
+        struct bbi_ql_expr *expr = select->fields[i].expr;
         if (bbi_ql_is_time(expr)) {
             continue;
         }
         count++;
         r.in_binary = false;
         r.depth = 0;
-        int rc = check_expr(expr, &r, err);
+        int rc = bbi_ql_reduce(expr, &world, &plan->ctx->arena, &expr, err);
+        if (rc == BB_OK) {
+            rc = check_expr(expr, &r, err);
+        }
         if (rc != BB_OK) {
             return rc;
         }

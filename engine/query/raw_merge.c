@@ -2,21 +2,18 @@
 
 #include <string.h>
 
-int bbi_raw_merge_init(struct bbi_raw_merge *m, const struct bbi_raw_store *store,
-                       struct bb_error *err)
+void bbi_raw_merge_init(struct bbi_raw_merge *m, const struct bbi_raw_store *store, bool descending)
 {
-    memset(m, 0, sizeof(*m));
-    m->store = store;
-    m->descending = store->descending;
-    (void)err;
-    return BB_OK;
+    *m = (struct bbi_raw_merge){.store = store, .descending = descending};
 }
 
 void bbi_raw_merge_fini(struct bbi_raw_merge *m)
 {
     bbi_mem_free(m->heads);
     bbi_mem_free(m->heap);
-    memset(m, 0, sizeof(*m));
+    m->heads = NULL;
+    m->heap = NULL;
+    m->cap = 0;
 }
 
 int bbi_raw_merge_rewind(struct bbi_raw_merge *m, struct bb_error *err)
@@ -24,7 +21,8 @@ int bbi_raw_merge_rewind(struct bbi_raw_merge *m, struct bb_error *err)
     struct bbi_account *acct = &m->store->b->plan->ctx->acct;
     size_t n = m->store->scan->series_count;
     if (n > m->cap) {
-        bbi_raw_merge_fini(&(struct bbi_raw_merge){.heads = m->heads, .heap = m->heap});
+        bbi_mem_free(m->heads);
+        bbi_mem_free(m->heap);
         m->cap = 0;
         m->heads = bbi_mem_zalloc(acct, n, sizeof(m->heads[0]));
         m->heap = bbi_mem_zalloc(acct, n, sizeof(m->heap[0]));

@@ -4,7 +4,8 @@
  * Rows of one time stand in no order that InfluxQL defines, but users and tests see one: that of a
  * binary heap over the series of each shard, as Go's container/heap moves its items. This is the
  * same heap, so ties come out alike: within a shard by time, then by the string columns up to the
- * first that is no string, then by where the heap has the series.
+ * first that is no string, then by where the heap has the series, which enter it in the order of
+ * their keys.
  */
 #ifndef BBI_QUERY_RAW_MERGE_H
 #define BBI_QUERY_RAW_MERGE_H
@@ -26,8 +27,8 @@ struct bbi_raw_merge {
     size_t cap;
 };
 
-int bbi_raw_merge_init(struct bbi_raw_merge *m, const struct bbi_raw_store *store,
-                       struct bb_error *err) BB_CHECKED;
+void bbi_raw_merge_init(struct bbi_raw_merge *m, const struct bbi_raw_store *store,
+                        bool descending);
 void bbi_raw_merge_fini(struct bbi_raw_merge *m);
 
 /** Make room for as many series as the store's scan has, and put all heads on their first rows. */

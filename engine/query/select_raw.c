@@ -146,7 +146,7 @@ static int sort_group(struct runner *r, uint32_t *members, size_t count, struct 
     if (rc == BB_OK) {
         qsort(list, count, sizeof(list[0]), by_key);
         for (size_t i = 0; i < count; i++) {
-            members[i] = list[i].member;
+            members[i] = list[r->merge.descending ? count - 1 - i : i].member;
         }
     }
     bbi_buf_fini(&text);
@@ -522,7 +522,6 @@ static int init(struct runner *r, struct bbi_binding *b, struct bbi_emit *e, str
     struct bbi_qctx *ctx = b->plan->ctx;
     size_t n = b->series.count;
     int64_t shard_ns = b->measurement->rp.shard_ns;
-    memset(r, 0, sizeof(*r));
     r->b = b;
     r->e = e;
     r->scan = &b->scan;
@@ -549,13 +548,11 @@ int bbi_select_raw(struct bbi_binding *b, struct bbi_emit *e, struct bb_error *e
     if (b->scan.region_count == 0) {
         return BB_OK;
     }
-    int rc = init(&r, b, e, err);
-    if (rc != BB_OK) {
-        return rc;
-    }
-    rc = bbi_raw_store_init(&r.store, b, err);
+    memset(&r, 0, sizeof(r));
+    bbi_raw_merge_init(&r.merge, &r.store, b->plan->descending);
+    int rc = bbi_raw_store_init(&r.store, b, err);
     if (rc == BB_OK) {
-        rc = bbi_raw_merge_init(&r.merge, &r.store, err);
+        rc = init(&r, b, e, err);
     }
     if (rc == BB_OK) {
         rc = give_all(&r, err);
