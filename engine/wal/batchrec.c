@@ -444,7 +444,7 @@ static void get_header(struct decoder *d)
     uint64_t cells = bbi_cursor_varint(d->c);
     size_t left = bbi_cursor_left(d->c);
     if (d->c->err != BB_OK || db_id > UINT32_MAX || rp_id > UINT32_MAX || points > left / ROW_MIN ||
-        cells > left || cells > UINT32_MAX) {
+        cells < points || cells > left || cells > UINT32_MAX) {
         fail(d, BB_ECORRUPT);
         return;
     }
