@@ -28,5 +28,11 @@ THREAD_TESTS += \
 
 noinst_HEADERS += tests/unit/wal_util.h
 
-fuzz_targets += tests/fuzz/fuzz_batchrec
+fuzz_targets += \
+	tests/fuzz/fuzz_batchrec \
+	tests/fuzz/fuzz_wal
 tests_fuzz_fuzz_batchrec_LDADD = $(FUZZ_LIBS)
+tests_fuzz_fuzz_wal_LDADD = $(FUZZ_LIBS)
+
+# A measurement, built with the tests and run by hand.
+check_PROGRAMS += tests/bench/bench_wal
