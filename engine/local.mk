@@ -3,6 +3,7 @@
 # be compiled twice.
 lib_LTLIBRARIES += libbusbar.la
 noinst_LTLIBRARIES += libbusbar-internal.la
+unit_tests += tests/unit/test_db_engine
 include_HEADERS += engine/busbar.h
 
 libbusbar_la_SOURCES = \

@@ -222,6 +222,9 @@ static int find_policy(struct bb_db *db, const struct bb_write *write, struct bb
     uint32_t db_id;
     int rc = bbi_catalog_database_find(db->catalog, write->database, strlen(write->database),
                                        &db_id, err);
+    if (rc == BB_ENOTFOUND) {
+        return bbi_error_set(err, rc, "database not found: \"%s\"", write->database);
+    }
     if (rc != BB_OK) {
         return rc;
     }

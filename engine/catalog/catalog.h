@@ -63,7 +63,8 @@ typedef int (*bbi_catalog_list_segments_fn)(
     void *arg, int (*add)(void *add_arg, const struct bbi_segment_meta *meta, struct bb_error *err),
     void *add_arg, struct bb_error *err);
 
-/** What the catalog knew when it was opened. Free with bbi_catalog_state_fini. */
+/** What the catalog knew when it was opened. Free with bbi_catalog_state_fini;
+ * whoever takes a tombstone's series over puts NULL there. */
 struct bbi_catalog_state {
     uint64_t checkpoint_lsn;           /* replay the log from here */
     struct bbi_segment_meta *segments; /* [segment_count], ids ascending: the live set */

@@ -10,7 +10,9 @@
 void bbi_catalog_state_fini(struct bbi_catalog_state *state)
 {
     for (size_t i = 0; i < state->tombstone_count; i++) {
-        roaring_bitmap_free(state->tombstones[i].series);
+        if (state->tombstones[i].series != NULL) {
+            roaring_bitmap_free(state->tombstones[i].series);
+        }
     }
     bbi_mem_free(state->segments);
     bbi_mem_free(state->tombstones);

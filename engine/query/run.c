@@ -129,19 +129,20 @@ static int refused(struct bb_error *err)
 static int run_all(struct bbi_qctx *ctx, const struct bbi_ql_query *ast, struct bb_error *err)
 {
     const struct bb_sink *sink = ctx->sink;
-    struct bb_error failure;
-    bool failed = false;
+    struct bb_error failure = {.code = BB_OK};
+    int rc = BB_OK;
     for (size_t i = 0; i < ast->statement_count; i++) {
         if (sink->statement_begin(sink->arg, i) != 0) {
             return refused(err);
         }
-        if (failed) {
-            (void)bbi_error_set(&failure, BB_ECANCELED, "not executed");
-        } else if (run_statement(ctx, ast->statements[i], &failure) != BB_OK) {
-            atomic_fetch_add_explicit(&ctx->env->counters->errors, 1, memory_order_relaxed);
-            failed = true;
+        if (rc != BB_OK) {
+            rc = bbi_error_set(&failure, BB_ECANCELED, "not executed");
+        } else {
+            rc = run_statement(ctx, ast->statements[i], &failure);
+            atomic_fetch_add_explicit(&ctx->env->counters->errors, rc != BB_OK,
+                                      memory_order_relaxed);
         }
-        if (sink->statement_end(sink->arg, failed ? &failure : NULL) != 0) {
+        if (sink->statement_end(sink->arg, rc != BB_OK ? &failure : NULL) != 0) {
             return refused(err);
         }
     }
