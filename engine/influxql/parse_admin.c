@@ -14,7 +14,7 @@ static bool resample_duration(struct bbi_ql_parser *p, enum bbi_ql_token_kind ke
     if (token.kind != BBI_QL_TOK_DURATIONVAL) {
         return bbi_qlp_unexpected(p, token, "duration");
     }
-    return bbi_qlp_duration_value(p, token, true, ns);
+    return bbi_qlp_duration_value(p, token, false, ns);
 }
 
 static bool parse_resample(struct bbi_ql_parser *p, struct bbi_ql_statement *statement)

@@ -422,7 +422,7 @@ static bool parse_duration(struct bbi_ql_parser *p, struct bbi_ql_token token, s
     if (p->calendar && bbi_ql_months_read(token.text, &out->expr->u.duration.months)) {
         return true;
     }
-    return bbi_qlp_duration_value(p, token, false, &out->expr->u.duration.ns);
+    return bbi_qlp_duration_value(p, token, true, &out->expr->u.duration.ns);
 }
 
 static bool parse_param(struct bbi_ql_parser *p, struct bbi_ql_token token, struct node *out)

@@ -369,15 +369,20 @@ bool bbi_qlp_uint64(struct bbi_ql_parser *p, uint64_t *value)
     return true;
 }
 
-bool bbi_qlp_duration_value(struct bbi_ql_parser *p, struct bbi_ql_token token, bool positioned,
+bool bbi_qlp_duration_value(struct bbi_ql_parser *p, struct bbi_ql_token token, bool in_expr,
                             int64_t *ns)
 {
     char fault[BBI_QL_DURATION_FAULT_MAX];
+    bool good = bbi_ql_duration_read(token.text, ns, fault);
 
-    if (bbi_ql_duration_read(token.text, ns, fault)) {
-        return true;
+    if (in_expr) {
+        return good || bbi_qlp_fail(p, "%s", fault);
     }
-    return positioned ? bbi_qlp_fail_at(p, token.pos, "%s", fault) : bbi_qlp_fail(p, "%s", fault);
+    /* A sign can come of a bound parameter only. */
+    if (good && *ns < 0) {
+        return bbi_qlp_fail_at(p, token.pos, "invalid duration");
+    }
+    return good || bbi_qlp_fail_at(p, token.pos, "%s", fault);
 }
 
 bool bbi_qlp_duration(struct bbi_ql_parser *p, int64_t *ns)
@@ -391,7 +396,7 @@ bool bbi_qlp_duration(struct bbi_ql_parser *p, int64_t *ns)
     if (token.kind != BBI_QL_TOK_DURATIONVAL) {
         return bbi_qlp_unexpected(p, token, "duration");
     }
-    return bbi_qlp_duration_value(p, token, true, ns);
+    return bbi_qlp_duration_value(p, token, false, ns);
 }
 
 static bool too_many_segments(struct bbi_ql_parser *p, const char *const *segments, size_t count)

@@ -96,8 +96,9 @@ bool bbi_qlp_uint64(struct bbi_ql_parser *p, uint64_t *value);
 /** A duration, or INF, which is 0. */
 bool bbi_qlp_duration(struct bbi_ql_parser *p, int64_t *ns);
 
-/** The ns of a DURATIONVAL token; positioned tells whether errors name the place. */
-bool bbi_qlp_duration_value(struct bbi_ql_parser *p, struct bbi_ql_token token, bool positioned,
+/** The ns of a DURATIONVAL token. In an expression it may be negative, and errors do not name the
+ * place. */
+bool bbi_qlp_duration_value(struct bbi_ql_parser *p, struct bbi_ql_token token, bool in_expr,
                             int64_t *ns);
 
 /** Up to three names with points between; a missing middle one is "". */

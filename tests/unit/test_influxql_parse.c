@@ -375,6 +375,13 @@ static void parameters_become_literals(void **state)
                 "SELECT \"the field\", -1.5, -9223372036854775808, 18446744073709551615 FROM "
                 "\"the field\", /a\\/b/ WHERE a = 'it\\'s; DROP' AND b =~ /a\\/b/ AND c = true AND "
                 "time > now() - 90m LIMIT 7");
+    struct bbi_ql_param negative = {"d", BBI_QL_DURATION, {.integer = -5}};
+    struct bbi_ql_options negatives = {.params = &negative, .param_count = 1};
+    static const char policy[] = "CREATE DATABASE d WITH DURATION $d";
+    struct bb_error err;
+    assert_int_equal(bbi_ql_parse(policy, sizeof(policy) - 1, &negatives, &arena, &query, &err),
+                     BB_EPARSE);
+    assert_string_equal(err.text, "error parsing query: invalid duration at line 1, char 33");
     options.keep_params = true;
     query = parse_with("SELECT a FROM m WHERE a = $x AND b = $\"y z\"", &options);
     expect_text(query->statements[0], "SELECT a FROM m WHERE a = $x AND b = $\"y z\"");
