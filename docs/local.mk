@@ -4,4 +4,5 @@ EXTRA_DIST += \
 	docs/format/segment.md \
 	docs/format/sum.md \
 	docs/format/wal.md \
-	docs/http.md
+	docs/http.md \
+	docs/lineproto.md
