@@ -69,78 +69,101 @@ enum bbi_codec_kernel bbi_codec_get_kernel(void)
     return (enum bbi_codec_kernel)active_kernel;
 }
 
-struct packer {
-    uint8_t *out;
-    uint64_t bits;
-    unsigned used; /* of bits, below 64 */
-};
-
-static inline void put_bits(struct packer *p, uint64_t value, unsigned width)
+static inline void put_bits(struct bbi_bitwriter *w, uint64_t value, unsigned width)
 {
-    p->bits |= value << p->used;
-    p->used += width;
-    if (p->used >= 64) {
-        bbi_put_u64(p->out, p->bits);
-        p->out += 8;
-        p->used -= 64;
-        p->bits = p->used == 0 ? 0 : value >> (width - p->used);
+    w->bits |= value << w->used;
+    w->used += width;
+    if (w->used >= 64) {
+        bbi_put_u64(w->out, w->bits);
+        w->out += 8;
+        w->used -= 64;
+        w->bits = w->used == 0 ? 0 : value >> (width - w->used);
     }
 }
 
 /* Four narrow values go in as one. */
-static size_t pack_fours(struct packer *p, const uint64_t *v, size_t n, unsigned width)
+static size_t put_fours(struct bbi_bitwriter *w, const uint64_t *v, size_t n, unsigned width)
 {
     uint64_t mask = bbi_low_mask(width);
     size_t i = 0;
     for (; i + 4 <= n; i += 4) {
         uint64_t two = (v[i] & mask) | (v[i + 1] & mask) << width;
         uint64_t four = (v[i + 2] & mask) | (v[i + 3] & mask) << width;
-        put_bits(p, two | four << (2 * width), 4 * width);
+        put_bits(w, two | four << (2 * width), 4 * width);
     }
     return i;
 }
 
-void bbi_bitpack_pack(const uint64_t *v, size_t n, unsigned width, uint8_t *out)
+void bbi_bitwriter_put(struct bbi_bitwriter *w, const uint64_t *v, size_t n, unsigned width)
 {
     BB_ASSERT(width <= 64);
     if (width == 0) {
         return;
     }
-    if (width == 64) {
-        memcpy(out, v, n * sizeof(*v));
-        return;
-    }
     uint64_t mask = bbi_low_mask(width);
-    struct packer p = {.out = out};
-    size_t done = width <= 16 ? pack_fours(&p, v, n, width) : 0;
+    struct bbi_bitwriter local = *w;
+    size_t done = width <= 16 ? put_fours(&local, v, n, width) : 0;
     for (size_t i = done; i < n; i++) {
-        put_bits(&p, v[i] & mask, width);
+        put_bits(&local, v[i] & mask, width);
     }
-    if (p.used > 0) {
-        bbi_put_u64(p.out, p.bits);
+    *w = local;
+}
+
+void bbi_bitwriter_put_bitmap(struct bbi_bitwriter *w, const uint64_t *bitmap, size_t n)
+{
+    for (; n >= 64; n -= 64) {
+        put_bits(w, *bitmap++, 64);
+    }
+    if (n > 0) {
+        put_bits(w, *bitmap & bbi_low_mask((unsigned)n), (unsigned)n);
     }
 }
 
-void bbi_bitpack_unpack32(const uint8_t *packed, size_t first, size_t n, unsigned width,
-                          uint32_t *out)
+uint8_t *bbi_bitwriter_end(struct bbi_bitwriter *w)
+{
+    if (w->used > 0) {
+        bbi_put_u64(w->out, w->bits);
+    }
+    return w->out + (w->used + 7) / 8;
+}
+
+void bbi_bitpack_pack(const uint64_t *v, size_t n, unsigned width, uint8_t *out)
+{
+    struct bbi_bitwriter w = {.out = out};
+    bbi_bitwriter_put(&w, v, n, width);
+    (void)bbi_bitwriter_end(&w);
+}
+
+void bbi_bits_unpack32(const uint8_t *packed, size_t bit, size_t n, unsigned width, uint32_t *out)
 {
     BB_ASSERT(width <= 32);
     if (n == 0 || width == 0) {
         memset(out, 0, n * sizeof(*out));
         return;
     }
-    bbi_kernel_get()->unpack32(packed, first, n, width, out);
+    bbi_kernel_get()->unpack32(packed, bit, n, width, out);
 }
 
-void bbi_bitpack_unpack64(const uint8_t *packed, size_t first, size_t n, unsigned width,
-                          uint64_t *out)
+void bbi_bits_unpack64(const uint8_t *packed, size_t bit, size_t n, unsigned width, uint64_t *out)
 {
     BB_ASSERT(width <= 64);
     if (n == 0 || width == 0) {
         memset(out, 0, n * sizeof(*out));
         return;
     }
-    bbi_kernel_get()->unpack64(packed, first, n, width, out);
+    bbi_kernel_get()->unpack64(packed, bit, n, width, out);
+}
+
+void bbi_bitpack_unpack32(const uint8_t *packed, size_t first, size_t n, unsigned width,
+                          uint32_t *out)
+{
+    bbi_bits_unpack32(packed, first * width, n, width, out);
+}
+
+void bbi_bitpack_unpack64(const uint8_t *packed, size_t first, size_t n, unsigned width,
+                          uint64_t *out)
+{
+    bbi_bits_unpack64(packed, first * width, n, width, out);
 }
 
 unsigned __int128 bbi_bitpack_sum(const uint8_t *packed, size_t first, size_t n, unsigned width)
@@ -149,7 +172,7 @@ unsigned __int128 bbi_bitpack_sum(const uint8_t *packed, size_t first, size_t n,
     if (n == 0 || width == 0) {
         return 0;
     }
-    return bbi_kernel_get()->sum(packed, first, n, width);
+    return bbi_kernel_get()->sum(packed, first * width, n, width);
 }
 
 void bbi_bitpack_minmax(const uint8_t *packed, size_t first, size_t n, unsigned width,
@@ -159,6 +182,6 @@ void bbi_bitpack_minmax(const uint8_t *packed, size_t first, size_t n, unsigned 
     *min = 0;
     *max = 0;
     if (width > 0) {
-        bbi_kernel_get()->minmax(packed, first, n, width, min, max);
+        bbi_kernel_get()->minmax(packed, first * width, n, width, min, max);
     }
 }

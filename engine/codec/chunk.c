@@ -3,7 +3,6 @@
 #include <math.h>
 #include <string.h>
 
-#include "engine/base/bytes.h"
 #include "engine/codec/chunk_layout.h"
 #include "engine/codec/chunk_read.h"
 
@@ -77,7 +76,7 @@ static int put_exceptions(const struct bbi_chunk *c, const struct bbi_chunk_body
             return bbi_chunk_corrupt(err, "exception outside the chunk");
         }
         if (at >= from && at < to) {
-            out[at - from] = bbi_get_u64(body->exception_bits + 8 * i);
+            out[at - from] = bbi_chunk_exception_value(body, i);
         }
     }
     return BB_OK;
@@ -181,7 +180,8 @@ static int list_exceptions(const struct bbi_chunk *c, const struct bbi_chunk_bod
             return bbi_chunk_corrupt(err, "exception outside the chunk");
         }
         if (at >= from && at < to) {
-            memcpy(&out->exceptions[out->exception_count++], body->exception_bits + 8 * i, 8);
+            uint64_t bits = bbi_chunk_exception_value(body, i);
+            memcpy(&out->exceptions[out->exception_count++], &bits, sizeof(bits));
         }
     }
     return BB_OK;

@@ -153,7 +153,7 @@ BB_CHECKED int bbi_chunk_minmax(enum bbi_type type, const struct bbi_chunk *chun
                                 struct bbi_chunk_extremes *out, struct bb_error *err);
 
 /**
- * Append the directory of chunks[n], column by column; n itself is not stored.
+ * Append the directory of chunks[n], column by column; n and each value_count are not stored.
  *
  * n       1..BBI_INTCOL_MAX
  * Returns BB_OK, or the sticky error of out.
@@ -164,7 +164,7 @@ BB_CHECKED int bbi_chunkdir_encode(enum bbi_type type, const struct bbi_chunk *c
 /**
  * Read a directory of n chunks, and check every entry.
  *
- * out     [n]
+ * out     [n] in: value_count, which the caller knows (from the rows); out: the whole entries
  * acct    memory for the columns while they are read
  * Returns BB_OK; BB_ECORRUPT; BB_ENOMEM.
  */

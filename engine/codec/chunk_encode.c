@@ -44,6 +44,7 @@ struct bbi_chunk_scratch {
     uint64_t slot_word[HASH_SLOTS];
     uint16_t slot_code[HASH_SLOTS];
     uint64_t layer[2][ROOM];
+    struct bbi_bitwriter writer; /* into payload */
     uint8_t payload[PAYLOAD_MAX];
 };
 
@@ -146,27 +147,27 @@ static struct candidate choose(struct bbi_chunk_scratch *s, const uint64_t *k, s
 
 /* ---- Writing ---- */
 
-static uint8_t *put_layers(struct bbi_chunk_scratch *s, const struct candidate *c, size_t m,
-                           uint8_t *at)
+static void put_layers(struct bbi_chunk_scratch *s, const struct candidate *c, size_t m,
+                       struct bbi_bitwriter *w)
 {
+    uint64_t marks[BBI_MARK_WORDS];
     const uint64_t *values = c->residuals;
     for (unsigned l = 0;; l++) {
         unsigned width = c->plan.width[l];
-        bbi_bitpack_pack(values, m, width, at);
-        at += bbi_bitpack_bytes(m, width);
+        bbi_bitwriter_put(w, values, m, width);
         if (l + 1 == BBI_CHUNK_LAYERS_MAX || c->plan.width[l + 1] == 0) {
-            return at;
+            return;
         }
         size_t groups = (m + ((size_t)1 << c->plan.group_log) - 1) >> c->plan.group_log;
         uint64_t *upper = s->layer[l % 2];
-        m = bbi_kernel_get()->split(values, m, width, c->plan.group_log, at, upper);
+        m = bbi_kernel_get()->split(values, m, width, c->plan.group_log, marks, upper);
         values = upper;
-        at += bbi_bitpack_bytes(groups, 1);
+        bbi_bitwriter_put_bitmap(w, marks, groups);
     }
 }
 
-static uint8_t *put_patched(struct bbi_chunk_scratch *s, const struct candidate *c, size_t m,
-                            uint8_t *at)
+static void put_patched(struct bbi_chunk_scratch *s, const struct candidate *c, size_t m,
+                        struct bbi_bitwriter *w)
 {
     unsigned width = c->plan.width[0];
     unsigned place_bits = bbi_position_bits(m);
@@ -179,17 +180,16 @@ static uint8_t *put_patched(struct bbi_chunk_scratch *s, const struct candidate 
         }
     }
     BB_ASSERT(count == c->plan.part_count);
-    bbi_bitpack_pack(c->residuals, m, width, at);
-    at += bbi_bitpack_bytes(m, width);
-    bbi_bitpack_pack(patches, count, place_bits + c->plan.width[1], at);
-    return at + bbi_bitpack_bytes(count, place_bits + c->plan.width[1]);
+    bbi_bitwriter_put(w, c->residuals, m, width);
+    bbi_bitwriter_put(w, patches, count, place_bits + c->plan.width[1]);
 }
 
-/* Write integers as planned: the entry's fields and the payload up to the returned place. */
-static uint8_t *put_candidate(struct bbi_chunk_scratch *s, const struct candidate *c,
-                              const uint64_t *k, size_t n, struct bbi_chunk *out, uint8_t *at)
+/* Write integers as planned: the entry's fields and the residuals. */
+static void put_candidate(struct bbi_chunk_scratch *s, const struct candidate *c, const uint64_t *k,
+                          struct bbi_chunk *out)
 {
     size_t order = bbi_transform_order(c->transform);
+    size_t m = out->value_count - order;
     out->transform = c->transform;
     out->coding = c->plan.coding;
     out->group_log = c->plan.group_log;
@@ -198,13 +198,10 @@ static uint8_t *put_candidate(struct bbi_chunk_scratch *s, const struct candidat
     out->base = c->base;
     out->first = order >= 1 ? k[0] : 0;
     out->first_step = order == 2 ? k[1] - k[0] : 0;
-    switch (c->plan.coding) {
-    case BBI_CODING_CONSTANT:
-        return at;
-    case BBI_CODING_PATCHED:
-        return put_patched(s, c, n - order, at);
-    default:
-        return put_layers(s, c, n - order, at);
+    if (c->plan.coding == BBI_CODING_PATCHED) {
+        put_patched(s, c, m, &s->writer);
+    } else if (c->plan.coding != BBI_CODING_CONSTANT) {
+        put_layers(s, c, m, &s->writer);
     }
 }
 
@@ -242,9 +239,11 @@ static uint32_t runs_price(const struct runs *r)
     return (uint32_t)r->count * (r->value_width + r->length_width) + PRICE_RUNS;
 }
 
-static uint8_t *put_runs(struct bbi_chunk_scratch *s, const struct runs *r, const uint64_t *k,
-                         size_t n, uint64_t base, struct bbi_chunk *out, uint8_t *at)
+static void put_runs(struct bbi_chunk_scratch *s, const struct runs *r, uint64_t base,
+                     struct bbi_chunk *out)
 {
+    const uint64_t *k = s->k;
+    size_t n = out->value_count;
     out->coding = BBI_CODING_RUNS;
     out->transform = BBI_TRANSFORM_FOR;
     out->part_count = (uint16_t)r->count;
@@ -261,10 +260,8 @@ static uint8_t *put_runs(struct bbi_chunk_scratch *s, const struct runs *r, cons
         s->layer[1][count] = end - i - 1;
         i = end;
     }
-    bbi_bitpack_pack(s->layer[0], count, r->value_width, at);
-    at += bbi_bitpack_bytes(count, r->value_width);
-    bbi_bitpack_pack(s->layer[1], count, r->length_width, at);
-    return at + bbi_bitpack_bytes(count, r->length_width);
+    bbi_bitwriter_put(&s->writer, s->layer[0], count, r->value_width);
+    bbi_bitwriter_put(&s->writer, s->layer[1], count, r->length_width);
 }
 
 /* ---- Dictionary ---- */
@@ -348,69 +345,92 @@ static bool dictionary_may_pay(const uint64_t *k, size_t n)
         size_t mark = hash_of(k[i]) % 256;
         marks[mark / 64] |= (uint64_t)1 << (mark % 64);
     }
-    size_t distinct = bbi_kernel_get()->popcount((const uint8_t *)marks, 256);
+    size_t distinct = bbi_kernel_get()->popcount((const uint8_t *)marks, 0, 256);
     return n >= 16 && distinct * 2 <= sample;
 }
 
-/* Write through a dictionary if that is cheaper than `price`; NULL: it is not. Sets *used if the
- * residuals have been overwritten. */
-static uint8_t *put_dictionary(struct bbi_chunk_scratch *s, size_t n, uint64_t flip, uint32_t price,
-                               struct bbi_chunk *out, uint8_t *at, bool *used)
+/* Code the integers by a dictionary if that is cheaper than `price`, which becomes its price:
+ * s->words and s->codes, and what codes them best. Returns the number of words, 0: it is not. Sets
+ * *used if the residuals have been overwritten. */
+static size_t try_dictionary(struct bbi_chunk_scratch *s, size_t n, uint64_t flip, uint32_t price,
+                             struct candidate *c, bool *used)
 {
     size_t limit = n / 3 < DICT_MAX ? n / 3 : DICT_MAX;
     if (price < 2 * n || !dictionary_may_pay(s->k, n)) {
-        return NULL;
+        return 0;
     }
     size_t count = gather_words(s, s->k, n, limit);
     if (count < 2) {
-        return NULL;
+        return 0;
     }
     sort_words(s->words, count, flip);
     number_words(s, s->k, n, count);
-    unsigned width = gap_width(s->words, count);
     *used = true;
     uint64_t low;
-    struct candidate c = choose(s, s->codes, n, 0, false, &low);
-    uint32_t own = c.plan.price + (uint32_t)(count - 1) * width + PRICE_DICT;
-    if (own + own / 16 >= price || c.plan.coding == BBI_CODING_CONSTANT) {
-        return NULL;
-    }
+    *c = choose(s, s->codes, n, 0, false, &low);
+    uint32_t gaps = (uint32_t)(count - 1) * gap_width(s->words, count);
+    uint32_t own = c->plan.price + gaps + PRICE_DICT;
+    return own + own / 16 < price && c->plan.coding != BBI_CODING_CONSTANT ? count : 0;
+}
+
+/* The payload begins with the dictionary: its words as gaps. */
+static void put_words(struct bbi_chunk_scratch *s, size_t count, struct bbi_chunk *out)
+{
+    unsigned width = gap_width(s->words, count);
     out->dict_count = (uint16_t)count;
     out->dict_width = (uint8_t)width;
     out->dict_base = s->words[0];
     for (size_t i = 1; i < count; i++) {
         s->layer[0][i - 1] = s->words[i] - s->words[i - 1] - 1;
     }
-    bbi_bitpack_pack(s->layer[0], count - 1, width, at);
-    at += bbi_bitpack_bytes(count - 1, width);
-    return put_candidate(s, &c, s->codes, n, out, at);
+    bbi_bitwriter_put(&s->writer, s->layer[0], count - 1, width);
+}
+
+static void put_exceptions(struct bbi_chunk_scratch *s, const uint64_t *bits, size_t n,
+                           struct bbi_chunk *out)
+{
+    out->exception_count = (uint16_t)s->bad_count;
+    for (size_t i = 0; i < s->bad_count; i++) {
+        s->layer[0][i] = s->bad[i];
+        s->layer[1][i] = bits[s->bad[i]];
+    }
+    bbi_bitwriter_put(&s->writer, s->layer[0], s->bad_count, bbi_position_bits(n));
+    bbi_bitwriter_put(&s->writer, s->layer[1], s->bad_count, 64);
 }
 
 /* ---- Integers to payload ---- */
 
-static uint8_t *put_integers(struct bbi_chunk_scratch *s, size_t n, uint64_t flip,
-                             struct bbi_chunk *out, uint8_t *at)
+static void put_integers(struct bbi_chunk_scratch *s, const uint64_t *bits, size_t n, uint64_t flip,
+                         struct bbi_chunk *out)
 {
     uint64_t low;
     struct candidate best = choose(s, s->k, n, flip, true, &low);
     if (best.plan.coding == BBI_CODING_CONSTANT) {
-        return put_candidate(s, &best, s->k, n, out, at);
+        put_exceptions(s, bits, n, out);
+        put_candidate(s, &best, s->k, out);
+        return;
     }
     struct runs runs = measure_runs(s->k, n, low);
     bool run = runs.count <= n / 2 && runs_price(&runs) < best.plan.price;
     uint32_t price = run ? runs_price(&runs) : best.plan.price;
     bool used = false;
-    uint8_t *end = put_dictionary(s, n, flip, price, out, at, &used);
-    if (end != NULL) {
-        return end;
+    struct candidate coded;
+    size_t words = try_dictionary(s, n, flip, price, &coded, &used);
+    if (words > 0) {
+        put_words(s, words, out);
+        put_exceptions(s, bits, n, out);
+        put_candidate(s, &coded, s->codes, out);
+        return;
     }
+    put_exceptions(s, bits, n, out);
     if (run) {
-        return put_runs(s, &runs, s->k, n, low, out, at);
+        put_runs(s, &runs, low, out);
+        return;
     }
     if (used) {
         best = choose(s, s->k, n, flip, true, &low);
     }
-    return put_candidate(s, &best, s->k, n, out, at);
+    put_candidate(s, &best, s->k, out);
 }
 
 static uint64_t gcd_of(uint64_t a, uint64_t b)
@@ -587,23 +607,6 @@ static void scale_doubles(struct bbi_chunk_scratch *s, const uint64_t *bits, siz
     drop_digits(s, bits, n, out);
 }
 
-static uint8_t *put_exceptions(const struct bbi_chunk_scratch *s, const uint64_t *bits, size_t n,
-                               struct bbi_chunk *out, uint8_t *at)
-{
-    uint64_t places[BBI_CHUNK_MAX];
-    unsigned width = bbi_position_bits(n);
-    out->exception_count = (uint16_t)s->bad_count;
-    for (size_t i = 0; i < s->bad_count; i++) {
-        places[i] = s->bad[i];
-    }
-    bbi_bitpack_pack(places, s->bad_count, width, at);
-    at += bbi_bitpack_bytes(s->bad_count, width);
-    for (size_t i = 0; i < s->bad_count; i++, at += 8) {
-        bbi_put_u64(at, bits[s->bad[i]]);
-    }
-    return at;
-}
-
 /* ---- The whole chunk ---- */
 
 static void set_stats(const struct bbi_chunk_scratch *s, size_t n, uint64_t flip,
@@ -668,8 +671,9 @@ int bbi_chunk_encode(enum bbi_type type, const uint64_t *bits, size_t n, struct 
         out->gcd = common_divisor(s->k, n, flip);
     }
     divide(s->k, n, out->gcd, flip);
-    uint8_t *end = put_integers(s, n, flip, out, s->payload);
-    end = put_exceptions(s, bits, n, out, end);
+    s->writer = (struct bbi_bitwriter){.out = s->payload};
+    put_integers(s, bits, n, flip, out);
+    const uint8_t *end = bbi_bitwriter_end(&s->writer);
     if (type != BBI_BOOL) {
         set_stats(s, n, flip, out);
     }

@@ -1,8 +1,8 @@
 /**
  * Where things lie in a chunk's payload; shared by the encoder, the readers and the directory.
  *
- * Private to engine/codec. A payload is, in this order, a dictionary (if there is one), the
- * residuals in one of five codings, and the exceptions (if there are any).
+ * Private to engine/codec. A payload is one string of bits: a dictionary (if there is one), the
+ * exceptions (if there are any), and the residuals in one of five codings, without gaps.
  *
  * Source  docs/format/codec.md, "Chunks".
  */
@@ -68,39 +68,38 @@ static inline unsigned bbi_position_bits(size_t n)
     return bbi_bit_length(n - 1);
 }
 
-static inline size_t bbi_chunk_dict_bytes(const struct bbi_chunk *c)
+static inline size_t bbi_chunk_dict_bits(const struct bbi_chunk *c)
 {
-    return c->dict_count == 0 ? 0 : bbi_bitpack_bytes(c->dict_count - 1U, c->dict_width);
+    return c->dict_count == 0 ? 0 : (c->dict_count - 1U) * (size_t)c->dict_width;
 }
 
-static inline size_t bbi_chunk_exception_bytes(const struct bbi_chunk *c)
+static inline size_t bbi_chunk_exception_bits(const struct bbi_chunk *c)
 {
-    return bbi_bitpack_bytes(c->exception_count, bbi_position_bits(c->value_count)) +
-           8 * (size_t)c->exception_count;
+    return c->exception_count * ((size_t)bbi_position_bits(c->value_count) + 64);
 }
 
-/** Bytes of the residuals but for the upper layers, which only the payload can tell. */
-static inline size_t bbi_chunk_main_bytes(const struct bbi_chunk *c)
+/** Bits of the residuals but for the upper layers, which only the payload can tell. */
+static inline size_t bbi_chunk_main_bits(const struct bbi_chunk *c)
 {
     size_t m = bbi_chunk_residuals(c);
     switch (c->coding) {
     case BBI_CODING_PACKED:
     case BBI_CODING_LAYERED:
-        return bbi_bitpack_bytes(m, c->width[0]);
+        return m * c->width[0];
     case BBI_CODING_PATCHED:
-        return bbi_bitpack_bytes(m, c->width[0]) +
-               bbi_bitpack_bytes(c->part_count, bbi_position_bits(m) + c->width[1]);
+        return m * c->width[0] + c->part_count * ((size_t)bbi_position_bits(m) + c->width[1]);
     case BBI_CODING_RUNS:
-        return bbi_bitpack_bytes(c->part_count, c->width[0]) +
-               bbi_bitpack_bytes(c->part_count, c->width[1]);
+        return c->part_count * ((size_t)c->width[0] + c->width[1]);
     default:
         return 0;
     }
 }
 
+/** Bytes that the entry alone implies. */
 static inline size_t bbi_chunk_fixed_bytes(const struct bbi_chunk *c)
 {
-    return bbi_chunk_dict_bytes(c) + bbi_chunk_main_bytes(c) + bbi_chunk_exception_bytes(c);
+    size_t bits = bbi_chunk_dict_bits(c) + bbi_chunk_exception_bits(c) + bbi_chunk_main_bits(c);
+    return (bits + 7) / 8;
 }
 
 /** Layers in use: 1 for codings that have none above the first. */

@@ -20,63 +20,68 @@ int bbi_chunk_corrupt(struct bb_error *err, const char *what)
 size_t bbi_chunk_exception_at(const struct bbi_chunk *c, const struct bbi_chunk_body *body,
                               size_t i)
 {
+    unsigned width = bbi_position_bits(c->value_count);
     uint32_t at = 0;
-    bbi_bitpack_unpack32(body->exception_at, i, 1, bbi_position_bits(c->value_count), &at);
+    bbi_bits_unpack32(body->payload, body->exception_places + i * width, 1, width, &at);
     return at;
 }
 
+uint64_t bbi_chunk_exception_value(const struct bbi_chunk_body *body, size_t i)
+{
+    uint64_t v = 0;
+    bbi_bits_unpack64(body->payload, body->exception_bits + 64 * i, 1, 64, &v);
+    return v;
+}
+
 /* Each upper layer is a bitmap over the groups of the layer below, then the bits of those marked:
- * their number is known only by counting. */
-static int open_layers(struct bbi_layers *l, const uint8_t *at, const uint8_t *end,
-                       struct bb_error *err)
+ * their number is known only by counting. Yields where the last one ends; never counts behind
+ * `end`. */
+static bool open_layers(struct bbi_layers *l, size_t end, size_t *at)
 {
     const struct bbi_kernel_ops *ops = bbi_kernel_get();
     size_t group = (size_t)1 << l->group_log;
     for (unsigned u = 1; u < l->count; u++) {
         size_t groups = (l->values[u - 1] + group - 1) >> l->group_log;
-        size_t bitmap_bytes = bbi_bitpack_bytes(groups, 1);
-        if (bitmap_bytes > (size_t)(end - at)) {
-            return bbi_chunk_corrupt(err, "layers end early");
+        if (groups > end - *at) {
+            return false;
         }
-        l->marks[u] = at;
-        l->values[u] = ops->popcount(at, groups) << l->group_log;
-        at += bitmap_bytes;
-        size_t bytes = bbi_bitpack_bytes(l->values[u], l->width[u]);
-        if (bytes > (size_t)(end - at)) {
-            return bbi_chunk_corrupt(err, "layers end early");
+        l->mark_bit[u] = *at;
+        l->values[u] = ops->popcount(l->payload, *at, groups) << l->group_log;
+        *at += groups;
+        if (l->values[u] * l->width[u] > end - *at) {
+            return false;
         }
-        l->packed[u] = at;
-        at += bytes;
+        l->value_bit[u] = *at;
+        *at += l->values[u] * l->width[u];
     }
-    return at == end ? BB_OK : bbi_chunk_corrupt(err, "layers do not fill the payload");
+    return true;
 }
 
 int bbi_chunk_open(const struct bbi_chunk *c, const uint8_t *payload, struct bbi_chunk_body *body,
                    struct bb_error *err)
 {
-    size_t exceptions = bbi_chunk_exception_bytes(c);
-    size_t fixed = bbi_chunk_dict_bytes(c) + bbi_chunk_main_bytes(c) + exceptions;
-    if (fixed > c->payload_bytes) {
+    size_t places = bbi_chunk_dict_bits(c);
+    size_t residuals = places + bbi_chunk_exception_bits(c);
+    size_t at = residuals + bbi_chunk_main_bits(c);
+    size_t end = 8 * (size_t)c->payload_bytes;
+    if (at > end) {
         return bbi_chunk_corrupt(err, "payload shorter than its parts");
     }
-    const uint8_t *end = payload + c->payload_bytes - exceptions;
-    body->dict = payload;
-    body->exception_at = end;
-    body->exception_bits = payload + c->payload_bytes - 8 * (size_t)c->exception_count;
+    body->payload = payload;
+    body->exception_places = places;
+    body->exception_bits = places + c->exception_count * (size_t)bbi_position_bits(c->value_count);
     struct bbi_layers *l = &body->layers;
-    size_t m = c->coding == BBI_CODING_RUNS ? c->part_count : bbi_chunk_residuals(c);
     l->count = bbi_chunk_layers(c);
     l->group_log = c->group_log;
     memcpy(l->width, c->width, sizeof(l->width));
-    l->packed[0] = payload + bbi_chunk_dict_bytes(c);
-    l->values[0] = m;
-    const uint8_t *upper = l->packed[0] + bbi_bitpack_bytes(m, c->width[0]);
-    if (c->coding == BBI_CODING_LAYERED) {
-        return open_layers(l, upper, end, err);
+    l->payload = payload;
+    l->value_bit[0] = residuals;
+    l->values[0] = c->coding == BBI_CODING_RUNS ? c->part_count : bbi_chunk_residuals(c);
+    body->patches = residuals + l->values[0] * c->width[0];
+    if (c->coding == BBI_CODING_LAYERED && !open_layers(l, end, &at)) {
+        return bbi_chunk_corrupt(err, "layers end early");
     }
-    body->patches = upper;
-    return fixed == c->payload_bytes ? BB_OK
-                                     : bbi_chunk_corrupt(err, "payload longer than its parts");
+    return end - at < 8 ? BB_OK : bbi_chunk_corrupt(err, "payload longer than its parts");
 }
 
 /* The position in layer u of the value at position x of layer u - 1, or of the next one after x
@@ -85,8 +90,9 @@ static size_t map_up(const struct bbi_layers *l, unsigned u, size_t x)
 {
     size_t q = x >> l->group_log;
     size_t inside = x & (((size_t)1 << l->group_log) - 1);
-    size_t up = bbi_kernel_get()->popcount(l->marks[u], q) << l->group_log;
-    if (inside > 0 && (l->marks[u][q / 8] >> (q % 8) & 1) != 0) {
+    size_t up = bbi_kernel_get()->popcount(l->payload, l->mark_bit[u], q) << l->group_log;
+    size_t bit = l->mark_bit[u] + q;
+    if (inside > 0 && (l->payload[bit / 8] >> (bit % 8) & 1) != 0) {
         up += inside;
     }
     return up;
@@ -101,7 +107,8 @@ static struct patch patch_at(const struct bbi_chunk *c, const struct bbi_chunk_b
 {
     unsigned place_bits = bbi_position_bits(bbi_chunk_residuals(c));
     uint64_t packed = 0;
-    bbi_bitpack_unpack64(body->patches, i, 1, place_bits + c->width[1], &packed);
+    unsigned width = place_bits + c->width[1];
+    bbi_bits_unpack64(body->payload, body->patches + i * width, 1, width, &packed);
     return (struct patch){(size_t)(packed & bbi_low_mask(place_bits)),
                           packed >> place_bits << c->width[0]};
 }
@@ -122,8 +129,9 @@ static struct span span_of(const struct bbi_layers *l, unsigned u, size_t from, 
     struct span s = {.first = from << l->group_log};
     s.count = (whole ? l->values[u] : end) - s.first;
     if (u + 1 < l->count && s.count > 0) {
-        s.up_from = from == 0 ? 0 : ops->popcount(l->marks[u + 1], from);
-        s.up_to = whole ? l->values[u + 1] >> l->group_log : ops->popcount(l->marks[u + 1], to);
+        s.up_from = from == 0 ? 0 : ops->popcount(l->payload, l->mark_bit[u + 1], from);
+        s.up_to = whole ? l->values[u + 1] >> l->group_log
+                        : ops->popcount(l->payload, l->mark_bit[u + 1], to);
     }
     return s;
 }
@@ -134,11 +142,12 @@ static void read_layers64(const struct bbi_layers *l, unsigned u, size_t from, s
 {
     uint64_t upper[WORK_MAX];
     struct span s = span_of(l, u, from, to);
-    bbi_bitpack_unpack64(l->packed[u], s.first, s.count, l->width[u], dst);
+    bbi_bits_unpack64(l->payload, l->value_bit[u] + s.first * l->width[u], s.count, l->width[u],
+                      dst);
     if (s.up_from < s.up_to) {
         read_layers64(l, u + 1, s.up_from, s.up_to, upper);
-        bbi_kernel_get()->expand64(dst, s.count, l->marks[u + 1], from, l->group_log, upper,
-                                   l->width[u]);
+        bbi_kernel_get()->expand64(dst, s.count, l->payload, l->mark_bit[u + 1] + from,
+                                   l->group_log, upper, l->width[u]);
     }
 }
 
@@ -157,7 +166,8 @@ static size_t residuals32(const struct bbi_chunk *c, const struct bbi_chunk_body
         bbi_kernel_get()->layers32(&body->layers, first, (to + group - 1) >> c->group_log, dst);
         return lead;
     }
-    bbi_bitpack_unpack32(body->layers.packed[0], from, to - from, c->width[0], dst);
+    bbi_bits_unpack32(body->payload, body->layers.value_bit[0] + from * c->width[0], to - from,
+                      c->width[0], dst);
     for (size_t i = 0; c->coding == BBI_CODING_PATCHED && i < c->part_count; i++) {
         struct patch p = patch_at(c, body, i);
         if (p.at >= from && p.at < to) {
@@ -180,7 +190,8 @@ static size_t residuals64(const struct bbi_chunk *c, const struct bbi_chunk_body
         read_layers64(&body->layers, 0, first, (to + group - 1) >> c->group_log, dst);
         return from - (first << c->group_log);
     }
-    bbi_bitpack_unpack64(body->layers.packed[0], from, to - from, c->width[0], dst);
+    bbi_bits_unpack64(body->payload, body->layers.value_bit[0] + from * c->width[0], to - from,
+                      c->width[0], dst);
     for (size_t i = 0; c->coding == BBI_CODING_PATCHED && i < c->part_count; i++) {
         struct patch p = patch_at(c, body, i);
         if (p.at >= from && p.at < to) {
@@ -282,8 +293,8 @@ static int read_runs(const struct bbi_chunk *c, const struct bbi_chunk_body *bod
 {
     uint64_t values[BBI_CHUNK_MAX];
     uint32_t lengths[BBI_CHUNK_MAX];
-    bbi_bitpack_unpack64(body->layers.packed[0], 0, c->part_count, c->width[0], values);
-    bbi_bitpack_unpack32(body->patches, 0, c->part_count, c->width[1], lengths);
+    bbi_bits_unpack64(body->payload, body->layers.value_bit[0], c->part_count, c->width[0], values);
+    bbi_bits_unpack32(body->payload, body->patches, c->part_count, c->width[1], lengths);
     size_t at = 0;
     for (size_t i = 0; i < c->part_count; i++) {
         size_t end = at + lengths[i] + 1;
@@ -306,7 +317,7 @@ static int look_up(const struct bbi_chunk *c, const struct bbi_chunk_body *body,
 {
     uint64_t words[BBI_CHUNK_MAX];
     words[0] = c->dict_base;
-    bbi_bitpack_unpack64(body->dict, 0, c->dict_count - 1U, c->dict_width, words + 1);
+    bbi_bits_unpack64(body->payload, 0, c->dict_count - 1U, c->dict_width, words + 1);
     for (size_t i = 1; i < c->dict_count; i++) {
         words[i] += words[i - 1] + 1;
     }
@@ -346,6 +357,11 @@ int bbi_chunk_read_ints(const struct bbi_chunk *c, const struct bbi_chunk_body *
     return BB_OK;
 }
 
+static unsigned __int128 sum_bits(const uint8_t *payload, size_t bit, size_t n, unsigned width)
+{
+    return n == 0 || width == 0 ? 0 : bbi_kernel_get()->sum(payload, bit, n, width);
+}
+
 __int128 bbi_chunk_sum_residuals(const struct bbi_chunk *c, const struct bbi_chunk_body *body,
                                  size_t from, size_t to)
 {
@@ -360,7 +376,9 @@ __int128 bbi_chunk_sum_residuals(const struct bbi_chunk *c, const struct bbi_chu
             first = first == 0 ? 0 : map_up(l, u, first);
             end = whole ? l->values[u] : map_up(l, u, end);
         }
-        total += bbi_bitpack_sum(l->packed[u], first, end - first, l->width[u]) << shift;
+        total +=
+            sum_bits(l->payload, l->value_bit[u] + first * l->width[u], end - first, l->width[u])
+            << shift;
         shift += l->width[u];
     }
     for (size_t i = 0; c->coding == BBI_CODING_PATCHED && i < c->part_count; i++) {

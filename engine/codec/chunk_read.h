@@ -8,13 +8,13 @@
 
 #include "engine/codec/chunk_layout.h"
 
-/** The parts of a payload, found and checked against its size. */
+/** The parts of a payload, found and checked against its size: where they begin, in bits. */
 struct bbi_chunk_body {
-    const uint8_t *dict;
-    const uint8_t *patches;        /* patched, or the lengths of runs */
-    struct bbi_layers layers;      /* layer 0 is there in every coding */
-    const uint8_t *exception_at;   /* packed positions */
-    const uint8_t *exception_bits; /* 8 bytes each */
+    const uint8_t *payload;
+    size_t exception_places;  /* packed positions */
+    size_t exception_bits;    /* 64 bits each */
+    size_t patches;           /* patched, or the lengths of runs */
+    struct bbi_layers layers; /* layer 0 is there in every coding; the dictionary is at bit 0 */
 };
 
 /** The integers of a window. Narrow: base + r32[i]; else k64[i]. */
@@ -46,6 +46,9 @@ __int128 bbi_chunk_sum_residuals(const struct bbi_chunk *c, const struct bbi_chu
 /** Position of exception i < exception_count; may lie behind the chunk in a damaged payload. */
 size_t bbi_chunk_exception_at(const struct bbi_chunk *c, const struct bbi_chunk_body *body,
                               size_t i);
+
+/** Its raw bits. */
+uint64_t bbi_chunk_exception_value(const struct bbi_chunk_body *body, size_t i);
 
 /** "chunk: <what>". Returns BB_ECORRUPT. */
 int bbi_chunk_corrupt(struct bb_error *err, const char *what);

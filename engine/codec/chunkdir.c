@@ -130,7 +130,6 @@ struct column {
 
 /* In the order of the disk. */
 static const struct column columns[] = {
-    COLUMN(has_always, value_count, PLAIN),
     COLUMN(is_float, mode, PLAIN),
     COLUMN(is_decimal, exponent, PLAIN),
     COLUMN(is_decimal, exception_count, PLAIN),
@@ -411,7 +410,7 @@ int bbi_chunkdir_decode(struct bbi_cursor *c, enum bbi_type type, size_t n, stru
     }
     uint8_t mode = type == BBI_FLOAT ? BBI_MODE_RAW : BBI_MODE_INTEGER;
     for (size_t i = 0; i < n; i++) {
-        out[i] = (struct bbi_chunk){.mode = mode};
+        out[i] = (struct bbi_chunk){.mode = mode, .value_count = out[i].value_count};
     }
     int rc = get_columns(c, type, n, out, work, err);
     if (rc == BB_OK) {

@@ -16,6 +16,9 @@
 /** Elements that a kernel may touch behind the end of a work array. */
 #define BBI_LANES 16
 
+/** Words of a bitmap of groups, and one to spare. */
+#define BBI_MARK_WORDS (1024 / 64 + 2)
+
 /** Elements of an array of lengths. */
 #define BBI_LENGTHS (1024 + 64)
 
@@ -29,15 +32,16 @@ struct bbi_scale {
     bool divide; /* the encoder must compare the two ways to the quotient */
 };
 
-/** The packed values of a layered chunk: layer l >= 1 holds further bits of those groups of layer
- * l - 1 that are marked. */
+/** The parts of a layered chunk in its bit string: layer l >= 1 holds further bits of those groups
+ * of layer l - 1 that are marked. */
 struct bbi_layers {
     unsigned count; /* 1..4 */
     unsigned group_log;
     uint8_t width[4];
-    const uint8_t *packed[4];
-    const uint8_t *marks[4]; /* [l]: bitmap of layer l - 1's groups */
-    size_t values[4];        /* of each layer */
+    const uint8_t *payload;
+    size_t value_bit[4]; /* where each layer's values begin */
+    size_t mark_bit[4];  /* [l]: where the bitmap of layer l - 1's groups begins */
+    size_t values[4];    /* of each layer */
 };
 
 /** How many groups of 2^g values have a member of more than w significant bits: above[g][w]. */
@@ -47,11 +51,12 @@ struct bbi_profile {
 };
 
 struct bbi_kernel_ops {
-    /** As the functions of bitpack.h; n >= 1, width >= 1. unpack32 and unpack64 write n exactly. */
-    void (*unpack32)(const uint8_t *packed, size_t first, size_t n, unsigned width, uint32_t *out);
-    void (*unpack64)(const uint8_t *packed, size_t first, size_t n, unsigned width, uint64_t *out);
-    unsigned __int128 (*sum)(const uint8_t *packed, size_t first, size_t n, unsigned width);
-    void (*minmax)(const uint8_t *packed, size_t first, size_t n, unsigned width, uint64_t *min,
+    /** As the functions of bitpack.h, from any bit of the string on; n >= 1, width >= 1. unpack32
+     * and unpack64 write n exactly. */
+    void (*unpack32)(const uint8_t *packed, size_t bit, size_t n, unsigned width, uint32_t *out);
+    void (*unpack64)(const uint8_t *packed, size_t bit, size_t n, unsigned width, uint64_t *out);
+    unsigned __int128 (*sum)(const uint8_t *packed, size_t bit, size_t n, unsigned width);
+    void (*minmax)(const uint8_t *packed, size_t bit, size_t n, unsigned width, uint64_t *min,
                    uint64_t *max);
 
     /** dst = the whole values of groups [from, to) of layer 0, all layers together; their widths
@@ -68,8 +73,8 @@ struct bbi_kernel_ops {
     /** v[i] = start + the sum over j <= i of (v[j], un-zigzagged if asked, + base), wrapping. */
     void (*scan32)(uint32_t *v, size_t n, uint32_t start, uint32_t base, bool zigzag);
 
-    /** Bits that are set among the first `bits` of a bitmap. */
-    size_t (*popcount)(const uint8_t *bitmap, size_t bits);
+    /** Bits that are set among the n from `bit` on. */
+    size_t (*popcount)(const uint8_t *bitmap, size_t bit, size_t n);
 
     /** out[i] = the double's bits of (base + r[i]) scaled; base + r[i] is below 2^53 in size. */
     void (*double32)(const int32_t *r, size_t n, int64_t base, const struct bbi_scale *scale,
@@ -116,12 +121,12 @@ struct bbi_kernel_ops {
      * Mark the groups of v[n] that have a member of more than `width` bits, and gather those groups
      * without their low bits, the last filled with zeros.
      *
-     * bitmap  room for 8 bytes more than its own
+     * bitmap  [BBI_MARK_WORDS]
      * upper   room for BBI_LANES more than it holds
      * Returns the values gathered.
      */
     size_t (*split)(const uint64_t *v, size_t n, unsigned width, unsigned group_log,
-                    uint8_t *bitmap, uint64_t *upper);
+                    uint64_t *bitmap, uint64_t *upper);
 };
 
 extern const struct bbi_kernel_ops bbi_kernel_c;
@@ -132,6 +137,26 @@ extern const struct bbi_kernel_ops bbi_kernel_avx512;
 
 /** The kernel in use. */
 const struct bbi_kernel_ops *bbi_kernel_get(void);
+
+/** As bbi_bitpack_unpack32 and bbi_bitpack_unpack64, from any bit of the string on. */
+void bbi_bits_unpack32(const uint8_t *packed, size_t bit, size_t n, unsigned width, uint32_t *out);
+void bbi_bits_unpack64(const uint8_t *packed, size_t bit, size_t n, unsigned width, uint64_t *out);
+
+/** Appends to a string of bits. */
+struct bbi_bitwriter {
+    uint8_t *out;  /* whole words written so far end here; 8 bytes behind are needed */
+    uint64_t bits; /* what follows */
+    unsigned used; /* how many bits that is, below 64 */
+};
+
+/** Append v[n], the low `width` bits of each. */
+void bbi_bitwriter_put(struct bbi_bitwriter *w, const uint64_t *v, size_t n, unsigned width);
+
+/** Append the first n bits of a bitmap. */
+void bbi_bitwriter_put_bitmap(struct bbi_bitwriter *w, const uint64_t *bitmap, size_t n);
+
+/** Fill up to a byte with zeros. Returns the end of the string. */
+uint8_t *bbi_bitwriter_end(struct bbi_bitwriter *w);
 
 /** width ones; width 0..64. */
 static inline uint64_t bbi_low_mask(unsigned width)

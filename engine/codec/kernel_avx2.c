@@ -27,9 +27,8 @@ struct lanes {
     __m256i mask;
 };
 
-INLINE struct lanes lanes32(const uint8_t *packed, size_t first, unsigned width)
+INLINE struct lanes lanes32(const uint8_t *packed, size_t bit, unsigned width)
 {
-    size_t bit = first * width;
     size_t upper = bit % 8 + 4 * (size_t)width;
     __m256i start = _mm256_set_m128i(_mm_set1_epi32((int)(upper % 8)),
                                      _mm_set1_epi32((int)(bit % 8)));
@@ -94,11 +93,11 @@ INLINE __m256i load(const void *in)
     return _mm256_loadu_si256((const __m256i *)in);
 }
 
-INLINE size_t unpack64_body(const uint8_t *packed, size_t first, size_t n, unsigned width,
+INLINE size_t unpack64_body(const uint8_t *packed, size_t bit, size_t n, unsigned width,
                             uint64_t *out)
 {
-    struct lanes even = lanes64(packed, first * width, width);
-    struct lanes odd = lanes64(packed, (first + 4) * width, width);
+    struct lanes even = lanes64(packed, bit, width);
+    struct lanes odd = lanes64(packed, bit + 4 * (size_t)width, width);
     const uint8_t *at = even.at;
     const uint8_t *at4 = odd.at;
     size_t i = 0;
@@ -109,20 +108,20 @@ INLINE size_t unpack64_body(const uint8_t *packed, size_t first, size_t n, unsig
     return i;
 }
 
-TARGET static void unpack64(const uint8_t *packed, size_t first, size_t n, unsigned width,
+TARGET static void unpack64(const uint8_t *packed, size_t bit, size_t n, unsigned width,
                             uint64_t *out)
 {
-    size_t done = width <= WIDE_MAX ? unpack64_body(packed, first, n, width, out) : 0;
+    size_t done = width <= WIDE_MAX ? unpack64_body(packed, bit, n, width, out) : 0;
     if (done < n) {
-        bbi_kernel_c.unpack64(packed, first + done, n - done, width, out + done);
+        bbi_kernel_c.unpack64(packed, bit + done * width, n - done, width, out + done);
     }
 }
 
-INLINE size_t unpack32_wide(const uint8_t *packed, size_t first, size_t n, unsigned width,
+INLINE size_t unpack32_wide(const uint8_t *packed, size_t bit, size_t n, unsigned width,
                             uint32_t *out)
 {
-    struct lanes even = lanes64(packed, first * width, width);
-    struct lanes odd = lanes64(packed, (first + 4) * width, width);
+    struct lanes even = lanes64(packed, bit, width);
+    struct lanes odd = lanes64(packed, bit + 4 * (size_t)width, width);
     const uint8_t *at = even.at;
     const uint8_t *at4 = odd.at;
     __m256i pick = _mm256_setr_epi32(0, 2, 4, 6, 0, 2, 4, 6);
@@ -135,10 +134,10 @@ INLINE size_t unpack32_wide(const uint8_t *packed, size_t first, size_t n, unsig
     return i;
 }
 
-INLINE size_t unpack32_narrow(const uint8_t *packed, size_t first, size_t n, unsigned width,
+INLINE size_t unpack32_narrow(const uint8_t *packed, size_t bit, size_t n, unsigned width,
                               uint32_t *out)
 {
-    struct lanes l = lanes32(packed, first, width);
+    struct lanes l = lanes32(packed, bit, width);
     const uint8_t *at = l.at;
     size_t i = 0;
     for (; i + 8 <= n; i += 8, at += width) {
@@ -147,13 +146,13 @@ INLINE size_t unpack32_narrow(const uint8_t *packed, size_t first, size_t n, uns
     return i;
 }
 
-TARGET static void unpack32(const uint8_t *packed, size_t first, size_t n, unsigned width,
+TARGET static void unpack32(const uint8_t *packed, size_t bit, size_t n, unsigned width,
                             uint32_t *out)
 {
-    size_t done = width <= NARROW_MAX ? unpack32_narrow(packed, first, n, width, out)
-                                      : unpack32_wide(packed, first, n, width, out);
+    size_t done = width <= NARROW_MAX ? unpack32_narrow(packed, bit, n, width, out)
+                                      : unpack32_wide(packed, bit, n, width, out);
     if (done < n) {
-        bbi_kernel_c.unpack32(packed, first + done, n - done, width, out + done);
+        bbi_kernel_c.unpack32(packed, bit + done * width, n - done, width, out + done);
     }
 }
 
@@ -164,9 +163,9 @@ INLINE uint64_t add_lanes(__m256i v)
 }
 
 /* Lanes of 32 bits hold 2^(32-width) values: 1,024 vectors up to 22 bits. */
-INLINE uint64_t sum_narrow(const uint8_t *packed, size_t first, size_t n, unsigned width)
+INLINE uint64_t sum_narrow(const uint8_t *packed, size_t bit, size_t n, unsigned width)
 {
-    struct lanes l = lanes32(packed, first, width);
+    struct lanes l = lanes32(packed, bit, width);
     const uint8_t *at = l.at;
     __m256i low = _mm256_set1_epi64x(0xffffffff);
     uint64_t total = 0;
@@ -189,10 +188,10 @@ INLINE uint64_t sum_narrow(const uint8_t *packed, size_t first, size_t n, unsign
 }
 
 /* High and low halves of each lane are added apart: neither overflows in 2^32 vectors. */
-INLINE unsigned __int128 sum_wide(const uint8_t *packed, size_t first, size_t n, unsigned width)
+INLINE unsigned __int128 sum_wide(const uint8_t *packed, size_t bit, size_t n, unsigned width)
 {
-    struct lanes even = lanes64(packed, first * width, width);
-    struct lanes odd = lanes64(packed, (first + 4) * width, width);
+    struct lanes even = lanes64(packed, bit, width);
+    struct lanes odd = lanes64(packed, bit + 4 * (size_t)width, width);
     __m256i ones = _mm256_set1_epi64x(0xffffffff);
     __m256i low = _mm256_setzero_si256();
     __m256i high = _mm256_setzero_si256();
@@ -207,24 +206,24 @@ INLINE unsigned __int128 sum_wide(const uint8_t *packed, size_t first, size_t n,
     return ((unsigned __int128)add_lanes(high) << 32) + add_lanes(low);
 }
 
-TARGET static unsigned __int128 sum(const uint8_t *packed, size_t first, size_t n, unsigned width)
+TARGET static unsigned __int128 sum(const uint8_t *packed, size_t bit, size_t n, unsigned width)
 {
     size_t body = width <= WIDE_MAX ? n & ~(size_t)7 : 0;
     unsigned __int128 total = 0;
     if (body > 0) {
-        total = width <= 22 ? sum_narrow(packed, first, body, width)
-                            : sum_wide(packed, first, body, width);
+        total = width <= 22 ? sum_narrow(packed, bit, body, width)
+                            : sum_wide(packed, bit, body, width);
     }
     if (body < n) {
-        total += bbi_kernel_c.sum(packed, first + body, n - body, width);
+        total += bbi_kernel_c.sum(packed, bit + body * width, n - body, width);
     }
     return total;
 }
 
-INLINE void minmax_narrow(const uint8_t *packed, size_t first, size_t n, unsigned width,
+INLINE void minmax_narrow(const uint8_t *packed, size_t bit, size_t n, unsigned width,
                           uint64_t *min, uint64_t *max)
 {
-    struct lanes l = lanes32(packed, first, width);
+    struct lanes l = lanes32(packed, bit, width);
     __m256i lo = _mm256_set1_epi32(-1);
     __m256i hi = _mm256_setzero_si256();
     const uint8_t *at = l.at;
@@ -243,19 +242,19 @@ INLINE void minmax_narrow(const uint8_t *packed, size_t first, size_t n, unsigne
     }
 }
 
-TARGET static void minmax(const uint8_t *packed, size_t first, size_t n, unsigned width,
+TARGET static void minmax(const uint8_t *packed, size_t bit, size_t n, unsigned width,
                           uint64_t *min, uint64_t *max)
 {
     size_t body = width <= NARROW_MAX ? n & ~(size_t)7 : 0;
     *min = UINT64_MAX;
     *max = 0;
     if (body > 0) {
-        minmax_narrow(packed, first, body, width, min, max);
+        minmax_narrow(packed, bit, body, width, min, max);
     }
     if (body < n) {
         uint64_t lo;
         uint64_t hi;
-        bbi_kernel_c.minmax(packed, first + body, n - body, width, &lo, &hi);
+        bbi_kernel_c.minmax(packed, bit + body * width, n - body, width, &lo, &hi);
         *min = lo < *min ? lo : *min;
         *max = hi > *max ? hi : *max;
     }
@@ -293,7 +292,7 @@ TARGET static void place_upper(const struct bbi_layer *layer, uint32_t *restrict
     unsigned step = 16U >> layer->group_log;
     size_t block = (size_t)MARKS_PER_LOAD << layer->group_log;
     for (size_t i = 0, mark = layer->mark_bit; i < n; mark += MARKS_PER_LOAD) {
-        uint64_t marks = bbi_get_u64(layer->marks + mark / 8) >> (mark % 8);
+        uint64_t marks = bbi_get_u64(layer->payload + mark / 8) >> (mark % 8);
         size_t end = n - i > block ? i + block : n;
         for (; i < end; i += 16, marks >>= step) {
             uint32_t lanes = _pdep_u32((uint32_t)marks, starts) * ones;
@@ -309,7 +308,7 @@ TARGET static void place_upper(const struct bbi_layer *layer, uint32_t *restrict
 
 INLINE void put_narrow(const struct bbi_layer *layer, uint32_t *restrict dst)
 {
-    struct lanes l = lanes32(layer->packed, layer->first, layer->width);
+    struct lanes l = lanes32(layer->payload, layer->bit, layer->width);
     __m128i shift = _mm_cvtsi32_si128((int)layer->shift);
     const uint8_t *at = l.at;
     size_t n = layer->n;
@@ -324,7 +323,7 @@ TARGET static void layer32(const struct bbi_layer *layer, uint32_t *dst)
     if (layer->width <= NARROW_MAX) {
         put_narrow(layer, dst);
     } else {
-        unpack32(layer->packed, layer->first, layer->n, layer->width, dst);
+        unpack32(layer->payload, layer->bit, layer->n, layer->width, dst);
         for (size_t i = 0; i < layer->n; i++) {
             dst[i] <<= layer->shift;
         }
@@ -408,13 +407,15 @@ TARGET static void double64(const int64_t *k, size_t n, const struct bbi_scale *
     }
 }
 
-TARGET static size_t popcount(const uint8_t *bitmap, size_t bits)
+TARGET static size_t popcount(const uint8_t *bitmap, size_t bit, size_t n)
 {
     size_t count = 0;
-    for (; bits >= 64; bits -= 64, bitmap += 8) {
-        count += (size_t)_mm_popcnt_u64(bbi_get_u64(bitmap));
+    for (; n > 57; n -= 56, bit += 56) {
+        uint64_t v = bbi_get_u64(bitmap + bit / 8) >> (bit % 8);
+        count += (size_t)_mm_popcnt_u64(_bzhi_u64(v, 56));
     }
-    return count + (size_t)_mm_popcnt_u64(_bzhi_u64(bbi_get_u64(bitmap), (unsigned)bits));
+    uint64_t v = bbi_get_u64(bitmap + bit / 8) >> (bit % 8);
+    return count + (size_t)_mm_popcnt_u64(_bzhi_u64(v, (unsigned)n));
 }
 
 TARGET static void widen32(const int32_t *r, size_t n, int64_t base, uint64_t *out)
@@ -640,7 +641,7 @@ TARGET static void profile(uint8_t *length, size_t n, struct bbi_profile *out)
 }
 
 static size_t split(const uint64_t *v, size_t n, unsigned width, unsigned group_log,
-                    uint8_t *bitmap, uint64_t *upper)
+                    uint64_t *bitmap, uint64_t *upper)
 {
     return bbi_kernel_c.split(v, n, width, group_log, bitmap, upper);
 }

@@ -24,12 +24,12 @@ struct lanes {
     __m512i high; /* of the bytes behind, for lanes that straddle */
     __m512i shift;
     __m512i mask;
-    bool straddle;
+    bool straddle; /* a lane's bits may lie in more bytes than it has */
+    bool full;     /* as wide as a lane: two loads, since they may lie in more than 64 bytes */
 };
 
-INLINE struct lanes lanes32(const uint8_t *packed, size_t first, unsigned width)
+INLINE struct lanes lanes32(const uint8_t *packed, size_t bit, unsigned width)
 {
-    size_t bit = first * width;
     __m512i lane = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
     __m512i at = _mm512_add_epi32(_mm512_mullo_epi32(lane, _mm512_set1_epi32((int)width)),
                                   _mm512_set1_epi32((int)(bit % 8)));
@@ -44,23 +44,34 @@ INLINE struct lanes lanes32(const uint8_t *packed, size_t first, unsigned width)
         .shift = _mm512_and_si512(at, _mm512_set1_epi32(7)),
         .mask = _mm512_set1_epi32((int)(uint32_t)bbi_low_mask(width)),
         .straddle = width > 25,
+        .full = width == 32,
     };
+}
+
+INLINE __m512i get32_narrow(const struct lanes *l, const uint8_t *at)
+{
+    __m512i v = _mm512_permutexvar_epi8(l->low, _mm512_loadu_si512(at));
+    return _mm512_and_si512(_mm512_srlv_epi32(v, l->shift), l->mask);
 }
 
 INLINE __m512i get32(const struct lanes *l, const uint8_t *at)
 {
-    __m512i bytes = _mm512_loadu_si512(at);
-    __m512i low = _mm512_permutexvar_epi8(l->low, bytes);
-    if (l->straddle) {
-        __m512i high = _mm512_permutexvar_epi8(l->high, bytes);
-        return _mm512_and_si512(_mm512_shrdv_epi32(low, high, l->shift), l->mask);
+    if (!l->straddle) {
+        return get32_narrow(l, at);
     }
-    return _mm512_and_si512(_mm512_srlv_epi32(low, l->shift), l->mask);
+    __m512i low = _mm512_loadu_si512(at);
+    __m512i high;
+    if (l->full) {
+        high = _mm512_loadu_si512(at + 4);
+    } else {
+        high = _mm512_permutexvar_epi8(l->high, low);
+        low = _mm512_permutexvar_epi8(l->low, low);
+    }
+    return _mm512_and_si512(_mm512_shrdv_epi32(low, high, l->shift), l->mask);
 }
 
-INLINE struct lanes lanes64(const uint8_t *packed, size_t first, unsigned width)
+INLINE struct lanes lanes64(const uint8_t *packed, size_t bit, unsigned width)
 {
-    size_t bit = first * width;
     __m512i lane = _mm512_setr_epi64(0, 1, 2, 3, 4, 5, 6, 7);
     __m512i at = _mm512_add_epi64(_mm512_mul_epu32(lane, _mm512_set1_epi64((int)width)),
                                   _mm512_set1_epi64((int)(bit % 8)));
@@ -74,18 +85,25 @@ INLINE struct lanes lanes64(const uint8_t *packed, size_t first, unsigned width)
         .shift = _mm512_and_si512(at, _mm512_set1_epi64(7)),
         .mask = _mm512_set1_epi64((int64_t)bbi_low_mask(width)),
         .straddle = width > 57,
+        .full = width == 64,
     };
 }
 
 INLINE __m512i get64(const struct lanes *l, const uint8_t *at)
 {
-    __m512i bytes = _mm512_loadu_si512(at);
-    __m512i low = _mm512_permutexvar_epi8(l->low, bytes);
-    if (l->straddle) {
-        __m512i high = _mm512_permutexvar_epi8(l->high, bytes);
-        return _mm512_and_si512(_mm512_shrdv_epi64(low, high, l->shift), l->mask);
+    __m512i low = _mm512_loadu_si512(at);
+    if (!l->straddle) {
+        __m512i v = _mm512_permutexvar_epi8(l->low, low);
+        return _mm512_and_si512(_mm512_srlv_epi64(v, l->shift), l->mask);
     }
-    return _mm512_and_si512(_mm512_srlv_epi64(low, l->shift), l->mask);
+    __m512i high;
+    if (l->full) {
+        high = _mm512_loadu_si512(at + 8);
+    } else {
+        high = _mm512_permutexvar_epi8(l->high, low);
+        low = _mm512_permutexvar_epi8(l->low, low);
+    }
+    return _mm512_and_si512(_mm512_shrdv_epi64(low, high, l->shift), l->mask);
 }
 
 /* The lanes of the last, partial vector. */
@@ -99,10 +117,10 @@ INLINE __mmask8 tail8(size_t left)
     return (__mmask8)(left >= 8 ? 0xffU : (1U << left) - 1);
 }
 
-TARGET static void unpack32(const uint8_t *packed, size_t first, size_t n, unsigned width,
+TARGET static void unpack32(const uint8_t *packed, size_t bit, size_t n, unsigned width,
                             uint32_t *out)
 {
-    struct lanes l = lanes32(packed, first, width);
+    struct lanes l = lanes32(packed, bit, width);
     size_t step = 2 * (size_t)width;
     const uint8_t *at = l.at;
     size_t i = 0;
@@ -112,7 +130,7 @@ TARGET static void unpack32(const uint8_t *packed, size_t first, size_t n, unsig
         }
     } else {
         for (; i + 16 <= n; i += 16, at += step) {
-            _mm512_storeu_si512(out + i, get32(&l, at));
+            _mm512_storeu_si512(out + i, get32_narrow(&l, at));
         }
     }
     if (i < n) {
@@ -120,10 +138,10 @@ TARGET static void unpack32(const uint8_t *packed, size_t first, size_t n, unsig
     }
 }
 
-TARGET static void unpack64(const uint8_t *packed, size_t first, size_t n, unsigned width,
+TARGET static void unpack64(const uint8_t *packed, size_t bit, size_t n, unsigned width,
                             uint64_t *out)
 {
-    struct lanes l = lanes64(packed, first, width);
+    struct lanes l = lanes64(packed, bit, width);
     const uint8_t *at = l.at;
     size_t i = 0;
     for (; i + 8 <= n; i += 8, at += width) {
@@ -135,9 +153,9 @@ TARGET static void unpack64(const uint8_t *packed, size_t first, size_t n, unsig
 }
 
 /* Lanes of 32 bits hold 2^(32-width) values without overflow: 1,024 vectors up to 22 bits. */
-INLINE unsigned __int128 sum_narrow(const uint8_t *packed, size_t first, size_t n, unsigned width)
+INLINE unsigned __int128 sum_narrow(const uint8_t *packed, size_t bit, size_t n, unsigned width)
 {
-    struct lanes l = lanes32(packed, first, width);
+    struct lanes l = lanes32(packed, bit, width);
     size_t step = 2 * (size_t)width;
     const uint8_t *at = l.at;
     uint64_t total = 0;
@@ -147,11 +165,12 @@ INLINE unsigned __int128 sum_narrow(const uint8_t *packed, size_t first, size_t 
         __m512i acc0 = _mm512_setzero_si512();
         __m512i acc1 = _mm512_setzero_si512();
         for (; i + 32 <= end; i += 32, at += 2 * step) {
-            acc0 = _mm512_add_epi32(acc0, get32(&l, at));
-            acc1 = _mm512_add_epi32(acc1, get32(&l, at + step));
+            acc0 = _mm512_add_epi32(acc0, get32_narrow(&l, at));
+            acc1 = _mm512_add_epi32(acc1, get32_narrow(&l, at + step));
         }
         for (; i < end; i += 16, at += step) {
-            acc0 = _mm512_add_epi32(acc0, _mm512_maskz_mov_epi32(tail16(end - i), get32(&l, at)));
+            acc0 = _mm512_add_epi32(acc0,
+                                    _mm512_maskz_mov_epi32(tail16(end - i), get32_narrow(&l, at)));
         }
         __m512i odd = _mm512_add_epi64(_mm512_srli_epi64(acc0, 32), _mm512_srli_epi64(acc1, 32));
         __m512i low = _mm512_set1_epi64(0xffffffff);
@@ -162,9 +181,9 @@ INLINE unsigned __int128 sum_narrow(const uint8_t *packed, size_t first, size_t 
 }
 
 /* High and low halves of each lane are added apart: neither overflows in 2^32 vectors. */
-INLINE unsigned __int128 sum_wide(const uint8_t *packed, size_t first, size_t n, unsigned width)
+INLINE unsigned __int128 sum_wide(const uint8_t *packed, size_t bit, size_t n, unsigned width)
 {
-    struct lanes l = lanes64(packed, first, width);
+    struct lanes l = lanes64(packed, bit, width);
     const uint8_t *at = l.at;
     __m512i low = _mm512_setzero_si512();
     __m512i high = _mm512_setzero_si512();
@@ -178,18 +197,18 @@ INLINE unsigned __int128 sum_wide(const uint8_t *packed, size_t first, size_t n,
            (uint64_t)_mm512_reduce_add_epi64(low);
 }
 
-TARGET static unsigned __int128 sum(const uint8_t *packed, size_t first, size_t n, unsigned width)
+TARGET static unsigned __int128 sum(const uint8_t *packed, size_t bit, size_t n, unsigned width)
 {
-    return width <= 22 ? sum_narrow(packed, first, n, width) : sum_wide(packed, first, n, width);
+    return width <= 22 ? sum_narrow(packed, bit, n, width) : sum_wide(packed, bit, n, width);
 }
 
-TARGET static void minmax(const uint8_t *packed, size_t first, size_t n, unsigned width,
+TARGET static void minmax(const uint8_t *packed, size_t bit, size_t n, unsigned width,
                           uint64_t *min, uint64_t *max)
 {
     __m512i lo = _mm512_set1_epi64(-1);
     __m512i hi = _mm512_setzero_si512();
     if (width <= 32) {
-        struct lanes l = lanes32(packed, first, width);
+        struct lanes l = lanes32(packed, bit, width);
         const uint8_t *at = l.at;
         for (size_t i = 0; i < n; i += 16, at += 2 * (size_t)width) {
             __mmask16 in = tail16(n - i);
@@ -201,7 +220,7 @@ TARGET static void minmax(const uint8_t *packed, size_t first, size_t n, unsigne
         *max = _mm512_reduce_max_epu32(hi);
         return;
     }
-    struct lanes l = lanes64(packed, first, width);
+    struct lanes l = lanes64(packed, bit, width);
     const uint8_t *at = l.at;
     for (size_t i = 0; i < n; i += 8, at += width) {
         __mmask8 in = tail8(n - i);
@@ -291,7 +310,7 @@ INLINE void put_layer(const struct bbi_layer *layer, const struct lanes *lanes, 
     __m128i shift = _mm_cvtsi32_si128((int)layer->shift);
     __m512i placed = _mm512_sll_epi32(l.mask, shift);
     for (size_t i = 0; i < n; mark += MARKS_PER_LOAD) {
-        uint64_t marks = bbi_get_u64(layer->marks + mark / 8) >> (mark % 8);
+        uint64_t marks = bbi_get_u64(layer->payload + mark / 8) >> (mark % 8);
         size_t end = n - i > block ? i + block : n;
         for (; i < end; i += 16, at += step, marks >>= mark_step) {
             __m512i v = get_placed(&l, at, straddle, rotate, placed, shift);
@@ -347,7 +366,7 @@ INLINE void put_groups(const struct bbi_layer *layer, const struct lanes *l, boo
 
 TARGET static void layer32(const struct bbi_layer *layer, uint32_t *dst)
 {
-    struct lanes l = lanes32(layer->packed, layer->first, layer->width);
+    struct lanes l = lanes32(layer->payload, layer->bit, layer->width);
     if (layer->upper == NULL) {
         put_top_layer(layer, &l, l.straddle, dst);
     } else if (l.straddle) {
@@ -376,13 +395,15 @@ TARGET static void expand64(uint64_t *dst, size_t n, const uint8_t *bitmap, size
     }
 }
 
-TARGET static size_t popcount(const uint8_t *bitmap, size_t bits)
+TARGET static size_t popcount(const uint8_t *bitmap, size_t bit, size_t n)
 {
     size_t count = 0;
-    for (; bits >= 64; bits -= 64, bitmap += 8) {
-        count += (size_t)_mm_popcnt_u64(bbi_get_u64(bitmap));
+    for (; n > 57; n -= 56, bit += 56) {
+        uint64_t v = bbi_get_u64(bitmap + bit / 8) >> (bit % 8);
+        count += (size_t)_mm_popcnt_u64(_bzhi_u64(v, 56));
     }
-    return count + (size_t)_mm_popcnt_u64(_bzhi_u64(bbi_get_u64(bitmap), (unsigned)bits));
+    uint64_t v = bbi_get_u64(bitmap + bit / 8) >> (bit % 8);
+    return count + (size_t)_mm_popcnt_u64(_bzhi_u64(v, (unsigned)n));
 }
 
 INLINE __m512i scan_vector(__m512i v)
@@ -646,7 +667,7 @@ INLINE uint32_t whole_groups(uint32_t lanes, unsigned group_log, uint32_t starts
 }
 
 TARGET static size_t split(const uint64_t *v, size_t n, unsigned width, unsigned group_log,
-                           uint8_t *bitmap, uint64_t *upper)
+                           uint64_t *bitmap, uint64_t *upper)
 {
     __m128i right = _mm_cvtsi32_si128((int)width);
     uint32_t starts = group_starts[group_log];
@@ -667,13 +688,12 @@ TARGET static size_t split(const uint64_t *v, size_t n, unsigned width, unsigned
         bits |= (uint64_t)_pext_u32(lanes, starts) << filled;
         filled += 16U >> group_log;
         if (filled == 64) {
-            bbi_put_u64(bitmap, bits);
-            bitmap += 8;
+            *bitmap++ = bits;
             bits = 0;
             filled = 0;
         }
     }
-    bbi_put_u64(bitmap, bits);
+    *bitmap = bits;
     return (size_t)(out - upper);
 }
 

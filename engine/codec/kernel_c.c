@@ -8,9 +8,8 @@
 
 /* One value is one unaligned 8-byte load, or two above 57 bits, where shift and width together may
  * pass 64. */
-static inline uint64_t value_at(const uint8_t *packed, size_t index, unsigned width, uint64_t mask)
+static inline uint64_t value_at(const uint8_t *packed, size_t bit, unsigned width, uint64_t mask)
 {
-    size_t bit = index * width;
     const uint8_t *at = packed + bit / 8;
     unsigned shift = (unsigned)(bit % 8);
     uint64_t v = bbi_get_u64(at) >> shift;
@@ -20,49 +19,47 @@ static inline uint64_t value_at(const uint8_t *packed, size_t index, unsigned wi
     return v & mask;
 }
 
-static void unpack32(const uint8_t *packed, size_t first, size_t n, unsigned width, uint32_t *out)
+static void unpack32(const uint8_t *packed, size_t bit, size_t n, unsigned width, uint32_t *out)
 {
     uint64_t mask = bbi_low_mask(width);
-    for (size_t i = 0; i < n; i++) {
-        size_t bit = (first + i) * width;
+    for (size_t i = 0; i < n; i++, bit += width) {
         out[i] = (uint32_t)((bbi_get_u64(packed + bit / 8) >> (bit % 8)) & mask);
     }
 }
 
-static void unpack64(const uint8_t *packed, size_t first, size_t n, unsigned width, uint64_t *out)
+static void unpack64(const uint8_t *packed, size_t bit, size_t n, unsigned width, uint64_t *out)
 {
     uint64_t mask = bbi_low_mask(width);
-    for (size_t i = 0; i < n; i++) {
-        out[i] = value_at(packed, first + i, width, mask);
+    for (size_t i = 0; i < n; i++, bit += width) {
+        out[i] = value_at(packed, bit, width, mask);
     }
 }
 
-static unsigned __int128 sum(const uint8_t *packed, size_t first, size_t n, unsigned width)
+static unsigned __int128 sum(const uint8_t *packed, size_t bit, size_t n, unsigned width)
 {
     uint64_t mask = bbi_low_mask(width);
     unsigned __int128 total = 0;
     if (width > 32) {
-        for (size_t i = 0; i < n; i++) {
-            total += value_at(packed, first + i, width, mask);
+        for (size_t i = 0; i < n; i++, bit += width) {
+            total += value_at(packed, bit, width, mask);
         }
         return total;
     }
     uint64_t narrow = 0;
-    for (size_t i = 0; i < n; i++) {
-        size_t bit = (first + i) * width;
+    for (size_t i = 0; i < n; i++, bit += width) {
         narrow += (bbi_get_u64(packed + bit / 8) >> (bit % 8)) & mask;
     }
     return narrow;
 }
 
-static void minmax(const uint8_t *packed, size_t first, size_t n, unsigned width, uint64_t *min,
+static void minmax(const uint8_t *packed, size_t bit, size_t n, unsigned width, uint64_t *min,
                    uint64_t *max)
 {
     uint64_t mask = bbi_low_mask(width);
     uint64_t lo = UINT64_MAX;
     uint64_t hi = 0;
-    for (size_t i = 0; i < n; i++) {
-        uint64_t v = value_at(packed, first + i, width, mask);
+    for (size_t i = 0; i < n; i++, bit += width) {
+        uint64_t v = value_at(packed, bit, width, mask);
         lo = v < lo ? v : lo;
         hi = v > hi ? v : hi;
     }
@@ -81,7 +78,7 @@ static void place_upper(const struct bbi_layer *layer, uint32_t *dst)
     const uint32_t *upper = layer->upper;
     size_t group = (size_t)1 << layer->group_log;
     for (size_t i = 0, bit = layer->mark_bit; i < layer->n; i += group, bit++) {
-        uint32_t marked = bit_at(layer->marks, bit);
+        uint32_t marked = bit_at(layer->payload, bit);
         for (size_t j = 0; j < group; j++) {
             dst[i + j] |= upper[j] & (0 - marked);
         }
@@ -92,9 +89,9 @@ static void place_upper(const struct bbi_layer *layer, uint32_t *dst)
 static void layer32(const struct bbi_layer *layer, uint32_t *dst)
 {
     uint64_t mask = bbi_low_mask(layer->width);
-    size_t bit = layer->first * layer->width;
+    size_t bit = layer->bit;
     for (size_t i = 0; i < layer->n; i++, bit += layer->width) {
-        uint64_t v = bbi_get_u64(layer->packed + bit / 8) >> (bit % 8);
+        uint64_t v = bbi_get_u64(layer->payload + bit / 8) >> (bit % 8);
         dst[i] = (uint32_t)((v & mask) << layer->shift);
     }
     if (layer->upper != NULL) {
@@ -154,17 +151,16 @@ static void double64(const int64_t *k, size_t n, const struct bbi_scale *scale, 
     }
 }
 
-static size_t popcount(const uint8_t *bitmap, size_t bits)
+static size_t popcount(const uint8_t *bitmap, size_t bit, size_t n)
 {
     size_t count = 0;
-    for (size_t bit = 0; bit < bits; bit += 8) {
-        unsigned byte = bitmap[bit / 8];
-        if (bits - bit < 8) {
-            byte &= (1U << (bits - bit)) - 1;
-        }
-        byte -= (byte >> 1) & 0x55;
-        byte = (byte & 0x33) + ((byte >> 2) & 0x33);
-        count += (byte + (byte >> 4)) & 0x0f;
+    for (size_t end = bit + n; bit < end; bit += 32) {
+        uint64_t v = (bbi_get_u64(bitmap + bit / 8) >> (bit % 8)) & UINT32_MAX;
+        v &= end - bit < 32 ? bbi_low_mask((unsigned)(end - bit)) : UINT32_MAX;
+        v -= (v >> 1) & 0x55555555;
+        v = (v & 0x33333333) + ((v >> 2) & 0x33333333);
+        v = (v + (v >> 4)) & 0x0f0f0f0f;
+        count += (size_t)((v * 0x01010101) >> 24 & 0xff);
     }
     return count;
 }
@@ -311,7 +307,7 @@ static void profile(uint8_t *length, size_t n, struct bbi_profile *out)
 }
 
 static size_t split(const uint64_t *v, size_t n, unsigned width, unsigned group_log,
-                    uint8_t *bitmap, uint64_t *upper)
+                    uint64_t *bitmap, uint64_t *upper)
 {
     size_t group = (size_t)1 << group_log;
     size_t count = 0;
@@ -326,11 +322,11 @@ static size_t split(const uint64_t *v, size_t n, unsigned width, unsigned group_
         bits |= (uint64_t)(any != 0) << (done % 64);
         count += any != 0 ? group : 0;
         if (done % 64 == 63) {
-            bbi_put_u64(bitmap + done / 64 * 8, bits);
+            bitmap[done / 64] = bits;
             bits = 0;
         }
     }
-    bbi_put_u64(bitmap + done / 64 * 8, bits);
+    bitmap[done / 64] = bits;
     return count;
 }
 

@@ -12,20 +12,19 @@
 
 /** One layer's part. */
 struct bbi_layer {
-    const uint8_t *packed;
-    size_t first; /* the values [first, first + n) of the layer */
+    const uint8_t *payload;
+    size_t bit; /* where its first value stands */
     size_t n;
     unsigned width;
     unsigned shift; /* place of its bits in the value; width + shift <= 32 */
     unsigned group_log;
-    const uint8_t *marks;  /* groups of 2^group_log values that have more bits */
-    size_t mark_bit;       /* the bit of the group that starts at `first` */
+    size_t mark_bit;       /* where the marks of groups of 2^group_log values stand */
     const uint32_t *upper; /* those bits, in place, of the marked groups in a row; NULL: none */
 };
 
-/** dst[i] = the layer's bits of value first + i, in place, and the upper bits of marked groups. */
+/** dst[i] = the layer's bits of its value i, in place, and the upper bits of marked groups. */
 typedef void bbi_layer_fn(const struct bbi_layer *layer, uint32_t *dst);
-typedef size_t bbi_popcount_fn(const uint8_t *bitmap, size_t bits);
+typedef size_t bbi_popcount_fn(const uint8_t *bitmap, size_t bit, size_t n);
 
 /* From below, find what the window needs of each layer; then read them from above. */
 static inline __attribute__((always_inline)) void bbi_read_layers32(const struct bbi_layers *l,
@@ -42,9 +41,10 @@ static inline __attribute__((always_inline)) void bbi_read_layers32(const struct
         size_t end = to << l->group_log;
         bool whole = end >= l->values[top];
         end = whole ? l->values[top] : end;
-        part[top].packed = l->packed[top];
-        part[top].first = from << l->group_log;
-        part[top].n = end - part[top].first;
+        size_t first = from << l->group_log;
+        part[top].payload = l->payload;
+        part[top].bit = l->value_bit[top] + first * l->width[top];
+        part[top].n = end - first;
         part[top].width = l->width[top];
         part[top].shift = shift;
         part[top].group_log = l->group_log;
@@ -52,14 +52,13 @@ static inline __attribute__((always_inline)) void bbi_read_layers32(const struct
         if (top + 1 == l->count) {
             break;
         }
-        const uint8_t *marks = l->marks[top + 1];
-        size_t up_from = from == 0 ? 0 : popcount(marks, from);
-        size_t up_to = whole ? l->values[top + 1] >> l->group_log : popcount(marks, to);
+        size_t marks = l->mark_bit[top + 1];
+        size_t up_from = from == 0 ? 0 : popcount(l->payload, marks, from);
+        size_t up_to = whole ? l->values[top + 1] >> l->group_log : popcount(l->payload, marks, to);
         if (up_from >= up_to) {
             break;
         }
-        part[top].marks = marks;
-        part[top].mark_bit = from;
+        part[top].mark_bit = marks + from;
         part[top].upper = work[(top + 1) % 2];
         shift += l->width[top];
         from = up_from;

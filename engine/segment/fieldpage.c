@@ -68,6 +68,12 @@ static int read_entries(struct bbi_fieldpage *fp, size_t n, size_t entry_count,
     if (fp->entries == NULL) {
         return bbi_error_nomem(err, "field page");
     }
+    for (size_t i = 0; i < n; i++) {
+        uint32_t values = fp->chunks[i].presence.value_count;
+        if (values > 0) {
+            fp->entries[fp->chunks[i].entry].value_count = (uint16_t)values;
+        }
+    }
     int code = bbi_chunkdir_decode(c, fp->type, entry_count, fp->entries, fp->acct, err);
     if (code != BB_OK) {
         return code;
@@ -81,9 +87,6 @@ static int read_entries(struct bbi_fieldpage *fp, size_t n, size_t entry_count,
             continue;
         }
         const struct bbi_chunk *entry = &fp->entries[chunk->entry];
-        if (entry->value_count != chunk->presence.value_count) {
-            return corrupt(err, "a chunk's values differ from its rows");
-        }
         if (entry->payload_bytes > payload_bytes - at) {
             return corrupt(err, "payloads longer than the page");
         }

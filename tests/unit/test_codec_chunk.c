@@ -301,6 +301,9 @@ static void directories_bring_entries_back(void **state)
         struct bbi_buf buf;
         bbi_buf_init(&buf, NULL, 1 << 20);
         assert_int_equal(bbi_chunkdir_encode(type, entries, n, &buf, &err), BB_OK);
+        for (size_t i = 0; i < n; i++) {
+            back[i].value_count = (uint16_t)counts[i];
+        }
         struct bbi_cursor c;
         bbi_cursor_init(&c, buf.data, buf.len);
         assert_int_equal(bbi_chunkdir_decode(&c, type, n, back, NULL, &err), BB_OK);
@@ -378,6 +381,9 @@ static void hostile_directories_stay_inside(void **state)
         }
         if (codec_random_below(&rng, 4) == 0) {
             buf.data[codec_random_below(&rng, buf.len)] = (uint8_t)codec_random_u64(&rng);
+        }
+        for (size_t i = 0; i < n; i++) {
+            back[i].value_count = (uint16_t)codec_random_below(&rng, BBI_CHUNK_MAX + 2);
         }
         struct bbi_cursor c;
         bbi_cursor_init(&c, buf.data, codec_random_below(&rng, 8) == 0 ? 20 : buf.len);
