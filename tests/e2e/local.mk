@@ -1,5 +1,6 @@
 # Tests that drive the real busbard by pytest, as two programs for make check.
 E2E_TESTS = tests/e2e/check_server.py tests/e2e/check_data.py
+TESTS += $(E2E_TESTS)
 EXTRA_DIST += \
 	$(E2E_TESTS) \
 	tests/e2e/busbar_e2e.py \

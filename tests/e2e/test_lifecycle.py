@@ -58,7 +58,7 @@ def test_port_in_use(make_server, tmp_path):
 
 def test_data_in_use(make_server):
     server = make_server()
-    start_fails(Server(server.data), "in use")
+    start_fails(Server(server.data), "LOCK", "another process")
     assert server.get("/ping").status == 204
 
 
@@ -101,9 +101,10 @@ def test_sigint_stops_too(make_server):
 def test_stop_under_load(make_server):
     """Requests in flight are answered; what was acknowledged is there after the restart."""
     server = make_server().create()
-    acknowledged = Load(server, writers=4).run(stop=lambda: server.stop())
+    load = Load(server, writers=4)
+    load.run(stop=server.stop)
     server.restart()
-    check_acknowledged(server, acknowledged)
+    load.check()
 
 
 def test_stop_with_open_connections(make_server):
@@ -168,13 +169,14 @@ class Load:
 
     BATCH = 200
 
-    def __init__(self, server, writers):
+    def __init__(self, server, writers, name="a"):
         self.server = server
+        self.name = name
         self.acknowledged = [0] * writers
 
     def body(self, writer, batch):
         first = batch * self.BATCH
-        return "".join("load,writer=%d v=%d %d\n" % (writer, i, i)
+        return "".join("load,writer=%s%d v=%d %d\n" % (self.name, writer, i, i)
                        for i in range(first, first + self.BATCH))
 
     def write(self, writer):
@@ -197,24 +199,26 @@ class Load:
         for thread in threads:
             thread.join()
         assert sum(self.acknowledged) > 0
-        return self.acknowledged
 
-
-def check_acknowledged(server, acknowledged):
-    """Every acknowledged batch is there; none in part; nothing twice."""
-    for writer, batches in enumerate(acknowledged):
-        rows = server.rows("SELECT v FROM load WHERE writer='%d'" % writer, epoch="ns")
-        assert len(rows) % Load.BATCH == 0
-        assert batches <= len(rows) // Load.BATCH <= batches + 1
-        assert rows == [[i, i] for i in range(len(rows))]
+    def check(self):
+        """Every acknowledged batch is there; none in part; nothing twice."""
+        for writer, batches in enumerate(self.acknowledged):
+            rows = self.server.rows("SELECT v FROM load WHERE writer='%s%d'" % (self.name, writer),
+                                    epoch="ns")
+            assert len(rows) % self.BATCH == 0
+            assert batches <= len(rows) // self.BATCH <= batches + 1
+            assert rows == [[i, i] for i in range(len(rows))]
 
 
 def test_kill_under_load(make_server):
     server = make_server(memtable_memory="1MiB").create()
-    for _ in range(3):
-        acknowledged = Load(server, writers=4).run(stop=server.kill)
+    loads = []
+    for name in "abc":
+        loads.append(Load(server, writers=4, name=name))
+        loads[-1].run(stop=server.kill)
         server.restart()
-        check_acknowledged(server, acknowledged)
+        for load in loads:
+            load.check()
 
 
 def test_kill_during_flush_and_compaction(make_server):
