@@ -79,3 +79,7 @@ tests_unit_test_server_number_LDADD = $(server_unit_libs)
 tests_unit_test_server_parts_LDADD = $(server_unit_libs)
 tests_unit_test_server_pool_LDADD = $(server_unit_libs)
 tests_unit_test_server_result_LDADD = $(server_unit_libs)
+
+bin_PROGRAMS += busbard
+busbard_SOURCES = server/main.c
+busbard_LDADD = libserver.la $(SERVER_LIBS)
