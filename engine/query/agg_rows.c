@@ -137,6 +137,14 @@ static struct bb_value fill_number(const struct bbi_plan *plan, enum bbi_ql_type
     }
 }
 
+/* InfluxDB's number where a stream has no row at all: cast to a number's type, else as it is. */
+static struct bb_value fill_absent(const struct bbi_plan *plan, enum bbi_ql_type type)
+{
+    bool number = type == BBI_QL_TYPE_FLOAT || type == BBI_QL_TYPE_INTEGER ||
+                  type == BBI_QL_TYPE_UNSIGNED;
+    return number ? bbi_value_cast(plan->fill_value, type) : plan->fill_value;
+}
+
 static struct bb_value interpolate(const struct bbi_call_rows *c, int64_t bucket,
                                    struct bb_value next)
 {
@@ -282,7 +290,7 @@ static void step_refs(struct bbi_agg_rows *r, int64_t bucket)
             continue;
         }
         if (plan->fill == BBI_QL_FILL_NUMBER) {
-            *out = fill_number(plan, plan->refs[i].type);
+            *out = fill_absent(plan, plan->refs[i].type);
         } else if (plan->fill == BBI_QL_FILL_PREVIOUS) {
             *out = r->before[plan->call_count + i];
         }
@@ -337,7 +345,7 @@ int bbi_agg_rows_give(struct bbi_agg_rows *r, int64_t from, int64_t to, struct b
                 memset(&r->slots[i], 0, sizeof(r->slots[i]));
                 if (plan->fill == BBI_QL_FILL_NUMBER &&
                     plan->calls[i].type != BBI_QL_TYPE_UNKNOWN) {
-                    r->slots[i] = fill_number(plan, plan->calls[i].type);
+                    r->slots[i] = fill_absent(plan, plan->calls[i].type);
                 }
             }
         }

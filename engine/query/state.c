@@ -102,6 +102,7 @@ void bbi_state_offer_end(struct bbi_state_point *p, enum bbi_type type, bool wan
         take = (value->time > p->time) == want_last;
     } else if (!take) {
         int c = bbi_state_compare(type, value->bits, p->bits);
+        c = type == BBI_BOOL && !want_last ? -c : c;
         take = c > 0 || (c == 0 && value->series_at < p->series_at);
     }
     if (take) {

@@ -4,7 +4,8 @@
  * A cell holds the states of all fields of a query for one bucket, as bytes of a layout that says
  * what each field needs. All zeros is the empty state. Results do not depend on the order in which
  * values and states come together: sums are exact, of equal extremes the earliest counts, of
- * first/last values at one time the larger, at equal value the one of the lower series.
+ * first/last values at one time the larger (of first booleans false, as in InfluxDB), of equal ones
+ * that of the lower series.
  */
 #ifndef BBI_QUERY_STATE_H
 #define BBI_QUERY_STATE_H
