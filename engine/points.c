@@ -126,6 +126,13 @@ static int grow_cells(struct bbi_points *p, size_t need, struct bb_error *err)
     return BB_OK;
 }
 
+/* As InfluxDB: `time` is the time's own name; a tag must not have it, a field of that name is left
+ * out. */
+static bool is_time(const uint8_t *name, size_t length)
+{
+    return length == 4 && memcmp(name, "time", 4) == 0;
+}
+
 /* The slow way to a series: take the key apart and ask the catalog; remember the answer. */
 static int resolve_key(struct bbi_points *p, struct bbi_catalog *catalog,
                        struct bbi_series_cache *cache, struct bbi_hash128 hash,
@@ -143,6 +150,12 @@ static int resolve_key(struct bbi_points *p, struct bbi_catalog *catalog,
         return bbi_error_nomem(err, "tags of a series");
     }
     for (uint32_t i = 0; i < key.tag_count; i++) {
+        if (is_time(key.tags[i].key, key.tags[i].key_length)) {
+            return bbi_error_set(err, BB_EPARSE,
+                                 "invalid tag key: input tag \"time\" on measurement \"%.*s\" is "
+                                 "invalid",
+                                 (int)key.measurement_length, (const char *)key.measurement);
+        }
         tags[i].key = key.tags[i].key;
         tags[i].key_len = key.tags[i].key_length;
         tags[i].value = key.tags[i].value;
@@ -302,19 +315,25 @@ static int add_line(struct bbi_points *p, struct bbi_catalog *catalog,
     struct bbi_point *point = &batch->points[batch->point_count];
     point->time_ns = line->time_ns;
     point->cell_first = (uint32_t)batch->cell_count;
-    point->cell_count = line->field_count;
     int rc = resolve_series(p, catalog, cache, line, point, err);
     struct bbi_cell *cells = batch->cells + batch->cell_count;
+    point->cell_count = 0;
     for (uint32_t k = 0; rc == BB_OK && k < line->field_count; k++) {
-        rc = resolve_field(p, catalog, point->measurement_id, &line->fields[k], k, &cells[k], err);
-        if (rc == BB_OK) {
-            rc = take_value(p, &line->fields[k], &cells[k], err);
+        const struct bbi_lp_field *field = &line->fields[k];
+        if (is_time(field->name, field->name_length)) {
+            continue;
         }
+        struct bbi_cell *cell = &cells[point->cell_count++];
+        rc = resolve_field(p, catalog, point->measurement_id, field, k, cell, err);
+        rc = rc == BB_OK ? take_value(p, field, cell, err) : rc;
+    }
+    if (rc == BB_OK && point->cell_count == 0) {
+        rc = bbi_error_set(err, BB_EPARSE, "invalid field name: input field \"time\" is invalid");
     }
     if (rc == BB_OK) {
         p->lines[batch->point_count++] = (struct bbi_line_ref){line->text, (uint32_t)line->length,
                                                                line->line_number};
-        batch->cell_count += line->field_count;
+        batch->cell_count += point->cell_count;
     }
     return rc;
 }

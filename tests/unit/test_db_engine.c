@@ -283,6 +283,13 @@ static void test_rejects(void **state)
     assert_int_equal(bb_write(t.db, &write, &result, &err), BB_OK);
     assert_int_equal(rejects.code, BB_ETYPE);
     assert_non_null(strstr(rejects.reason, "already exists as type float"));
+    write.lines = "m,s=2 time=1 10\nm,s=2 time=1,v=5 10\nm,time=2 v=1 10\n";
+    write.lines_length = strlen(write.lines);
+    assert_int_equal(bb_write(t.db, &write, &result, &err), BB_OK);
+    assert_int_equal(result.points_written, 1);
+    assert_int_equal(result.points_rejected, 2);
+    assert_non_null(strstr(rejects.reason, "invalid tag key: input tag \"time\""));
+    count_is(&t, 2);
     write.database = "nope";
     assert_int_equal(bb_write(t.db, &write, &result, &err), BB_ENOTFOUND);
     assert_string_equal(err.text, "database not found: \"nope\"");
