@@ -174,10 +174,12 @@ struct bbi_memcolumn {
 
 /** All fields of one series over the union of their times; reused from one read to the next. */
 struct bbi_memmerge {
-    size_t count;                     /* times */
-    int64_t *times;                   /* strictly rising */
-    size_t column_count;              /* fields with at least one value, by field_id */
-    struct bbi_memcolumn *columns;    /* [column_count] */
+    size_t count;                  /* times */
+    int64_t *times;                /* strictly rising */
+    size_t column_count;           /* fields with at least one value, by field_id */
+    struct bbi_memcolumn *columns; /* [column_count] */
+    bool more;                     /* max_cells cut it short: rows behind the last time are left */
+    size_t max_cells;              /* set by the caller: most columns times times; 0: no limit */
     struct bbi_memmerge_state *state; /* the reader's own */
     struct bbi_account *acct;
 };
@@ -188,7 +190,9 @@ void bbi_memmerge_fini(struct bbi_memmerge *merge);
 /**
  * All rows of a series with tmin <= time <= tmax, fields side by side.
  *
- * Memory is columns times times; a caller with a limit reads a wide series in several ranges.
+ * Memory is the number of fields that have a row times that of times; max_cells bounds it, so that
+ * a series of many fields, each with times of its own, comes in parts: while `more`, read again
+ * from behind the last time. A part has at least one time.
  * Returns BB_OK (count 0: nothing there), BB_ENOMEM (count 0).
  */
 int bbi_memspace_read_series(const struct bbi_memspace *space, uint32_t series_id, int64_t tmin,

@@ -149,10 +149,44 @@ static bool unite_times(struct bbi_memmerge *merge, size_t n)
     return true;
 }
 
+/* Index of the first time above t. */
+static size_t times_to(const struct bbi_memrows *rows, int64_t t)
+{
+    size_t low = 0;
+    size_t high = rows->count;
+    while (low < high) {
+        size_t mid = low + (high - low) / 2;
+        if (rows->times[mid] <= t) {
+            low = mid + 1;
+        } else {
+            high = mid;
+        }
+    }
+    return low;
+}
+
+/* Cut the united times, and the n fields with them, to max_cells; fields may be left empty. */
+static void limit_cells(struct bbi_memmerge *merge, size_t n)
+{
+    if (merge->max_cells == 0 || merge->count <= merge->max_cells / n) {
+        return;
+    }
+    size_t count = merge->max_cells / n;
+    merge->count = count == 0 ? 1 : count;
+    merge->more = true;
+    int64_t last = merge->times[merge->count - 1];
+    for (size_t i = 0; i < n; i++) {
+        merge->state->rows[i].count = times_to(&merge->state->rows[i], last);
+    }
+}
+
 /* Words of 8 bytes that a column takes: its bitmap and, if it has gaps, values and LSNs. */
 static size_t column_words(const struct bbi_memmerge *merge, const struct bbi_memrows *rows)
 {
     size_t n = merge->count;
+    if (rows->count == 0) {
+        return 0;
+    }
     return (n + 63) / 64 + (rows->count < n ? 2 * n : 0);
 }
 
@@ -215,13 +249,16 @@ static bool fill_columns(struct bbi_memmerge *merge, size_t n)
         keys[i] = (uint64_t)st->rows[i].field_id << 32 | i;
     }
     mem_sort_keys(keys, keys + n, n);
+    size_t count = 0;
     for (size_t i = 0; i < n; i++) {
         const struct bbi_memrows *rows = &st->rows[(uint32_t)keys[i]];
-        fill_column(merge, rows, &columns[i], at);
-        at += column_words(merge, rows);
+        if (rows->count > 0) {
+            fill_column(merge, rows, &columns[count++], at);
+            at += column_words(merge, rows);
+        }
     }
     merge->columns = columns;
-    merge->column_count = n;
+    merge->column_count = count;
     return true;
 }
 
@@ -232,6 +269,7 @@ int bbi_memspace_read_series(const struct bbi_memspace *space, uint32_t series_i
     const struct mem_view view = {.tmin = tmin, .tmax = tmax, .visible_lsn = visible_lsn};
     merge->count = 0;
     merge->column_count = 0;
+    merge->more = false;
     const struct mem_series *s = mem_find_series(space, series_id);
     if (s == NULL) {
         return BB_OK;
@@ -247,9 +285,15 @@ int bbi_memspace_read_series(const struct bbi_memspace *space, uint32_t series_i
     if (rc != BB_OK || n == 0) {
         return rc;
     }
-    if (!unite_times(merge, n) || !fill_columns(merge, n)) {
+    bool ok = unite_times(merge, n);
+    if (ok) {
+        limit_cells(merge, n);
+        ok = fill_columns(merge, n);
+    }
+    if (!ok) {
         merge->count = 0;
         merge->column_count = 0;
+        merge->more = false;
         return bbi_error_nomem(err, "fields of a series");
     }
     return BB_OK;

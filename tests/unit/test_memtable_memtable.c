@@ -337,12 +337,10 @@ static void check_no_empty_time(const struct bbi_memmerge *merge)
     }
 }
 
-static void check_merge(struct model *m, const struct bbi_memspace *space, uint32_t rp_id,
-                        uint32_t sid, const struct view *view, const struct model_value **want)
+/* One part of a series, up to its last time. */
+static void check_part(struct model *m, uint32_t rp_id, uint32_t sid, const struct view *view,
+                       const struct model_value **want)
 {
-    assert_ok(bbi_memspace_read_series(space, sid, view->tmin, view->tmax, view->visible_lsn,
-                                       &m->merge, &err),
-              &err);
     size_t col = 0;
     for (uint32_t fid = 0; fid < MODEL_FIELDS; fid++) {
         size_t n = model_read(m, rp_id, sid, fid, view, want);
@@ -356,6 +354,29 @@ static void check_merge(struct model *m, const struct bbi_memspace *space, uint3
     }
     assert_int_equal(col, m->merge.column_count);
     check_no_empty_time(&m->merge);
+}
+
+/* A whole series, in parts of at most max_cells. */
+static void check_merge(struct model *m, const struct bbi_memspace *space, uint32_t rp_id,
+                        uint32_t sid, const struct view *whole, const struct model_value **want)
+{
+    struct view part = *whole;
+    for (;;) {
+        assert_ok(bbi_memspace_read_series(space, sid, part.tmin, whole->tmax, part.visible_lsn,
+                                           &m->merge, &err),
+                  &err);
+        size_t cells = m->merge.count * m->merge.column_count;
+        assert_true(m->merge.max_cells == 0 || m->merge.count <= 1 || cells <= m->merge.max_cells);
+        if (!m->merge.more) {
+            break;
+        }
+        assert_true(m->merge.count > 0);
+        part.tmax = m->merge.times[m->merge.count - 1];
+        check_part(m, rp_id, sid, &part, want);
+        part.tmin = part.tmax + 1;
+    }
+    part.tmax = whole->tmax;
+    check_part(m, rp_id, sid, &part, want);
 }
 
 static struct view random_view(struct rng *r, const struct model *m)
@@ -403,6 +424,7 @@ static void check_model(struct rng *r, struct model *m, const struct model_value
         for (uint32_t i = 0; i < 4; i++) {
             check_rows(m, space, rp, sid, (uint32_t)rng_below(r, MODEL_FIELDS), &view, want);
         }
+        m->merge.max_cells = rng_one_in(r, 2) ? 0 : 1 + rng_below(r, 200);
         check_merge(m, space, rp, sid, &view, want);
     }
 }
