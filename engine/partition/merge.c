@@ -2,6 +2,9 @@
 
 #include <string.h>
 
+/* Most values of a memtable's series in one piece: 16 MiB of values and LSNs. */
+#define MEMSPACE_CELLS ((size_t)1 << 20)
+
 /* One source of the merge, and where it stands in the series: rows [from, to) of its current piece
  * are to come. */
 struct bbi_merge_source {
@@ -99,6 +102,7 @@ int bbi_merge_add_memspace(struct bbi_merge *m, const struct bbi_memspace *space
         s->space = space;
         s->done = true;
         bbi_memmerge_init(&s->mem, m->acct);
+        s->mem.max_cells = MEMSPACE_CELLS;
         m->source_count++;
     }
     return rc;
@@ -150,16 +154,11 @@ static int settle_segment(struct bbi_merge *m, struct bbi_merge_source *s, struc
     }
 }
 
-static int start_memspace(struct bbi_merge *m, struct bbi_merge_source *s, struct bb_error *err)
+/* The piece of a memtable's series that starts at tmin. */
+static int read_memspace(struct bbi_merge *m, struct bbi_merge_source *s, int64_t tmin,
+                         struct bb_error *err)
 {
-    int64_t tmin;
-    int64_t tmax;
-    s->done = true;
-    if (!bbi_memspace_series_range(s->space, m->series_id, &tmin, &tmax) || tmin > m->tmax ||
-        tmax < m->tmin) {
-        return BB_OK;
-    }
-    int rc = bbi_memspace_read_series(s->space, m->series_id, m->tmin, m->tmax, m->snapshot_lsn,
+    int rc = bbi_memspace_read_series(s->space, m->series_id, tmin, m->tmax, m->snapshot_lsn,
                                       &s->mem, err);
     if (rc == BB_OK && s->mem.count != 0) {
         s->done = false;
@@ -169,6 +168,19 @@ static int start_memspace(struct bbi_merge *m, struct bbi_merge_source *s, struc
         s->last = s->mem.times[s->to - 1];
     }
     return rc;
+}
+
+static int start_memspace(struct bbi_merge *m, struct bbi_merge_source *s, struct bb_error *err)
+{
+    int64_t tmin;
+    int64_t tmax;
+    s->done = true;
+    s->mem.more = false;
+    if (!bbi_memspace_series_range(s->space, m->series_id, &tmin, &tmax) || tmin > m->tmax ||
+        tmax < m->tmin) {
+        return BB_OK;
+    }
+    return read_memspace(m, s, m->tmin, err);
 }
 
 int bbi_merge_series(struct bbi_merge *m, uint32_t measurement_id, uint32_t series_id, int64_t tmin,
@@ -442,13 +454,20 @@ static int take_slice(struct bbi_merge *m, struct bbi_merge_source *s, int64_t e
     return BB_OK;
 }
 
-/* A segment whose piece is used up goes to its next one; done last, because the slice borrows the
- * loaded pages. */
+/* A source whose piece is used up goes to its next one; done last, because the slice borrows the
+ * piece. */
 static int advance(struct bbi_merge *m, struct bb_error *err)
 {
     for (size_t i = 0; i < m->source_count; i++) {
         struct bbi_merge_source *s = &m->sources[i];
-        if (s->space != NULL || !s->done || s->cursor.at_end) {
+        if (s->space != NULL) {
+            int rc = s->done && s->mem.more ? read_memspace(m, s, s->last + 1, err) : BB_OK;
+            if (rc != BB_OK) {
+                return rc;
+            }
+            continue;
+        }
+        if (!s->done || s->cursor.at_end) {
             continue;
         }
         s->done = false;

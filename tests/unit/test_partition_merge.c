@@ -333,8 +333,55 @@ static void test_model(void **state)
     }
 }
 
+/* Lines that each bring a field of their own: what has fields times times cells is read in bounded
+ * pieces. */
+static void test_wide_series(void **state)
+{
+    (void)state;
+    enum {
+        WIDE = 4000
+    };
+    struct bb_error err;
+    struct bbi_account acct;
+    struct bbi_memtable *mt;
+    struct bbi_merge merge;
+    struct bbi_window window;
+    bbi_account_init(&acct, "test", 64 << 20, NULL);
+    assert_ok(bbi_memtable_create(NULL, 0, &mt, &err), &err);
+    for (uint32_t i = 0; i < WIDE; i++) {
+        struct bbi_cell cell = {.field_id = i, .type = BBI_UINT, .v.bits = i * 3};
+        struct bbi_point point = {
+            .time_ns = i, .series_id = 1, .measurement_id = 1, .cell_count = 1};
+        struct bbi_batch batch = {1, 1, &point, 1, &cell, 1};
+        assert_ok(bbi_memtable_prepare(mt, &batch, &err), &err);
+        bbi_memtable_apply(mt, &batch, 8 * (i + 1));
+    }
+    bbi_merge_init(&merge, &acct, 1, 1, NULL, 0, NULL, UINT64_MAX);
+    assert_ok(bbi_merge_add_memspace(&merge, bbi_memtable_space(mt, 1, 1), &err), &err);
+    assert_ok(bbi_merge_series(&merge, 1, 1, INT64_MIN, INT64_MAX, &err), &err);
+    size_t rows = 0;
+    do {
+        assert_ok(bbi_merge_next(&merge, &window, &err), &err);
+        assert_int_equal(window.column_count, window.rows);
+        for (size_t i = 0; i < window.rows; i++) {
+            const struct bbi_column *column = &window.columns[i];
+            assert_int_equal(window.times[i], rows + i);
+            assert_int_equal(column->field_id, rows + i);
+            assert_int_equal(column->bits[i], (rows + i) * 3);
+        }
+        rows += window.rows;
+    } while (window.rows > 0);
+    assert_int_equal(rows, WIDE);
+    bbi_merge_fini(&merge);
+    bbi_memtable_unref(&mt);
+    assert_int_equal(acct.used_bytes, 0);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_model)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_model),
+        cmocka_unit_test(test_wide_series),
+    };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
