@@ -76,7 +76,7 @@ static int put_exceptions(const struct bbi_chunk *c, const struct bbi_chunk_body
             return bbi_chunk_corrupt(err, "exception outside the chunk");
         }
         if (at >= from && at < to) {
-            out[at - from] = bbi_chunk_exception_value(body, i);
+            out[at - from] = bbi_chunk_exception_value(c, body, i, out[at - from]);
         }
     }
     return BB_OK;
@@ -105,7 +105,8 @@ int bbi_chunk_decode(enum bbi_type type, const struct bbi_chunk *chunk, const ui
 bool bbi_chunk_is_scaled(enum bbi_type type, const struct bbi_chunk *chunk)
 {
     (void)type;
-    return chunk->mode == BBI_MODE_DECIMAL || chunk->mode == BBI_MODE_INTEGER;
+    bool nudged = chunk->exception_count > 0 && chunk->exception_width != BBI_EXCEPTION_RAW;
+    return (chunk->mode == BBI_MODE_DECIMAL && !nudged) || chunk->mode == BBI_MODE_INTEGER;
 }
 
 /* An integer of the chunk as a number: uint64 has no negative ones. */
@@ -180,7 +181,7 @@ static int list_exceptions(const struct bbi_chunk *c, const struct bbi_chunk_bod
             return bbi_chunk_corrupt(err, "exception outside the chunk");
         }
         if (at >= from && at < to) {
-            uint64_t bits = bbi_chunk_exception_value(body, i);
+            uint64_t bits = bbi_chunk_exception_value(c, body, i, 0);
             memcpy(&out->exceptions[out->exception_count++], &bits, sizeof(bits));
         }
     }

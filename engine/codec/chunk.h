@@ -52,16 +52,17 @@ struct bbi_chunk {
     uint8_t exponent; /* decimal digits, 0..9 */
     uint8_t coding;
     uint8_t transform;
-    uint8_t group_log;   /* layered: values of a group, as a power of two */
-    uint8_t dict_width;  /* bits of a gap between words */
-    uint8_t width[4];    /* bits of each layer, or of each part */
-    bool has_stats;      /* stats_* hold */
-    uint64_t gcd;        /* >= 1: stored integers times this are the integers */
-    uint64_t base;       /* added to every residual; the constant */
-    uint64_t first;      /* delta: the first integer */
-    uint64_t first_step; /* delta of delta: the first difference */
-    uint64_t dict_base;  /* the smallest word */
-    int64_t stats_min;   /* of the integers value * 10^exponent (uint64: as its bits) */
+    uint8_t exception_width; /* bits of each, 64: raw */
+    uint8_t group_log;       /* layered: values of a group, as a power of two */
+    uint8_t dict_width;      /* bits of a gap between words */
+    uint8_t width[4];        /* bits of each layer, or of each part */
+    bool has_stats;          /* stats_* hold */
+    uint64_t gcd;            /* >= 1: stored integers times this are the integers */
+    uint64_t base;           /* added to every residual; the constant */
+    uint64_t first;          /* delta: the first integer */
+    uint64_t first_step;     /* delta of delta: the first difference */
+    uint64_t dict_base;      /* the smallest word */
+    int64_t stats_min;       /* of the integers value * 10^exponent (uint64: as its bits) */
     int64_t stats_max;
     __int128 stats_sum;
 };

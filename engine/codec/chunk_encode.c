@@ -1,52 +1,16 @@
 /*
- * The encoder. Doubles become integers under the mode and exponent that served the chunk before, if
- * they serve this one; the kernel that scales them proves each value, what fails is an exception.
- * The integers, divided by their gcd, are priced under each transform that could win
- * (chunk_plan.c), and the cheapest is written.
+ * The encoder. Doubles become integers (chunk_scale.c), the integers, divided by their gcd, are
+ * priced under each transform that could win (chunk_plan.c), and the cheapest is written.
  */
+#include "engine/codec/chunk_encode.h"
+
 #include <string.h>
 
-#include "engine/base/bytes.h"
-#include "engine/codec/chunk.h"
-#include "engine/codec/chunk_layout.h"
 #include "engine/codec/chunk_plan.h"
-
-#define ROOM (BBI_CHUNK_MAX + 4 * BBI_LANES)
-
-/* A chunk's payload at its worst: dictionary, residuals of 64 bits, bitmaps, all exceptions. */
-#define PAYLOAD_MAX (3 * 8 * ROOM + 4096)
-
-/* An exception's raw bits and position. */
-#define PRICE_EXCEPTION 74
 
 #define PRICE_FIRST 14 /* directory bits of a delta's first value */
 #define PRICE_RUNS  10
 #define PRICE_DICT  30
-
-#define DICT_MAX     256
-#define HASH_SLOTS   1024
-#define SAMPLE_MAX   32
-#define PATIENCE_MAX 4
-
-struct bbi_chunk_scratch {
-    struct bbi_account *acct;
-    uint8_t hint_mode;
-    uint8_t hint_exponent;
-    uint8_t shrunk;         /* chunks in a row that needed fewer digits than the hint */
-    uint8_t shrunk_highest; /* the most that any of them needed */
-    size_t bad_count;
-    uint16_t bad[ROOM]; /* positions of exceptions, rising */
-    uint64_t k[ROOM];   /* the integers */
-    uint64_t residuals[3][ROOM];
-    uint8_t lengths[BBI_LENGTHS];
-    uint64_t words[DICT_MAX];
-    uint64_t codes[ROOM];
-    uint64_t slot_word[HASH_SLOTS];
-    uint16_t slot_code[HASH_SLOTS];
-    uint64_t layer[2][ROOM];
-    struct bbi_bitwriter writer; /* into payload */
-    uint8_t payload[PAYLOAD_MAX];
-};
 
 struct bbi_chunk_scratch *bbi_chunk_scratch_create(struct bbi_account *acct)
 {
@@ -129,7 +93,7 @@ static struct candidate choose(struct bbi_chunk_scratch *s, const uint64_t *k, s
     struct bbi_profile profile;
     *low = ops->subtract_min(k, n, flip, s->residuals[0]);
     best.base = *low;
-    for (size_t i = 0; i < s->bad_count; i++) {
+    for (size_t i = 0; s->exception_width == BBI_EXCEPTION_RAW && i < s->bad_count; i++) {
         s->residuals[0][s->bad[i]] = 0;
     }
     uint32_t floor = ops->lengths(s->residuals[0], n, s->lengths);
@@ -386,27 +350,26 @@ static void put_words(struct bbi_chunk_scratch *s, size_t count, struct bbi_chun
     bbi_bitwriter_put(&s->writer, s->layer[0], count - 1, width);
 }
 
-static void put_exceptions(struct bbi_chunk_scratch *s, const uint64_t *bits, size_t n,
-                           struct bbi_chunk *out)
+static void put_exceptions(struct bbi_chunk_scratch *s, size_t n, struct bbi_chunk *out)
 {
     out->exception_count = (uint16_t)s->bad_count;
+    out->exception_width = s->bad_count > 0 ? s->exception_width : 0;
     for (size_t i = 0; i < s->bad_count; i++) {
         s->layer[0][i] = s->bad[i];
-        s->layer[1][i] = bits[s->bad[i]];
     }
     bbi_bitwriter_put(&s->writer, s->layer[0], s->bad_count, bbi_position_bits(n));
-    bbi_bitwriter_put(&s->writer, s->layer[1], s->bad_count, 64);
+    bbi_bitwriter_put(&s->writer, s->exceptions, s->bad_count, out->exception_width);
 }
 
 /* ---- Integers to payload ---- */
 
-static void put_integers(struct bbi_chunk_scratch *s, const uint64_t *bits, size_t n, uint64_t flip,
+static void put_integers(struct bbi_chunk_scratch *s, size_t n, uint64_t flip,
                          struct bbi_chunk *out)
 {
     uint64_t low;
     struct candidate best = choose(s, s->k, n, flip, true, &low);
     if (best.plan.coding == BBI_CODING_CONSTANT) {
-        put_exceptions(s, bits, n, out);
+        put_exceptions(s, n, out);
         put_candidate(s, &best, s->k, out);
         return;
     }
@@ -418,11 +381,11 @@ static void put_integers(struct bbi_chunk_scratch *s, const uint64_t *bits, size
     size_t words = try_dictionary(s, n, flip, price, &coded, &used);
     if (words > 0) {
         put_words(s, words, out);
-        put_exceptions(s, bits, n, out);
+        put_exceptions(s, n, out);
         put_candidate(s, &coded, s->codes, out);
         return;
     }
-    put_exceptions(s, bits, n, out);
+    put_exceptions(s, n, out);
     if (run) {
         put_runs(s, &runs, low, out);
         return;
@@ -433,33 +396,7 @@ static void put_integers(struct bbi_chunk_scratch *s, const uint64_t *bits, size
     put_candidate(s, &best, s->k, out);
 }
 
-static uint64_t gcd_of(uint64_t a, uint64_t b)
-{
-    while (b != 0) {
-        uint64_t rest = a % b;
-        a = b;
-        b = rest;
-    }
-    return a;
-}
-
-static uint64_t magnitude(uint64_t k, uint64_t flip)
-{
-    return flip != 0 && (int64_t)k < 0 ? 0 - k : k;
-}
-
-/* The greatest common divisor of k[n], 1 if all are 0. Ends early at 1, the usual case. */
-static uint64_t common_divisor(const uint64_t *k, size_t n, uint64_t flip)
-{
-    uint64_t gcd = 0;
-    for (size_t i = 0; i < n && gcd != 1; i++) {
-        uint64_t v = magnitude(k[i], flip);
-        if (v != 0) {
-            gcd = gcd_of(v, gcd);
-        }
-    }
-    return gcd == 0 || gcd > INT64_MAX ? 1 : gcd;
-}
+/* ---- The whole chunk ---- */
 
 static void divide(uint64_t *k, size_t n, uint64_t gcd, uint64_t flip)
 {
@@ -467,147 +404,6 @@ static void divide(uint64_t *k, size_t n, uint64_t gcd, uint64_t flip)
         k[i] = flip != 0 ? (uint64_t)((int64_t)k[i] / (int64_t)gcd) : k[i] / gcd;
     }
 }
-
-/* ---- Doubles to integers ---- */
-
-static size_t scale_to(struct bbi_chunk_scratch *s, const uint64_t *bits, size_t n, unsigned mode,
-                       unsigned exponent)
-{
-    struct bbi_chunk c = {.gcd = 1, .mode = (uint8_t)mode, .exponent = (uint8_t)exponent};
-    struct bbi_scale scale = bbi_chunk_scale(&c);
-    s->bad_count = bbi_kernel_get()->scale(bits, n, &scale, (int64_t *)(void *)s->k, s->bad);
-    return s->bad_count;
-}
-
-/* Bits of the integers that are good, and of exceptions for the others. */
-static uint32_t scaled_price(const struct bbi_chunk_scratch *s, size_t n)
-{
-    uint64_t all = 0;
-    size_t bad = 0;
-    for (size_t i = 0; i < n; i++) {
-        if (bad < s->bad_count && s->bad[bad] == i) {
-            bad++;
-        } else {
-            all |= magnitude(s->k[i], 1);
-        }
-    }
-    return (uint32_t)(n - bad) * (bbi_bit_length(all) + 1) + (uint32_t)bad * PRICE_EXCEPTION;
-}
-
-struct choice {
-    unsigned mode;
-    unsigned exponent;
-};
-
-/* Try every exponent on values spread over the chunk. */
-static struct choice search(struct bbi_chunk_scratch *s, const uint64_t *bits, size_t n)
-{
-    uint64_t sample[SAMPLE_MAX];
-    size_t count = n < SAMPLE_MAX ? n : SAMPLE_MAX;
-    for (size_t i = 0; i < count; i++) {
-        sample[i] = bits[i * n / count];
-    }
-    struct choice best = {BBI_MODE_RAW, 0};
-    uint32_t least = (uint32_t)count * 60;
-    for (unsigned mode = BBI_MODE_DECIMAL; mode <= BBI_MODE_FLOAT32; mode++) {
-        for (unsigned e = 0; e < 10; e++) {
-            size_t bad = scale_to(s, sample, count, mode, e);
-            uint32_t price = scaled_price(s, count);
-            if (price < least) {
-                least = price;
-                best = (struct choice){mode, e};
-            }
-            if (bad == 0) {
-                break;
-            }
-        }
-    }
-    return best;
-}
-
-/* Exceptions repeat the integer before them, so that no delta notices them; under FOR their
- * residual is 0. */
-static void fill_exceptions(struct bbi_chunk_scratch *s, size_t n)
-{
-    size_t first_good = 0;
-    while (first_good < s->bad_count && s->bad[first_good] == first_good) {
-        first_good++;
-    }
-    BB_ASSERT(first_good < n);
-    for (size_t i = 0; i < s->bad_count; i++) {
-        s->k[s->bad[i]] = s->bad[i] < first_good ? s->k[first_good] : s->k[s->bad[i] - 1];
-    }
-}
-
-/* Fewer digits than the hint for some chunks in a row: a smaller hint saves work. */
-static void note_exponent(struct bbi_chunk_scratch *s, unsigned exponent)
-{
-    if (exponent >= s->hint_exponent) {
-        s->shrunk = 0;
-        s->shrunk_highest = 0;
-        return;
-    }
-    s->shrunk++;
-    s->shrunk_highest = exponent > s->shrunk_highest ? (uint8_t)exponent : s->shrunk_highest;
-    if (s->shrunk == PATIENCE_MAX) {
-        s->hint_exponent = s->shrunk_highest;
-        s->shrunk = 0;
-        s->shrunk_highest = 0;
-    }
-}
-
-/* A common factor 10 is a digit too many; the proof is for one exponent, so it is made again. */
-static void drop_digits(struct bbi_chunk_scratch *s, const uint64_t *bits, size_t n,
-                        struct bbi_chunk *out)
-{
-    uint64_t gcd = common_divisor(s->k, n, 1);
-    unsigned exponent = out->exponent;
-    for (uint64_t rest = gcd; exponent > 0 && rest % 10 == 0; rest /= 10) {
-        exponent--;
-    }
-    if (exponent < out->exponent) {
-        size_t bad = s->bad_count;
-        if (scale_to(s, bits, n, out->mode, exponent) <= bad) {
-            out->exponent = (uint8_t)exponent;
-        } else {
-            (void)scale_to(s, bits, n, out->mode, out->exponent);
-        }
-        fill_exceptions(s, n);
-        gcd = common_divisor(s->k, n, 1);
-    }
-    note_exponent(s, exponent);
-    out->gcd = gcd;
-}
-
-/* Integers of doubles into s->k; sets mode, exponent, gcd. */
-static void scale_doubles(struct bbi_chunk_scratch *s, const uint64_t *bits, size_t n,
-                          struct bbi_chunk *out)
-{
-    struct choice choice = {s->hint_mode, s->hint_exponent};
-    bool good = choice.mode != BBI_MODE_RAW &&
-                scale_to(s, bits, n, choice.mode, choice.exponent) <= n / 24;
-    if (!good) {
-        choice = search(s, bits, n);
-        good = choice.mode != BBI_MODE_RAW &&
-               scale_to(s, bits, n, choice.mode, choice.exponent) < n &&
-               scaled_price(s, n) < n * 60;
-        s->hint_mode = (uint8_t)choice.mode;
-        s->hint_exponent = (uint8_t)choice.exponent;
-    }
-    out->mode = BBI_MODE_RAW;
-    if (!good) {
-        s->bad_count = 0;
-        memcpy(s->k, bits, n * sizeof(*bits));
-        out->gcd = common_divisor(s->k, n, 0);
-        return;
-    }
-    out->mode = (uint8_t)choice.mode;
-    out->exponent = (uint8_t)choice.exponent;
-    fill_exceptions(s, n);
-    drop_digits(s, bits, n, out);
-}
-
-/* ---- The whole chunk ---- */
 
 static void set_stats(const struct bbi_chunk_scratch *s, size_t n, uint64_t flip,
                       struct bbi_chunk *out)
@@ -660,7 +456,7 @@ int bbi_chunk_encode(enum bbi_type type, const uint64_t *bits, size_t n, struct 
     s->bad_count = 0;
     out->value_count = (uint16_t)n;
     if (type == BBI_FLOAT) {
-        scale_doubles(s, bits, n, out);
+        bbi_chunk_scale_doubles(s, bits, n, out);
     } else {
         memcpy(s->k, bits, n * sizeof(*bits));
         out->mode = BBI_MODE_INTEGER;
@@ -668,11 +464,11 @@ int bbi_chunk_encode(enum bbi_type type, const uint64_t *bits, size_t n, struct 
     bool is_signed = type == BBI_INT || (type == BBI_FLOAT && out->mode != BBI_MODE_RAW);
     uint64_t flip = is_signed ? (uint64_t)1 << 63 : 0;
     if (type == BBI_INT || type == BBI_UINT) {
-        out->gcd = common_divisor(s->k, n, flip);
+        out->gcd = bbi_chunk_common_divisor(s->k, n, flip);
     }
     divide(s->k, n, out->gcd, flip);
     s->writer = (struct bbi_bitwriter){.out = s->payload};
-    put_integers(s, bits, n, flip, out);
+    put_integers(s, n, flip, out);
     const uint8_t *end = bbi_bitwriter_end(&s->writer);
     if (type != BBI_BOOL) {
         set_stats(s, n, flip, out);

@@ -41,7 +41,11 @@ enum bbi_chunk_transform {
 };
 
 #define BBI_CHUNK_LAYERS_MAX 4
-#define BBI_GROUP_LOG_MAX    4
+
+/** Width of exceptions stored as raw bits; narrower ones say by how many units in the last place,
+ * zigzagged, the value differs from the decoded integer. */
+#define BBI_EXCEPTION_RAW 64
+#define BBI_GROUP_LOG_MAX 4
 
 /** |i| of decimals and float32 decimals stays below this. */
 #define BBI_CHUNK_INT_LIMIT 1e15
@@ -75,7 +79,7 @@ static inline size_t bbi_chunk_dict_bits(const struct bbi_chunk *c)
 
 static inline size_t bbi_chunk_exception_bits(const struct bbi_chunk *c)
 {
-    return c->exception_count * ((size_t)bbi_position_bits(c->value_count) + 64);
+    return c->exception_count * ((size_t)bbi_position_bits(c->value_count) + c->exception_width);
 }
 
 /** Bits of the residuals but for the upper layers, which only the payload can tell. */

@@ -26,11 +26,13 @@ size_t bbi_chunk_exception_at(const struct bbi_chunk *c, const struct bbi_chunk_
     return at;
 }
 
-uint64_t bbi_chunk_exception_value(const struct bbi_chunk_body *body, size_t i)
+uint64_t bbi_chunk_exception_value(const struct bbi_chunk *c, const struct bbi_chunk_body *body,
+                                   size_t i, uint64_t decoded)
 {
+    unsigned width = c->exception_width;
     uint64_t v = 0;
-    bbi_bits_unpack64(body->payload, body->exception_bits + 64 * i, 1, 64, &v);
-    return v;
+    bbi_bits_unpack64(body->payload, body->exception_bits + i * width, 1, width, &v);
+    return width == BBI_EXCEPTION_RAW ? v : decoded + (uint64_t)bbi_unzigzag(v);
 }
 
 /* Each upper layer is a bitmap over the groups of the layer below, then the bits of those marked:

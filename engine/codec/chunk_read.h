@@ -12,7 +12,7 @@
 struct bbi_chunk_body {
     const uint8_t *payload;
     size_t exception_places;  /* packed positions */
-    size_t exception_bits;    /* 64 bits each */
+    size_t exception_bits;    /* what is stored for each */
     size_t patches;           /* patched, or the lengths of runs */
     struct bbi_layers layers; /* layer 0 is there in every coding; the dictionary is at bit 0 */
 };
@@ -47,8 +47,9 @@ __int128 bbi_chunk_sum_residuals(const struct bbi_chunk *c, const struct bbi_chu
 size_t bbi_chunk_exception_at(const struct bbi_chunk *c, const struct bbi_chunk_body *body,
                               size_t i);
 
-/** Its raw bits. */
-uint64_t bbi_chunk_exception_value(const struct bbi_chunk_body *body, size_t i);
+/** The bits of its value, given those that its integer decodes to. */
+uint64_t bbi_chunk_exception_value(const struct bbi_chunk *c, const struct bbi_chunk_body *body,
+                                   size_t i, uint64_t decoded);
 
 /** "chunk: <what>". Returns BB_ECORRUPT. */
 int bbi_chunk_corrupt(struct bb_error *err, const char *what);

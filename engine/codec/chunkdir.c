@@ -33,6 +33,12 @@ static bool is_decimal(enum bbi_type type, const struct bbi_chunk *c)
     return c->mode == BBI_MODE_DECIMAL || c->mode == BBI_MODE_FLOAT32;
 }
 
+static bool has_exceptions(enum bbi_type type, const struct bbi_chunk *c)
+{
+    (void)type;
+    return c->exception_count > 0;
+}
+
 static bool has_dict(enum bbi_type type, const struct bbi_chunk *c)
 {
     (void)type;
@@ -133,6 +139,7 @@ static const struct column columns[] = {
     COLUMN(is_float, mode, PLAIN),
     COLUMN(is_decimal, exponent, PLAIN),
     COLUMN(is_decimal, exception_count, PLAIN),
+    COLUMN(has_exceptions, exception_width, PLAIN),
     COLUMN(has_always, coding, PLAIN),
     COLUMN(has_always, transform, PLAIN),
     COLUMN(has_always, gcd, PLAIN),
@@ -276,7 +283,7 @@ int bbi_chunkdir_encode(enum bbi_type type, const struct bbi_chunk *chunks, size
 static bool is_sane_head(const struct bbi_chunk *c)
 {
     return c->value_count >= 1 && c->value_count <= BBI_CHUNK_MAX && c->mode < BBI_MODE_COUNT &&
-           c->exponent <= 9 && c->exception_count <= c->value_count &&
+           c->exponent <= 9 && c->exception_count <= c->value_count && c->exception_width <= 64 &&
            c->coding < BBI_CODING_COUNT && c->transform < BBI_TRANSFORM_COUNT && c->gcd >= 1 &&
            c->value_count > bbi_transform_order(c->transform) && c->dict_count <= BBI_CHUNK_MAX &&
            c->dict_width <= 64;

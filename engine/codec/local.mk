@@ -4,11 +4,13 @@ libbusbar_la_SOURCES += \
 	engine/codec/chunk.c \
 	engine/codec/chunk.h \
 	engine/codec/chunk_encode.c \
+	engine/codec/chunk_encode.h \
 	engine/codec/chunk_layout.h \
 	engine/codec/chunk_plan.c \
 	engine/codec/chunk_plan.h \
 	engine/codec/chunk_read.c \
 	engine/codec/chunk_read.h \
+	engine/codec/chunk_scale.c \
 	engine/codec/chunkdir.c \
 	engine/codec/intcol.c \
 	engine/codec/intcol.h \

@@ -36,7 +36,7 @@ static inline double codec_odd_double(struct codec_random *r)
     return codec_double_of(UINT64_C(0x7ff0000000000001) | codec_random_u64(r));
 }
 
-#define CODEC_DOUBLE_SHAPES 20
+#define CODEC_DOUBLE_SHAPES 21
 
 /** Fill bits[n] with doubles of one of CODEC_DOUBLE_SHAPES shapes. */
 static inline void codec_doubles(struct codec_random *r, unsigned shape, uint64_t *bits, size_t n)
@@ -73,6 +73,7 @@ static inline void codec_doubles(struct codec_random *r, unsigned shape, uint64_
             (double)(noise + walk) / 3,
             rare ? last + (double)skewed : last,
             rare ? -(double)skewed : (double)skewed * 5 / 1000,
+            small + (double)noise / 1000,
             ldexp((double)noise, (int)codec_random_below(r, 100) - 50),
         };
         double v = shapes[shape];

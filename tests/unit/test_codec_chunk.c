@@ -255,6 +255,7 @@ static void same_entry(const struct bbi_chunk *a, const struct bbi_chunk *b)
     assert_int_equal(a->payload_bytes, b->payload_bytes);
     assert_int_equal(a->value_count, b->value_count);
     assert_int_equal(a->exception_count, b->exception_count);
+    assert_int_equal(a->exception_width, b->exception_width);
     assert_int_equal(a->part_count, b->part_count);
     assert_int_equal(a->dict_count, b->dict_count);
     assert_int_equal(a->mode, b->mode);
