@@ -165,9 +165,11 @@ static int resolve_key(struct bbi_points *p, struct bbi_catalog *catalog,
                                     key.measurement_length, tags, key.tag_count,
                                     &point->measurement_id, &point->series_id, &created, err);
     if (rc == BB_OK) {
+        bbi_series_cache_unlock(cache);
         bbi_series_cache_write_lock(cache);
         bbi_series_cache_put(cache, hash, point->series_id, point->measurement_id);
         bbi_series_cache_unlock(cache);
+        bbi_series_cache_read_lock(cache);
     }
     return rc;
 }
@@ -178,9 +180,7 @@ static int resolve_series(struct bbi_points *p, struct bbi_catalog *catalog,
 {
     struct bbi_hash128 hash = bbi_series_cache_hash(cache, p->batch.db_id, line->key,
                                                     line->key_length);
-    bbi_series_cache_read_lock(cache);
     bool known = bbi_series_cache_get(cache, hash, &point->series_id, &point->measurement_id);
-    bbi_series_cache_unlock(cache);
     return known ? BB_OK : resolve_key(p, catalog, cache, hash, line, point, err);
 }
 
@@ -338,25 +338,14 @@ static int add_line(struct bbi_points *p, struct bbi_catalog *catalog,
     return rc;
 }
 
-int bbi_points_build(struct bbi_points *points, struct bbi_catalog *catalog,
-                     struct bbi_series_cache *cache, const struct bbi_rp *rp,
-                     const struct bb_write *write, struct bb_error *err)
+/* Under the cache's read lock, which a new series gives up for a moment. */
+static int build_lines(struct bbi_points *points, struct bbi_catalog *catalog,
+                       struct bbi_series_cache *cache, struct bbi_lp_parser *parser,
+                       struct bb_error *err)
 {
-    struct bbi_lp_parser parser;
     struct bbi_lp_line line;
-    points->batch.db_id = rp->db_id;
-    points->batch.rp_id = rp->id;
-    points->batch.point_count = 0;
-    points->batch.cell_count = 0;
-    points->rejected = 0;
-    points->reject = write->reject;
-    points->reject_arg = write->reject_arg;
-    bbi_arena_reset(&points->arena);
-    bbi_buf_reset(&points->records);
-    bbi_lp_init(&parser, points->fields, write->precision_ns, write->now_ns);
-    bbi_lp_feed(&parser, write->lines, write->lines_length, true);
     int rc;
-    while ((rc = bbi_lp_next(&parser, &line, err)) != BBI_LP_END) {
+    while ((rc = bbi_lp_next(parser, &line, err)) != BBI_LP_END) {
         if (rc == BB_OK) {
             rc = add_line(points, catalog, cache, &line, err);
         }
@@ -369,6 +358,28 @@ int bbi_points_build(struct bbi_points *points, struct bbi_catalog *catalog,
         }
     }
     return BB_OK;
+}
+
+int bbi_points_build(struct bbi_points *points, struct bbi_catalog *catalog,
+                     struct bbi_series_cache *cache, const struct bbi_rp *rp,
+                     const struct bb_write *write, struct bb_error *err)
+{
+    struct bbi_lp_parser parser;
+    points->batch.db_id = rp->db_id;
+    points->batch.rp_id = rp->id;
+    points->batch.point_count = 0;
+    points->batch.cell_count = 0;
+    points->rejected = 0;
+    points->reject = write->reject;
+    points->reject_arg = write->reject_arg;
+    bbi_arena_reset(&points->arena);
+    bbi_buf_reset(&points->records);
+    bbi_lp_init(&parser, points->fields, write->precision_ns, write->now_ns);
+    bbi_lp_feed(&parser, write->lines, write->lines_length, true);
+    bbi_series_cache_read_lock(cache);
+    int rc = build_lines(points, catalog, cache, &parser, err);
+    bbi_series_cache_unlock(cache);
+    return rc;
 }
 
 void bbi_points_close_gaps(struct bbi_points *points)

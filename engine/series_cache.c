@@ -34,6 +34,20 @@ struct bbi_series_cache {
     uint64_t seed;
 };
 
+/* Readers hold the lock for a batch each; without preference they would never let a new series in.
+ */
+static bool init_lock(pthread_rwlock_t *lock)
+{
+    pthread_rwlockattr_t attr;
+    if (pthread_rwlockattr_init(&attr) != 0) {
+        return false;
+    }
+    (void)pthread_rwlockattr_setkind_np(&attr, PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP);
+    bool ok = pthread_rwlock_init(lock, &attr) == 0;
+    (void)pthread_rwlockattr_destroy(&attr);
+    return ok;
+}
+
 int bbi_series_cache_create(struct bbi_account *acct, uint64_t max_bytes,
                             struct bbi_series_cache **out, struct bb_error *err)
 {
@@ -46,7 +60,7 @@ int bbi_series_cache_create(struct bbi_account *acct, uint64_t max_bytes,
     c->bucket_count = BUCKETS_MIN;
     c->buckets_max = max_bytes / sizeof(struct bucket);
     c->buckets = bbi_mem_zalloc(acct, c->bucket_count, sizeof(struct bucket));
-    if (c->buckets == NULL || pthread_rwlock_init(&c->lock, NULL) != 0) {
+    if (c->buckets == NULL || !init_lock(&c->lock)) {
         bbi_mem_free(c->buckets);
         bbi_mem_free(c);
         return bbi_error_nomem(err, "series cache");
@@ -126,6 +140,16 @@ static void place(struct bbi_series_cache *cache, const struct entry *entry)
     b->puts++;
 }
 
+static bool is_full(const struct bucket *b)
+{
+    for (size_t i = 0; i < WAYS; i++) {
+        if (b->entries[i].series_id == 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
 /* Without memory the cache stays as large as it is. */
 static void grow(struct bbi_series_cache *cache)
 {
@@ -152,8 +176,11 @@ static void grow(struct bbi_series_cache *cache)
 void bbi_series_cache_put(struct bbi_series_cache *cache, struct bbi_hash128 hash,
                           uint32_t series_id, uint32_t measurement_id)
 {
-    if (cache->used >= cache->bucket_count * WAYS / 2 &&
-        cache->bucket_count * 2 <= cache->buckets_max) {
+    uint64_t slots = cache->bucket_count * WAYS;
+    bool crowded = cache->used >= slots / 2 ||
+                   (cache->used >= slots / 8 &&
+                    is_full(bucket_of(cache->buckets, cache->bucket_count, hash.low)));
+    if (crowded && cache->bucket_count * 2 <= cache->buckets_max) {
         grow(cache);
     }
     struct entry entry = {hash.low, hash.high, series_id, measurement_id};
