@@ -42,4 +42,26 @@ libbusbar_la_SOURCES += \
 	engine/catalog/verify.h \
 	engine/catalog/view.c
 
-unit_tests +=
+noinst_HEADERS += \
+	tests/unit/catalog_util.h
+
+unit_tests += \
+	tests/unit/test_catalog_catalog \
+	tests/unit/test_catalog_catlog \
+	tests/unit/test_catalog_damage \
+	tests/unit/test_catalog_index \
+	tests/unit/test_catalog_key \
+	tests/unit/test_catalog_reconcile \
+	tests/unit/test_catalog_select \
+	tests/unit/test_catalog_strsort \
+	tests/unit/test_catalog_tagregex
+
+tests_unit_test_catalog_catalog_SOURCES = \
+	tests/unit/catalog_util.c \
+	tests/unit/test_catalog_catalog.c
+tests_unit_test_catalog_select_SOURCES = \
+	tests/unit/catalog_util.c \
+	tests/unit/test_catalog_select.c
+tests_unit_test_catalog_damage_SOURCES = \
+	tests/unit/catalog_util.c \
+	tests/unit/test_catalog_damage.c
