@@ -12,6 +12,9 @@
 /* The longest value is a list behind a blob, or a bitmap of 65,536 ids. */
 #define SCRATCH_MAX ((size_t)1 << 20)
 
+/* A policy's record: a name of 255 bytes and numbers. */
+#define RP_BYTES_MAX 512
+
 /* ---- keys and values ---- */
 
 size_t bbi_series_index_key(uint8_t key[BBI_SERIES_KEY_BYTES], uint32_t db_id, uint32_t sid)
@@ -179,9 +182,12 @@ static int apply_schema(struct bbi_index_writer *w, const struct raw_record *raw
     return rc != BB_OK ? rc : misc_put(w, &k, raw->bytes, raw->len, err);
 }
 
+/* Kept as RP_NEW also after RP_ALTER, which says as much: loading meets each policy once. */
 static int apply_rp(struct bbi_index_writer *w, const struct raw_record *raw, struct bb_error *err)
 {
     struct bbi_record_rp rp;
+    uint8_t bytes[RP_BYTES_MAX];
+    struct bbi_buf b = {.data = bytes, .cap = sizeof(bytes), .max = sizeof(bytes)};
     int rc = bbi_record_get_rp(&raw->record, &rp, err);
     if (rc != BB_OK) {
         return rc;
@@ -190,7 +196,9 @@ static int apply_rp(struct bbi_index_writer *w, const struct raw_record *raw, st
     if (raw->record.type == BBI_RECORD_RP_DROP) {
         return misc_delete(w, &k, err);
     }
-    return misc_put(w, &k, raw->bytes, raw->len, err);
+    bbi_record_put_rp_new(&b, &rp);
+    rc = bbi_buf_check(&b, "retention policy", err);
+    return rc == BB_OK ? misc_put(w, &k, b.data, b.len, err) : rc;
 }
 
 static int apply_segment(struct bbi_index_writer *w, const struct raw_record *raw,

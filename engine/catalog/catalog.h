@@ -147,9 +147,10 @@ struct bbi_catalog_edit {
  * Make frozen overlays and the edit durable. Commits are serialised inside. A tombstone is known by
  * its lsn: a frame holds at most one DELETE.
  *
- * Returns BB_OK: catalog.log and catalog.mdb have it. BB_ENOSPC, BB_EIO, BB_ENOMEM: nothing has
- * changed, frozen overlays stay. BB_EREADONLY: in doubt, after a restart the edit is there or not,
- * whole; no further commit is taken.
+ * Returns BB_OK: catalog.log and catalog.mdb have it. BB_ENOSPC, BB_EIO, BB_ENOMEM: the edit is not
+ * there, frozen overlays stay for the next commit. BB_EREADONLY: it is in doubt whether the edit
+ * is there, which opening the catalog again settles; until then keep the files that it adds and
+ * those that it removes. Every later commit returns this too.
  */
 int bbi_catalog_commit(struct bbi_catalog *cat, const struct bbi_catalog_edit *edit,
                        struct bb_error *err) BB_CHECKED;

@@ -2,9 +2,9 @@
  * Making things durable: frozen overlays and an edit go to catalog.log, which is synced, and then
  * to LMDB in one transaction.
  *
- * When LMDB refuses, the log takes its commit back, so that both agree and the caller may try again
- * with another edit. Where that fails, or LMDB cannot say whether it committed, the catalog is in
- * doubt and refuses all further commits: opening it again settles what is there.
+ * When a disk or LMDB refuses, the log takes back what it wrote, so that the edit is nowhere and
+ * the caller may throw its files away. Where that fails, or LMDB cannot say whether it committed,
+ * the catalog is in doubt and refuses all further commits: opening it again settles what is there.
  */
 #include <stdio.h>
 #include <string.h>
@@ -157,9 +157,6 @@ static int write_log(struct bbi_catalog *cat, const struct commit *c, struct bb_
     if (rc == BB_OK) {
         rc = bbi_catlog_commit(&cat->log, err);
     }
-    if (rc != BB_OK) {
-        bbi_catlog_abort(&cat->log);
-    }
     return rc;
 }
 
@@ -225,7 +222,6 @@ static int keep_counters(struct bbi_catalog *cat, const struct commit *c,
     return BB_OK;
 }
 
-/* What a failed sync leaves of a frame is not known before the next start. */
 static int doubt(struct bbi_catalog *cat, struct bb_error *err)
 {
     cat->in_doubt = true;
@@ -250,10 +246,15 @@ static int commit(struct bbi_catalog *cat, struct commit *c, struct bb_error *er
     int rc = keep_counters(cat, c, &kept, err);
     if (rc == BB_OK) {
         rc = write_log(cat, c, err);
+        /* What a failed write or sync leaves of a frame is not known before the next start. */
         if (rc == BB_EIO) {
-            rc = doubt(cat, err);
+            bbi_mem_free(kept);
+            return doubt(cat, err);
         }
-        if (rc == BB_OK && write_index(cat, c, err) != BB_OK) {
+        if (rc == BB_OK) {
+            rc = write_index(cat, c, err);
+        }
+        if (rc != BB_OK) {
             rc = undo_log(cat, end, err);
         }
     }

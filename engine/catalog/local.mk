@@ -51,6 +51,7 @@ unit_tests += \
 	tests/unit/test_catalog_damage \
 	tests/unit/test_catalog_index \
 	tests/unit/test_catalog_key \
+	tests/unit/test_catalog_model \
 	tests/unit/test_catalog_reconcile \
 	tests/unit/test_catalog_select \
 	tests/unit/test_catalog_strsort \
@@ -65,3 +66,11 @@ tests_unit_test_catalog_select_SOURCES = \
 tests_unit_test_catalog_damage_SOURCES = \
 	tests/unit/catalog_util.c \
 	tests/unit/test_catalog_damage.c
+tests_unit_test_catalog_model_SOURCES = \
+	tests/unit/catalog_util.c \
+	tests/unit/test_catalog_model.c
+torture_tests += \
+	tests/torture/torture_catalog
+tests_torture_torture_catalog_SOURCES = \
+	tests/torture/torture_catalog.c \
+	tests/unit/catalog_util.h

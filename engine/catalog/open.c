@@ -71,7 +71,7 @@ void bbi_catalog_close(struct bbi_catalog **out)
 /* A first commit notes a segment id beyond those that an earlier life may have given to files that
  * it never published. A full disk leaves that to a later one: then no file can be written either.
  * */
-static int first_commit(struct bbi_recovery *r, bool is_fresh, struct bb_error *err)
+static int first_commit(struct bbi_recovery *r, struct bb_error *err)
 {
     struct bbi_catalog *cat = r->cat;
     const struct bbi_catalog_edit nothing = {.checkpoint_lsn = 0};
@@ -86,7 +86,7 @@ static int first_commit(struct bbi_recovery *r, bool is_fresh, struct bb_error *
     if (rc == BB_OK) {
         rc = bbi_fs_sync_dir(cat->fs, cat->dir, err);
     }
-    if (rc == BB_OK || is_fresh || rc == BB_ENOMEM) {
+    if (rc == BB_OK || r->is_fresh || rc == BB_ENOMEM) {
         return rc;
     }
     bbi_buf_printf(&r->messages, "catalog: %s\n", err->text);
@@ -119,7 +119,7 @@ static int open_all(struct bbi_recovery *r, bbi_catalog_list_segments_fn list, v
         rc = replace_bad_log(r, err);
     }
     if (rc == BB_OK) {
-        rc = first_commit(r, !r->scan.exists && !r->log_is_bad, err);
+        rc = first_commit(r, err);
     }
     return rc == BB_OK ? bbi_recover_state(r, state, err) : rc;
 }

@@ -62,26 +62,35 @@ static bool is_broken(int rc)
     return rc == BB_ECORRUPT || rc == BB_EIO;
 }
 
+static int use_index(struct bbi_recovery *r, struct bb_error *err)
+{
+    struct bbi_catalog *cat = r->cat;
+    return bbi_index_open(cat->fs, cat->index_path, r->map_bytes, cat->acct, &cat->index, err);
+}
+
 static int open_index(struct bbi_recovery *r, struct bb_error *err)
 {
     struct bbi_catalog *cat = r->cat;
     struct bbi_fs_stat st;
     int rc = bbi_fs_stat(cat->fs, cat->index_path, &st, err);
-    if (rc == BB_OK && st.exists) {
+    if (rc == BB_OK && !st.exists) {
+        return use_index(r, err);
+    }
+    if (rc == BB_OK) {
         rc = bbi_verify(cat->fs, cat->index_path, cat->acct, err);
-        if (rc == BB_OK) {
-            rc = bbi_index_open(cat->fs, cat->index_path, r->map_bytes, cat->acct, &cat->index,
-                                err);
-        }
-        if (!is_broken(rc)) {
-            return rc;
-        }
+    }
+    if (rc == BB_OK) {
+        rc = use_index(r, err);
+    }
+    if (rc == BB_ENOTFOUND) {
+        rc = bbi_fs_unlink(cat->fs, cat->index_path, err);
+    } else if (is_broken(rc)) {
         struct bb_error why = *err;
         rc = set_index_aside(r, why.text, err);
+    } else {
+        return rc;
     }
-    return rc != BB_OK ? rc
-                       : bbi_index_open(cat->fs, cat->index_path, r->map_bytes, cat->acct,
-                                        &cat->index, err);
+    return rc == BB_OK ? use_index(r, err) : rc;
 }
 
 /* ---- deciding ---- */
@@ -106,10 +115,10 @@ static void tell_damage(struct bbi_recovery *r)
 /* LMDB is new: everything comes from the log. */
 static void decide_for_new_index(struct bbi_recovery *r)
 {
-    bool is_fresh = r->scan.frame_count == 0 && !r->index_was_broken;
+    r->is_fresh = r->scan.frame_count == 0 && !r->index_was_broken;
     r->from = 0;
     r->rebuilt = r->scan.frame_count != 0;
-    r->log_is_bad = !is_fresh && (!r->scan.header_is_good || r->scan.hole_count != 0);
+    r->log_is_bad = !r->is_fresh && (!r->scan.header_is_good || r->scan.hole_count != 0);
     r->lost = r->log_is_bad;
 }
 

@@ -13,6 +13,7 @@ struct bbi_recovery {
     struct bbi_catlog_scan scan;
     uint64_t from;          /* frames of the log from here on are not in LMDB */
     bool index_was_broken;  /* it was put into quarantine */
+    bool is_fresh;          /* there was nothing in either */
     bool rebuilt;           /* LMDB was made anew from the log */
     bool log_is_bad;        /* to be written anew from LMDB */
     bool lost;              /* something is in neither of them */
@@ -28,7 +29,8 @@ void bbi_recovery_fini(struct bbi_recovery *r);
  * loaded then. */
 int bbi_recover(struct bbi_recovery *r, struct bb_error *err) BB_CHECKED;
 
-/** Where something was lost: set the live segments right by the files on disk. */
+/** Where something was lost: set the live segments right by the files on disk. Files of segments
+ * beside a catalog that looks new mean that one was lost. */
 int bbi_recover_segments(struct bbi_recovery *r, bbi_catalog_list_segments_fn list, void *arg,
                          struct bb_error *err) BB_CHECKED;
 

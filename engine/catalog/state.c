@@ -154,7 +154,7 @@ int bbi_recover_segments(struct bbi_recovery *r, bbi_catalog_list_segments_fn li
                          struct bb_error *err)
 {
     struct listing l = {.gone = &r->removed};
-    if (!r->lost || list == NULL) {
+    if ((!r->lost && !r->is_fresh) || list == NULL) {
         return BB_OK;
     }
     bbi_buf_init(&l.items, r->cat->acct, LIST_MAX);
@@ -162,7 +162,11 @@ int bbi_recover_segments(struct bbi_recovery *r, bbi_catalog_list_segments_fn li
     if (rc == BB_OK) {
         rc = list(arg, list_one, &l, err);
     }
-    if (rc == BB_OK) {
+    if (r->is_fresh && l.items.len != 0) {
+        bbi_buf_str(&r->messages, "catalog.log and catalog.mdb are gone, but there are segments\n");
+        r->lost = true;
+    }
+    if (rc == BB_OK && r->lost) {
         rc = apply_items(r, (struct bbi_reconcile_item *)(void *)l.items.data,
                          l.items.len / sizeof(struct bbi_reconcile_item), err);
     }

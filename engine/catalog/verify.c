@@ -176,6 +176,50 @@ static int read_meta(struct verify *v, uint64_t number, uint8_t meta[META_BYTES]
     return BB_OK;
 }
 
+enum meta_kind {
+    META_ABSENT, /* zeros, or behind the end of the file */
+    META_VIRGIN, /* as it was made */
+    META_USED,
+    META_OTHER /* none */
+};
+
+static int kind_of_meta(struct verify *v, uint64_t at, uint64_t size, enum meta_kind *kind)
+{
+    static const uint8_t zeros[META_BYTES];
+    uint8_t meta[META_BYTES];
+    *kind = META_ABSENT;
+    if (size < META_BYTES || at > size - META_BYTES) {
+        return BB_OK;
+    }
+    int rc = bbi_file_read(v->file, meta, META_BYTES, at, v->err);
+    if (rc == BB_OK && memcmp(meta, zeros, META_BYTES) != 0) {
+        *kind = META_OTHER;
+        if (bbi_get_u16(meta + 10) == PAGE_META && bbi_get_u32(meta + 16) == META_MAGIC) {
+            *kind = bbi_get_u64(meta + 144) == 0 ? META_VIRGIN : META_USED;
+        }
+    }
+    return rc;
+}
+
+/* Before the first commit is whole, both meta pages are as they were made, or not there; where the
+ * second one stands, a file without the first cannot say. */
+static int check_not_virgin(struct verify *v)
+{
+    uint64_t size;
+    enum meta_kind kind = META_ABSENT;
+    int rc = bbi_file_size(v->file, &size, v->err);
+    if (rc == BB_OK) {
+        rc = kind_of_meta(v, 0, size, &kind);
+    }
+    bool virgin = kind == META_ABSENT || kind == META_VIRGIN;
+    for (uint64_t bytes = PAGE_MIN; rc == BB_OK && virgin && bytes <= PAGE_MAX; bytes *= 2) {
+        rc = kind_of_meta(v, bytes, size, &kind);
+        virgin = kind != META_USED;
+    }
+    return rc == BB_OK && virgin ? bbi_error_set(v->err, BB_ENOTFOUND, "nothing was ever committed")
+                                 : rc;
+}
+
 /* The newest snapshot, by LMDB's choice. Transaction n is on meta page n % 2. */
 static int read_metas(struct verify *v)
 {
@@ -195,9 +239,6 @@ static int read_metas(struct verify *v)
     v->file_pages = size / v->page_bytes;
     v->trees[TREE_FREE] = get_tree(meta + 40);
     v->trees[TREE_MAIN] = get_tree(meta + 88);
-    if (v->txn == 0) {
-        return bad(v, newest, "nothing was ever committed");
-    }
     if (v->txn % META_PAGES != newest) {
         return bad(v, newest, "transaction %llu on the wrong meta page",
                    (unsigned long long)v->txn);
@@ -539,7 +580,10 @@ static int check_all_seen(struct verify *v)
 
 static int verify_file(struct verify *v)
 {
-    int rc = read_metas(v);
+    int rc = check_not_virgin(v);
+    if (rc == BB_OK) {
+        rc = read_metas(v);
+    }
     if (rc != BB_OK) {
         return rc;
     }

@@ -19,7 +19,8 @@
 /**
  * Check the file, which exists.
  *
- * Returns BB_OK; BB_ECORRUPT with what and where; BB_EIO it cannot be read; BB_ENOMEM.
+ * Returns BB_OK; BB_ENOTFOUND nothing was ever committed to it (it is empty, or its making was cut
+ * short); BB_ECORRUPT with what and where; BB_EIO it cannot be read; BB_ENOMEM.
  */
 int bbi_verify(const struct bbi_fs *fs, const char *path, struct bbi_account *acct,
                struct bb_error *err) BB_CHECKED;

@@ -89,7 +89,8 @@ void cat_cut(struct cat *c, uint64_t seed)
 void cat_log(struct cat *c)
 {
     struct bb_error err;
-    assert_ok(bbi_catalog_take_pending(c->catalog, &c->wal, &err), &err);
+    bool more;
+    assert_ok(bbi_catalog_take_pending(c->catalog, SIZE_MAX, &c->wal, &more, &err), &err);
     bbi_catalog_pending_done(c->catalog, true);
     assert_true(c->frame_count < sizeof(c->frame_ends) / sizeof(c->frame_ends[0]));
     c->frame_ends[c->frame_count++] = c->wal.len;

@@ -57,7 +57,8 @@ void cat_key(const char *text, struct bbi_buf *key);
 /** The id of a measurement that is there. */
 uint32_t cat_mid(struct cat *c, uint32_t db_id, const char *name);
 
-/** Everything the catalog can tell of its databases, as text; the same state gives the same text. */
+/** Everything the catalog can tell of its databases, as text; the same state gives the same text.
+ * */
 void cat_dump(struct cat *c, struct bbi_buf *out);
 
 /** Whether the file is there; take it away. */

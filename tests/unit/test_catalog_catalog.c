@@ -264,24 +264,25 @@ static void test_pending_records_are_taken_once(void **state)
 {
     struct cat *c = *state;
     struct bbi_buf out;
+    bool more;
     bbi_buf_init(&out, NULL, 1 << 20);
     assert_false(bbi_catalog_has_pending(c->catalog));
     uint32_t db = cat_create_db(c, "d");
     (void)cat_series(c, db, "m,a=1");
     assert_true(bbi_catalog_has_pending(c->catalog));
-    assert_ok(bbi_catalog_take_pending(c->catalog, &out, &err), &err);
+    assert_ok(bbi_catalog_take_pending(c->catalog, SIZE_MAX, &out, &more, &err), &err);
     size_t first = out.len;
     assert_true(first > 0);
     /* the frame failed: they come again, with what is new */
     bbi_catalog_pending_done(c->catalog, false);
     bbi_buf_reset(&out);
-    assert_ok(bbi_catalog_take_pending(c->catalog, &out, &err), &err);
+    assert_ok(bbi_catalog_take_pending(c->catalog, SIZE_MAX, &out, &more, &err), &err);
     assert_int_equal(out.len, first);
     (void)cat_series(c, db, "m,a=2");
     bbi_catalog_pending_done(c->catalog, true);
     bbi_buf_reset(&out);
     assert_true(bbi_catalog_has_pending(c->catalog));
-    assert_ok(bbi_catalog_take_pending(c->catalog, &out, &err), &err);
+    assert_ok(bbi_catalog_take_pending(c->catalog, SIZE_MAX, &out, &more, &err), &err);
     assert_true(out.len > 0 && out.len < first);
     bbi_catalog_pending_done(c->catalog, true);
     assert_false(bbi_catalog_has_pending(c->catalog));
@@ -292,6 +293,7 @@ static void test_take_that_does_not_fit_loses_nothing(void **state)
 {
     struct cat *c = *state;
     struct bbi_buf out;
+    bool more;
     bbi_buf_init(&out, NULL, 40);
     bbi_buf_str(&out, "before");
     uint32_t db = cat_create_db(c, "d");
@@ -300,7 +302,7 @@ static void test_take_that_does_not_fit_loses_nothing(void **state)
         (void)snprintf(text, sizeof(text), "m,a=%d", i);
         (void)cat_series(c, db, text);
     }
-    assert_int_equal(bbi_catalog_take_pending(c->catalog, &out, &err), BB_ELIMIT);
+    assert_int_equal(bbi_catalog_take_pending(c->catalog, SIZE_MAX, &out, &more, &err), BB_ELIMIT);
     assert_int_equal(out.len, 6);
     assert_int_equal(out.err, BB_OK);
     bbi_catalog_pending_done(c->catalog, false);
@@ -311,6 +313,39 @@ static void test_take_that_does_not_fit_loses_nothing(void **state)
     bbi_buf_init(&was, NULL, 1 << 20);
     bbi_buf_init(&is, NULL, 1 << 20);
     cat_dump(c, &was);
+    cat_reopen(c);
+    cat_dump(c, &is);
+    assert_string_equal((char *)was.data, (char *)is.data);
+    bbi_buf_fini(&was);
+    bbi_buf_fini(&is);
+}
+
+/* Whole records, as many as fit, at least one; the rest waits for the next frame. */
+static void test_pending_records_in_portions(void **state)
+{
+    struct cat *c = *state;
+    struct bbi_buf was;
+    struct bbi_buf is;
+    bool more = true;
+    unsigned frames = 0;
+    bbi_buf_init(&was, NULL, 1 << 20);
+    bbi_buf_init(&is, NULL, 1 << 20);
+    for (unsigned i = 0; i < 20; i++) {
+        char name[8];
+        (void)snprintf(name, sizeof(name), "d%u", i);
+        (void)cat_series(c, cat_create_db(c, name), "m,a=1");
+    }
+    cat_dump(c, &was);
+    while (more) {
+        size_t from = c->wal.len;
+        assert_ok(bbi_catalog_take_pending(c->catalog, 60, &c->wal, &more, &err), &err);
+        assert_true(c->wal.len > from && c->wal.len - from <= 60);
+        bbi_catalog_pending_done(c->catalog, true);
+        c->frame_ends[c->frame_count++] = c->wal.len;
+        frames++;
+    }
+    assert_true(frames > 10);
+    assert_false(bbi_catalog_has_pending(c->catalog));
     cat_reopen(c);
     cat_dump(c, &is);
     assert_string_equal((char *)was.data, (char *)is.data);
@@ -524,6 +559,25 @@ static void test_failed_commit_is_tried_again(void **state)
     assert_string_equal(c->state.messages, "");
 }
 
+/* A log file that fails is not trusted again before the next start. */
+static void test_failed_log_ends_commits(void **state)
+{
+    struct cat *c = *state;
+    const struct bbi_segment_meta meta = {.id = 1, .db_id = 1, .rp_id = 1};
+    const struct bbi_catalog_edit edit = {.add_segments = &meta, .add_segment_count = 1};
+    uint32_t db = cat_create_db(c, "d");
+    cat_flush(c);
+    simdisk_fail_op(c->disk, SIMDISK_SYNC, NULL, 1, BB_EIO, false);
+    assert_int_equal(bbi_catalog_commit(c->catalog, &edit, &err), BB_EREADONLY);
+    simdisk_fail_op(c->disk, 0, NULL, 0, 0, false);
+    assert_int_equal(bbi_catalog_commit(c->catalog, &edit, &err), BB_EREADONLY);
+    uint32_t sid = cat_series(c, db, "m,a=1");
+    cat_log(c);
+    cat_reopen(c);
+    assert_int_equal(cat_series(c, db, "m,a=1"), sid);
+    assert_ok(bbi_catalog_commit(c->catalog, &edit, &err), &err);
+}
+
 /* ---- files of others ---- */
 
 static void test_newer_log_is_refused(void **state)
@@ -558,6 +612,7 @@ int main(void)
         TEST(test_field_types_conflict_in_influx_words),
         TEST(test_dropped_database_takes_its_series_along),
         TEST(test_pending_records_are_taken_once),
+        TEST(test_pending_records_in_portions),
         TEST(test_take_that_does_not_fit_loses_nothing),
         TEST(test_replay_is_idempotent),
         TEST(test_replay_notices_contradictions),
@@ -565,6 +620,7 @@ int main(void)
         TEST(test_segment_ids_are_never_given_twice),
         TEST(test_commit_between_creation_and_rotation),
         TEST(test_failed_commit_is_tried_again),
+        TEST(test_failed_log_ends_commits),
         TEST(test_newer_log_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

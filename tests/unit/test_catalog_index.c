@@ -218,87 +218,117 @@ static uint32_t random_sid(struct rng *rng)
                               : 65536 + (uint32_t)rng_below(rng, 300);
 }
 
+enum {
+    BLOBS = 6
+};
+
+struct lists {
+    struct bbi_buf blobs[BLOBS];
+    roaring_bitmap_t *want[BLOBS];
+    struct bbi_buf scratch;
+};
+
+static void lists_init(struct lists *l)
+{
+    static const size_t lens[BLOBS] = {0, 1, 60, 492, 493, 30000};
+    bbi_buf_init(&l->scratch, NULL, 1 << 20);
+    for (size_t i = 0; i < BLOBS; i++) {
+        bbi_buf_init(&l->blobs[i], NULL, 1 << 20);
+        l->want[i] = roaring_bitmap_create();
+        uint8_t *bytes = bbi_mem_zalloc(NULL, 1, lens[i]);
+        if (i > 0) {
+            bbi_buf_block(&l->blobs[i], "k", 1);
+            bbi_buf_block(&l->blobs[i], bytes, lens[i]);
+        }
+        bbi_mem_free(bytes);
+    }
+}
+
+static void lists_fini(struct lists *l)
+{
+    for (size_t i = 0; i < BLOBS; i++) {
+        roaring_bitmap_free(l->want[i]);
+        bbi_buf_fini(&l->blobs[i]);
+    }
+    bbi_buf_fini(&l->scratch);
+}
+
+/* Some more ids for one list, a few or many, sometimes all of one range. */
+static void lists_add(struct lists *l, size_t i, struct bbi_index_writer *w, struct rng *rng)
+{
+    roaring_bitmap_t *more = roaring_bitmap_create();
+    for (uint64_t n = 1 + rng_below(rng, rng_one_in(rng, 5) ? 3000 : 4); n > 0; n--) {
+        roaring_bitmap_add(more, random_sid(rng));
+    }
+    if (rng_one_in(rng, 10)) {
+        roaring_bitmap_add_range_closed(more, 65536, 131071);
+    }
+    size_t count = (size_t)roaring_bitmap_get_cardinality(more);
+    uint32_t *sids = bbi_mem_alloc(NULL, count * sizeof(*sids));
+    roaring_bitmap_to_uint32_array(more, sids);
+    for (size_t at = 0, next; at < count; at = next) {
+        next = at;
+        while (next < count && sids[next] >> 16 == sids[at] >> 16) {
+            next++;
+        }
+        assert_ok(bbi_posting_add(w, 3, 300, l->blobs[i].data, l->blobs[i].len, sids + at,
+                                  next - at, &l->scratch, &err),
+                  &err);
+    }
+    roaring_bitmap_or_inplace(l->want[i], more);
+    roaring_bitmap_free(more);
+    bbi_mem_free(sids);
+}
+
+static void lists_check(struct lists *l, size_t i, struct bbi_index *index)
+{
+    struct bbi_posting_prefix prefix;
+    struct bbi_scan scan;
+    struct bbi_index_entry e;
+    bool found = true;
+    roaring_bitmap_t *have = roaring_bitmap_create();
+    enum bbi_posting_form form = i == 0 ? BBI_POSTING_ALL : BBI_POSTING_VALUE;
+    if (!bbi_posting_blob_prefix(&prefix, 3, 300, form, l->blobs[i].data, l->blobs[i].len)) {
+        form = BBI_POSTING_LONG;
+        bbi_posting_long_prefix(&prefix, 3, 300, l->blobs[i].data, l->blobs[i].len);
+    }
+    assert_int_equal(form == BBI_POSTING_LONG, l->blobs[i].len > 511 - 2 - 4);
+    bbi_scan_init(&scan, index, NULL, BBI_INDEX_POSTINGS, prefix.bytes, prefix.len);
+    while (found) {
+        struct bbi_posting p;
+        bool any;
+        assert_ok(bbi_scan_next(&scan, &e, &found, &err), &err);
+        if (found) {
+            assert_ok(bbi_posting_parse(&e, form, &p, &err), &err);
+            assert_int_equal(p.blob_len, l->blobs[i].len);
+            assert_ok(bbi_posting_or(&p, have, &err), &err);
+            assert_ok(bbi_posting_intersects(&p, l->want[i], &any, &err), &err);
+            assert_true(any);
+        }
+    }
+    bbi_scan_fini(&scan);
+    assert_true(roaring_bitmap_equals(have, l->want[i]));
+    roaring_bitmap_free(have);
+}
+
 /* Lists of several blobs, added to in several transactions, against bitmaps. */
 static void test_lists_hold_what_was_added(void **state)
 {
     struct fixture *f = *state;
     struct rng rng = rng_from_env();
-    enum {
-        BLOBS = 6
-    };
-    struct bbi_buf blobs[BLOBS];
-    roaring_bitmap_t *want[BLOBS];
-    struct bbi_buf scratch;
-    static const size_t lens[BLOBS] = {0, 1, 60, 492, 493, 30000};
-    bbi_buf_init(&scratch, NULL, 1 << 20);
-    for (size_t i = 0; i < BLOBS; i++) {
-        bbi_buf_init(&blobs[i], NULL, 1 << 20);
-        want[i] = roaring_bitmap_create();
-        uint8_t *bytes = bbi_mem_zalloc(NULL, 1, lens[i]);
-        if (i > 0) {
-            bbi_buf_block(&blobs[i], "k", 1);
-            bbi_buf_block(&blobs[i], bytes, lens[i]);
-        }
-        bbi_mem_free(bytes);
-    }
+    struct lists l;
+    lists_init(&l);
     for (int round = 0; round < 40; round++) {
         struct bbi_index_writer *w = begin(f);
         for (size_t i = 0; i < BLOBS; i++) {
-            roaring_bitmap_t *more = roaring_bitmap_create();
-            for (uint64_t n = 1 + rng_below(&rng, rng_one_in(&rng, 5) ? 3000 : 4); n > 0; n--) {
-                roaring_bitmap_add(more, random_sid(&rng));
-            }
-            if (rng_one_in(&rng, 10)) {
-                roaring_bitmap_add_range_closed(more, 65536, 131071);
-            }
-            size_t count = (size_t)roaring_bitmap_get_cardinality(more);
-            uint32_t *sids = bbi_mem_alloc(NULL, count * sizeof(*sids));
-            roaring_bitmap_to_uint32_array(more, sids);
-            for (size_t at = 0, next; at < count; at = next) {
-                for (next = at; next < count && sids[next] >> 16 == sids[at] >> 16; next++) {
-                }
-                assert_ok(bbi_posting_add(w, 3, 300, blobs[i].data, blobs[i].len, sids + at,
-                                          next - at, &scratch, &err),
-                          &err);
-            }
-            roaring_bitmap_or_inplace(want[i], more);
-            roaring_bitmap_free(more);
-            bbi_mem_free(sids);
+            lists_add(&l, i, w, &rng);
         }
         commit(f, w);
     }
     for (size_t i = 0; i < BLOBS; i++) {
-        struct bbi_posting_prefix prefix;
-        struct bbi_scan scan;
-        struct bbi_index_entry e;
-        bool found = true;
-        roaring_bitmap_t *have = roaring_bitmap_create();
-        enum bbi_posting_form form = i == 0 ? BBI_POSTING_ALL : BBI_POSTING_VALUE;
-        if (!bbi_posting_blob_prefix(&prefix, 3, 300, form, blobs[i].data, blobs[i].len)) {
-            form = BBI_POSTING_LONG;
-            bbi_posting_long_prefix(&prefix, 3, 300, blobs[i].data, blobs[i].len);
-        }
-        assert_int_equal(form == BBI_POSTING_LONG, blobs[i].len > 511 - 2 - 4);
-        bbi_scan_init(&scan, f->index, NULL, BBI_INDEX_POSTINGS, prefix.bytes, prefix.len);
-        while (found) {
-            struct bbi_posting p;
-            bool any;
-            assert_ok(bbi_scan_next(&scan, &e, &found, &err), &err);
-            if (found) {
-                assert_ok(bbi_posting_parse(&e, form, &p, &err), &err);
-                assert_int_equal(p.blob_len, blobs[i].len);
-                assert_ok(bbi_posting_or(&p, have, &err), &err);
-                assert_ok(bbi_posting_intersects(&p, want[i], &any, &err), &err);
-                assert_true(any);
-            }
-        }
-        bbi_scan_fini(&scan);
-        assert_true(roaring_bitmap_equals(have, want[i]));
-        roaring_bitmap_free(have);
-        roaring_bitmap_free(want[i]);
-        bbi_buf_fini(&blobs[i]);
+        lists_check(&l, i, f->index);
     }
-    bbi_buf_fini(&scratch);
+    lists_fini(&l);
 }
 
 /* Whatever stands in a value, parsing it ends with an error or a list of the right ids. */
