@@ -108,6 +108,9 @@ run_quickstart() {
     expected >"$root/expected"
     diff -u "$root/expected" "$root/shown" || fail "the quick start shows other sums than the data"
     in_chroot curl -sS -f --max-time 5 "http://$http/ping" || fail "the server was not left running"
+    ! in_chroot env BUSBAR_BUILD=/busbar/second tools/quickstart </dev/null ||
+        fail "a second quick start took a busy address"
+    [ ! -e "$root/busbar/second/Makefile" ] || fail "a busy address was noticed after the build"
     in_chroot tools/quickstart stop
     ! in_chroot curl -s --max-time 5 "http://$http/ping" || fail "the server still answers"
 }
