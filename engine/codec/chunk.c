@@ -9,6 +9,13 @@
 const double bbi_chunk_power[10] = {1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9};
 const double bbi_chunk_inverse[10] = {1e-0, 1e-1, 1e-2, 1e-3, 1e-4, 1e-5, 1e-6, 1e-7, 1e-8, 1e-9};
 
+/*
+ * Division i/b, b a power of ten, as q = i*y with y the double next to 1/b, then q += (i - q*b)*y
+ * with fused multiply-adds, is correctly rounded if q is within one unit in the last place before
+ * (Markstein). q is off by half a unit from its own rounding and by the relative error of y, which
+ * is at most 2^-54, half a unit, for all powers up to 10^9 but 10^5 and 10^9. For these two the
+ * encoder compares the two results for every value.
+ */
 struct bbi_scale bbi_chunk_scale(const struct bbi_chunk *c)
 {
     unsigned e = c->exponent < 10 ? c->exponent : 0;
@@ -248,28 +255,34 @@ int bbi_chunk_decode_scaled(enum bbi_type type, const struct bbi_chunk *chunk,
     return BB_OK;
 }
 
-/* Extremes by comparison of values; the first of equals stays. */
+/* Extremes by comparison of values; the first of equals stays. Comparisons with NaN are false. */
 static void scan_doubles(const uint64_t *bits, size_t n, struct bbi_chunk_extremes *out)
 {
-    double min = 0;
-    double max = 0;
+    const uint64_t exponent = UINT64_C(0x7ff0000000000000);
+    size_t nans = 0;
+    uint64_t non_finite = 0;
+    double min = NAN;
+    double max = NAN;
     for (size_t i = 0; i < n; i++) {
         double v;
         memcpy(&v, bits + i, sizeof(v));
-        out->non_finite = out->non_finite || !isfinite(v);
-        if (isnan(v)) {
-            continue;
+        non_finite |= (bits[i] & exponent) == exponent;
+        nans += isnan(v) ? 1 : 0;
+        if (i == nans && !isnan(v)) {
+            min = max = v;
+            out->min_at = out->max_at = i;
         }
-        if (out->count == 0 || v < min) {
+        if (v < min) {
             min = v;
             out->min_at = i;
         }
-        if (out->count == 0 || v > max) {
+        if (v > max) {
             max = v;
             out->max_at = i;
         }
-        out->count++;
     }
+    out->non_finite = non_finite != 0;
+    out->count = n - nans;
 }
 
 /* XOR with `flip` turns the type's order into the unsigned one. */
@@ -288,15 +301,86 @@ static void scan_integers(const uint64_t *bits, size_t n, uint64_t flip,
     out->count = n;
 }
 
-/* Of integers in 32-bit lanes, which have the order of the values. */
-static void scan_narrow(const int32_t *v, size_t n, struct bbi_chunk_extremes *out)
+/* Let exceptions repeat the integer before them: no extreme, and no earlier place of one, comes of
+ * it. False: the window begins with one, or they are not raw. */
+static bool hide_exceptions(const struct bbi_chunk *c, const struct bbi_chunk_body *body,
+                            size_t from, size_t to, int32_t *r32)
 {
-    int32_t min;
-    int32_t max;
-    bbi_kernel_get()->extremes32(v, n, &min, &max);
-    out->min_at = bbi_kernel_get()->find32(v, n, min);
-    out->max_at = bbi_kernel_get()->find32(v, n, max);
+    for (size_t i = 0; i < c->exception_count; i++) {
+        size_t at = bbi_chunk_exception_at(c, body, i);
+        if (at == from || c->exception_width != BBI_EXCEPTION_RAW) {
+            return false;
+        }
+        if (at > from && at < to) {
+            r32[at - from] = r32[at - from - 1];
+        }
+    }
+    return true;
+}
+
+/* What one exception changes about the extremes of the others. */
+static void add_exception(size_t at, uint64_t bits, struct bbi_chunk_extremes *out)
+{
+    double v;
+    double min;
+    double max;
+    memcpy(&v, &bits, sizeof(v));
+    memcpy(&min, &out->min_bits, sizeof(min));
+    memcpy(&max, &out->max_bits, sizeof(max));
+    out->non_finite = out->non_finite || !isfinite(v);
+    out->count -= isnan(v) && out->count > 0 ? 1 : 0;
+    if (v < min || (v == min && at < out->min_at)) {
+        out->min_bits = bits;
+        out->min_at = at;
+    }
+    if (v > max || (v == max && at < out->max_at)) {
+        out->max_bits = bits;
+        out->max_at = at;
+    }
+}
+
+/* The order of integers in 32-bit lanes is that of the values. Yields places in the window. */
+static void minmax_narrow(enum bbi_type type, const struct bbi_chunk *c,
+                          const struct bbi_chunk_body *body, size_t from, size_t to,
+                          struct bbi_chunk_ints *ints, struct bbi_chunk_extremes *out)
+{
+    const struct bbi_kernel_ops *ops = bbi_kernel_get();
+    size_t n = to - from;
+    int32_t ends[2];
+    uint64_t bits[2];
+    ops->extremes32(ints->r32, n, &ends[0], &ends[1]);
+    out->min_at = ops->find32(ints->r32, n, ends[0]);
+    out->max_at = ops->find32(ints->r32, n, ends[1]);
     out->count = n;
+    ints->r32 = ends;
+    finish(type, c, ints, 2, bits);
+    out->min_bits = bits[0];
+    out->max_bits = bits[1];
+    for (size_t i = 0; i < c->exception_count; i++) {
+        size_t at = bbi_chunk_exception_at(c, body, i);
+        if (at >= from && at < to) {
+            add_exception(at - from, bbi_chunk_exception_value(c, body, i, 0), out);
+        }
+    }
+}
+
+static int minmax_decoded(enum bbi_type type, const struct bbi_chunk *c,
+                          const struct bbi_chunk_body *body, size_t from, size_t to,
+                          const struct bbi_chunk_ints *ints, struct bbi_chunk_extremes *out,
+                          struct bb_error *err)
+{
+    uint64_t bits[BBI_CHUNK_MAX];
+    size_t n = to - from;
+    finish(type, c, ints, n, bits);
+    int rc = put_exceptions(c, body, from, to, bits, err);
+    if (type == BBI_FLOAT) {
+        scan_doubles(bits, n, out);
+    } else {
+        scan_integers(bits, n, type == BBI_INT ? (uint64_t)1 << 63 : 0, out);
+    }
+    out->min_bits = bits[out->min_at];
+    out->max_bits = bits[out->max_at];
+    return rc;
 }
 
 int bbi_chunk_minmax(enum bbi_type type, const struct bbi_chunk *chunk, const uint8_t *payload,
@@ -307,7 +391,6 @@ int bbi_chunk_minmax(enum bbi_type type, const struct bbi_chunk *chunk, const ui
     if (rc != BB_OK || from == to) {
         return rc;
     }
-    size_t n = to - from;
     struct bbi_chunk_body body;
     struct bbi_chunk_ints ints;
     rc = bbi_chunk_open(chunk, payload, &body, err);
@@ -317,25 +400,11 @@ int bbi_chunk_minmax(enum bbi_type type, const struct bbi_chunk *chunk, const ui
     if (rc != BB_OK) {
         return rc;
     }
-    uint64_t bits[BBI_CHUNK_MAX];
-    if (narrow_is_exact(type, &ints) && chunk->exception_count == 0 &&
-        chunk->mode != BBI_MODE_RAW) {
-        scan_narrow(ints.r32, n, out);
-        int32_t ends[2] = {ints.r32[out->min_at], ints.r32[out->max_at]};
-        ints.r32 = ends;
-        finish(type, chunk, &ints, 2, bits);
-        out->min_bits = bits[0];
-        out->max_bits = bits[1];
+    if (narrow_is_exact(type, &ints) && chunk->mode != BBI_MODE_RAW &&
+        hide_exceptions(chunk, &body, from, to, ints.r32)) {
+        minmax_narrow(type, chunk, &body, from, to, &ints, out);
     } else {
-        finish(type, chunk, &ints, n, bits);
-        rc = put_exceptions(chunk, &body, from, to, bits, err);
-        if (type == BBI_FLOAT) {
-            scan_doubles(bits, n, out);
-        } else {
-            scan_integers(bits, n, type == BBI_INT ? (uint64_t)1 << 63 : 0, out);
-        }
-        out->min_bits = bits[out->min_at];
-        out->max_bits = bits[out->max_at];
+        rc = minmax_decoded(type, chunk, &body, from, to, &ints, out, err);
     }
     out->min_at += from;
     out->max_at += from;

@@ -252,7 +252,7 @@ static void read_narrow(const struct bbi_chunk *c, const struct bbi_chunk_body *
             ops->scan32(work, to, 0, 0, false);
         }
     }
-    out->r32 = (const int32_t *)(const void *)(work + start);
+    out->r32 = (int32_t *)(void *)(work + start);
 }
 
 static void scan64(uint64_t *v, size_t n, uint64_t start, uint64_t base, bool zigzag)

@@ -21,7 +21,7 @@ struct bbi_chunk_body {
 struct bbi_chunk_ints {
     bool narrow;
     int64_t base;
-    const int32_t *r32;
+    int32_t *r32;
     const uint64_t *k64;
     union {
         uint32_t u32[BBI_CHUNK_MAX + 4 * BBI_LANES];
