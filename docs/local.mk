@@ -1,6 +1,7 @@
 # Pages are distributed as they are; man pages are appended to dist_man_MANS.
 
 EXTRA_DIST += \
+	docs/format/codec.md \
 	docs/format/segment.md \
 	docs/format/sum.md \
 	docs/format/wal.md \
