@@ -2,9 +2,10 @@
 
 #include <string.h>
 
-#define MEMO_SLOTS 4096 /* fields remembered by a builder; a power of two */
-#define POINTS_MIN 1024
-#define RECORD_MAX (64u << 20)
+#define MEMO_SLOTS  4096 /* fields remembered by a builder; a power of two */
+#define POINTS_MIN  1024
+#define AHEAD_BYTES 256 /* longest key that is looked for ahead */
+#define RECORD_MAX  (64u << 20)
 
 struct memo_slot {
     uint32_t db_id; /* 0: free */
@@ -176,10 +177,13 @@ static int resolve_key(struct bbi_points *p, struct bbi_catalog *catalog,
 
 static int resolve_series(struct bbi_points *p, struct bbi_catalog *catalog,
                           struct bbi_series_cache *cache, const struct bbi_lp_line *line,
-                          struct bbi_point *point, struct bb_error *err)
+                          const struct bbi_key_ahead *ahead, struct bbi_point *point,
+                          struct bb_error *err)
 {
-    struct bbi_hash128 hash = bbi_series_cache_hash(cache, p->batch.db_id, line->key,
-                                                    line->key_length);
+    struct bbi_hash128 hash = ahead->hash;
+    if (ahead->key != line->key || ahead->length != line->key_length) {
+        hash = bbi_series_cache_hash(cache, p->batch.db_id, line->key, line->key_length);
+    }
     bool known = bbi_series_cache_get(cache, hash, &point->series_id, &point->measurement_id);
     return known ? BB_OK : resolve_key(p, catalog, cache, hash, line, point, err);
 }
@@ -301,7 +305,7 @@ static int take_value(struct bbi_points *p, const struct bbi_lp_field *field, st
 
 static int add_line(struct bbi_points *p, struct bbi_catalog *catalog,
                     struct bbi_series_cache *cache, const struct bbi_lp_line *line,
-                    struct bb_error *err)
+                    const struct bbi_key_ahead *ahead, struct bb_error *err)
 {
     struct bbi_batch *batch = &p->batch;
     bbi_arena_reset(&p->key_arena);
@@ -315,7 +319,7 @@ static int add_line(struct bbi_points *p, struct bbi_catalog *catalog,
     struct bbi_point *point = &batch->points[batch->point_count];
     point->time_ns = line->time_ns;
     point->cell_first = (uint32_t)batch->cell_count;
-    int rc = resolve_series(p, catalog, cache, line, point, err);
+    int rc = resolve_series(p, catalog, cache, line, ahead, point, err);
     struct bbi_cell *cells = batch->cells + batch->cell_count;
     point->cell_count = 0;
     for (uint32_t k = 0; rc == BB_OK && k < line->field_count; k++) {
@@ -338,6 +342,23 @@ static int add_line(struct bbi_points *p, struct bbi_catalog *catalog,
     return rc;
 }
 
+/* Hash the key of the line that comes after the parsed one, so that its place in the cache is on
+ * its way from memory while this line is worked on. A key with an escaped blank is hashed again in
+ * its turn. */
+static void look_ahead(struct bbi_points *p, const struct bbi_series_cache *cache,
+                       const struct bbi_lp_parser *parser)
+{
+    size_t left = (size_t)(parser->end - parser->at);
+    const uint8_t *blank = memchr(parser->at, ' ', left < AHEAD_BYTES ? left : AHEAD_BYTES);
+    p->ahead.key = NULL;
+    if (blank != NULL) {
+        p->ahead.key = parser->at;
+        p->ahead.length = (size_t)(blank - parser->at);
+        p->ahead.hash = bbi_series_cache_hash(cache, p->batch.db_id, p->ahead.key, p->ahead.length);
+        bbi_series_cache_prefetch(cache, p->ahead.hash);
+    }
+}
+
 /* Under the cache's read lock, which a new series gives up for a moment. */
 static int build_lines(struct bbi_points *points, struct bbi_catalog *catalog,
                        struct bbi_series_cache *cache, struct bbi_lp_parser *parser,
@@ -347,7 +368,9 @@ static int build_lines(struct bbi_points *points, struct bbi_catalog *catalog,
     int rc;
     while ((rc = bbi_lp_next(parser, &line, err)) != BBI_LP_END) {
         if (rc == BB_OK) {
-            rc = add_line(points, catalog, cache, &line, err);
+            struct bbi_key_ahead ahead = points->ahead;
+            look_ahead(points, cache, parser);
+            rc = add_line(points, catalog, cache, &line, &ahead, err);
         }
         if (rc != BB_OK && is_fatal(rc)) {
             return rc;
@@ -376,6 +399,7 @@ int bbi_points_build(struct bbi_points *points, struct bbi_catalog *catalog,
     bbi_buf_reset(&points->records);
     bbi_lp_init(&parser, points->fields, write->precision_ns, write->now_ns);
     bbi_lp_feed(&parser, write->lines, write->lines_length, true);
+    points->ahead.key = NULL;
     bbi_series_cache_read_lock(cache);
     int rc = build_lines(points, catalog, cache, &parser, err);
     bbi_series_cache_unlock(cache);

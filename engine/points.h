@@ -24,6 +24,13 @@ struct bbi_line_ref {
 
 struct bbi_field_memo;
 
+/** A series key seen ahead, and its hash. */
+struct bbi_key_ahead {
+    const uint8_t *key;
+    size_t length;
+    struct bbi_hash128 hash;
+};
+
 struct bbi_points {
     struct bbi_batch batch; /* points and cells point into what follows */
     size_t point_cap;
@@ -35,6 +42,7 @@ struct bbi_points {
     struct bbi_lp_field *fields; /* [BBI_LP_FIELDS_MAX] */
     struct bbi_buf records;      /* extra records that stages put into the batch's frame */
     struct bbi_buf encoded;      /* the batch's own record */
+    struct bbi_key_ahead ahead;
     struct bbi_account *acct;
     uint64_t rejected;
     bb_reject_fn reject;

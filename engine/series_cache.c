@@ -109,6 +109,13 @@ static struct bucket *bucket_of(struct bucket *buckets, uint64_t count, uint64_t
     return &buckets[low & (count - 1)];
 }
 
+void bbi_series_cache_prefetch(const struct bbi_series_cache *cache, struct bbi_hash128 hash)
+{
+    const struct bucket *b = bucket_of(cache->buckets, cache->bucket_count, hash.low);
+    __builtin_prefetch(b);
+    __builtin_prefetch((const char *)b + sizeof(*b) / 2);
+}
+
 bool bbi_series_cache_get(const struct bbi_series_cache *cache, struct bbi_hash128 hash,
                           uint32_t *series_id, uint32_t *measurement_id)
 {

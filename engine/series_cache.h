@@ -31,6 +31,9 @@ void bbi_series_cache_unlock(struct bbi_series_cache *cache);
 struct bbi_hash128 bbi_series_cache_hash(const struct bbi_series_cache *cache, uint32_t db_id,
                                          const void *key, size_t len);
 
+/** Begin to bring in what a get of this hash will look at. */
+void bbi_series_cache_prefetch(const struct bbi_series_cache *cache, struct bbi_hash128 hash);
+
 /** False: not cached. */
 bool bbi_series_cache_get(const struct bbi_series_cache *cache, struct bbi_hash128 hash,
                           uint32_t *series_id, uint32_t *measurement_id);
