@@ -48,6 +48,16 @@ static int run_region(struct bbi_agg_worker *w, const struct bbi_region *region,
     return bbi_walk(w->agg->scan, &part, &visitor, &w->stats, err);
 }
 
+/* For the last values alone, the latest regions come first, so that the others are passed over. */
+static size_t region_at(const struct bbi_agg *agg, size_t i)
+{
+    bool latest_first = agg->ends_only;
+    for (size_t k = 0; k < agg->layout.field_count; k++) {
+        latest_first = latest_first && (agg->layout.fields[k].needs & BBI_NEED_FIRST) == 0;
+    }
+    return latest_first ? agg->scan->region_count - 1 - i : i;
+}
+
 static int run_task(struct bbi_agg_worker *w, const struct task *task, struct bb_error *err)
 {
     const struct bbi_qscan *scan = w->agg->scan;
@@ -56,7 +66,7 @@ static int run_task(struct bbi_agg_worker *w, const struct task *task, struct bb
     }
     int rc = BB_OK;
     for (size_t i = 0; rc == BB_OK && i < scan->region_count; i++) {
-        rc = run_region(w, &scan->regions[i], task, err);
+        rc = run_region(w, &scan->regions[region_at(w->agg, i)], task, err);
     }
     return rc;
 }
@@ -103,9 +113,10 @@ static int make_tasks(struct job *job, struct bb_error *err)
         return BB_OK;
     }
     for (size_t i = 0; i < scan->region_count; i++) {
-        size_t pieces = 1 + scan->regions[i].rows / ROWS_PER_TASK;
+        size_t region = region_at(agg, i);
+        size_t pieces = 1 + scan->regions[region].rows / ROWS_PER_TASK;
         for (size_t k = 0; k < pieces; k++) {
-            job->tasks[job->task_count++] = (struct task){i, 0, scan->series_count, k, pieces};
+            job->tasks[job->task_count++] = (struct task){region, 0, scan->series_count, k, pieces};
         }
     }
     return BB_OK;
@@ -178,6 +189,11 @@ int bbi_agg_run(struct bbi_agg *agg, struct bb_error *err)
     agg->cells = NULL;
     agg->workers = NULL;
     agg->worker_count = 0;
+    agg->ends_only = agg->bucket_count == 1 && agg->buckets.width_ns == 0;
+    for (size_t i = 0; i < agg->layout.field_count; i++) {
+        agg->ends_only = agg->ends_only &&
+                         (agg->layout.fields[i].needs & ~(BBI_NEED_FIRST | BBI_NEED_LAST)) == 0;
+    }
     int rc = start_workers(agg, err);
     if (rc == BB_OK) {
         rc = make_tasks(&job, err);

@@ -25,6 +25,7 @@ struct bbi_agg {
     const uint32_t *tags_of; /* [scan->series_count]; NULL if the filter needs no tags */
     const struct bbi_tuples *tags;
     struct bbi_buckets buckets;
+    bool ends_only;       /* one bucket, and nothing but first and last is asked for */
     int64_t bucket_first; /* cells are for [bucket_first, bucket_first + bucket_count) */
     size_t bucket_count;
     /* the result */

@@ -282,11 +282,34 @@ static int string_windows(struct bbi_agg_worker *w, struct bbi_qscan_cursor *c,
     return rc;
 }
 
+/* Whether values in [tmin, tmax] can change nothing, because an earlier first and a later last are
+ * known and nothing else is asked for. */
+static bool ends_known(const struct bbi_state_field *f, void *cell, int64_t tmin, int64_t tmax)
+{
+    if ((f->needs & ~(BBI_NEED_FIRST | BBI_NEED_LAST)) != 0) {
+        return false;
+    }
+    if ((f->needs & BBI_NEED_FIRST) != 0) {
+        const struct bbi_state_point *first = bbi_state_first(cell, f);
+        if (!first->set || first->time >= tmin) {
+            return false;
+        }
+    }
+    if ((f->needs & BBI_NEED_LAST) != 0) {
+        const struct bbi_state_point *last = bbi_state_last(cell, f);
+        return last->set && last->time > tmax;
+    }
+    return true;
+}
+
 static int chunk_field(struct bbi_agg_worker *w, struct bbi_qscan_cursor *c, size_t field,
                        size_t series_at, uint8_t *block, struct bb_error *err)
 {
     const struct bbi_state_field *f = &w->agg->layout.fields[field];
     struct bbi_fieldpage *fp;
+    if (w->agg->ends_only && ends_known(f, block, c->time.tmin[c->chunk], c->time.tmax[c->chunk])) {
+        return BB_OK;
+    }
     int rc = bbi_qscan_cursor_page(c, field, &fp, err);
     if (rc != BB_OK || fp == NULL || bbi_fieldpage_presence(fp, c->chunk) == BBI_PRESENT_NONE) {
         return rc;
@@ -506,17 +529,38 @@ static int visit_group(void *arg, const struct bbi_segment_group *g, size_t seri
     return rc;
 }
 
-static bool visit_may_match(void *arg, const struct bbi_segment_group *g)
+/* Whether every series of the group has its first and last values elsewhere. */
+static bool is_settled(const struct bbi_agg_worker *w, const struct bbi_segment_group *g,
+                       size_t series_at)
 {
-    const struct bbi_agg *agg = ((struct bbi_agg_worker *)arg)->agg;
-    return agg->filter == NULL || bbi_filter_may_match(agg->filter, g, agg->scan);
+    const struct bbi_agg *agg = w->agg;
+    for (size_t i = series_at; i < agg->scan->series_count && agg->scan->series[i] <= g->series_max;
+         i++) {
+        void *cell = w->blocks[agg->group_of == NULL ? 0 : agg->group_of[i]];
+        for (size_t k = 0; k < agg->scan->field_count; k++) {
+            if (cell == NULL || !ends_known(&agg->layout.fields[k], cell, g->tmin, g->tmax)) {
+                return false;
+            }
+        }
+    }
+    return true;
+}
+
+static bool visit_wants(void *arg, const struct bbi_segment_group *g, size_t series_at)
+{
+    const struct bbi_agg_worker *w = arg;
+    const struct bbi_agg *agg = w->agg;
+    if (agg->filter != NULL && !bbi_filter_may_match(agg->filter, g, agg->scan)) {
+        return false;
+    }
+    return !agg->ends_only || !is_settled(w, g, series_at);
 }
 
 struct bbi_visitor bbi_agg_visitor(struct bbi_agg_worker *w)
 {
     return (struct bbi_visitor){.arg = w,
                                 .group = visit_group,
-                                .may_match = visit_may_match,
+                                .wants = visit_wants,
                                 .chunk = visit_chunk,
                                 .rows = visit_rows};
 }

@@ -303,9 +303,10 @@ static int visit_chunk(void *arg, size_t series_at, struct bbi_qscan_cursor *c, 
     return rc == BB_OK ? keep_rows(s, series_at, err) : rc;
 }
 
-static bool visit_may_match(void *arg, const struct bbi_segment_group *g)
+static bool visit_wants(void *arg, const struct bbi_segment_group *g, size_t series_at)
 {
     struct bbi_raw_store *s = arg;
+    (void)series_at;
     return !s->b->has_filter || bbi_filter_may_match(&s->b->filter, g, s->scan);
 }
 
@@ -313,7 +314,7 @@ static int walk_region(struct bbi_raw_store *s, const struct bbi_region *region,
                        struct bb_error *err)
 {
     struct bbi_visitor visitor = {
-        .arg = s, .may_match = visit_may_match, .chunk = visit_chunk, .rows = visit_rows};
+        .arg = s, .wants = visit_wants, .chunk = visit_chunk, .rows = visit_rows};
     struct bbi_region clipped = *region;
     clipped.tmin = region->tmin > s->range.limit_tmin ? region->tmin : s->range.limit_tmin;
     clipped.tmax = region->tmax < s->range.limit_tmax ? region->tmax : s->range.limit_tmax;

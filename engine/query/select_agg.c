@@ -46,9 +46,9 @@ static unsigned needs_of(const struct bbi_plan *plan, enum bbi_func func)
     case BBI_FUNC_SPREAD:
         return BBI_NEED_COUNT | BBI_NEED_MIN | BBI_NEED_MAX;
     case BBI_FUNC_FIRST:
-        return BBI_NEED_COUNT | BBI_NEED_FIRST;
+        return BBI_NEED_FIRST;
     case BBI_FUNC_LAST:
-        return BBI_NEED_COUNT | BBI_NEED_LAST;
+        return BBI_NEED_LAST;
     }
     return BBI_NEED_COUNT;
 }
@@ -287,7 +287,7 @@ static int survey(struct runner *r, struct bbi_call_rows *out, struct bb_error *
     for (size_t i = 0; i < agg.layout.field_count; i++) {
         agg.layout.fields[i] = (struct bbi_state_field){.type = r->agg.layout.fields[i].type};
         if (r->agg.layout.fields[i].needs != 0) {
-            agg.layout.fields[i].needs = BBI_NEED_COUNT | BBI_NEED_FIRST | BBI_NEED_LAST;
+            agg.layout.fields[i].needs = BBI_NEED_FIRST | BBI_NEED_LAST;
         }
     }
     bbi_state_layout_init(&agg.layout);

@@ -19,7 +19,8 @@
 #include "engine/base/sum.h"
 #include "engine/codec/strings.h"
 
-/** What is kept of a field; COUNT always is. */
+/** What is kept of a field. Values are counted in any case, but all of them only if COUNT or SUM is
+ * asked for, or an extreme: who wants nothing but the ends may leave out the rest. */
 enum bbi_state_need {
     BBI_NEED_COUNT = 1,
     BBI_NEED_SUM = 2,

@@ -103,7 +103,7 @@ static int walk_pure(const struct walker *w, const struct bbi_walk_part *part, s
             w->stats->groups_pruned++;
             continue;
         }
-        if (v->may_match != NULL && !v->may_match(v->arg, g)) {
+        if (v->wants != NULL && !v->wants(v->arg, g, at)) {
             w->stats->groups_filtered++;
             continue;
         }

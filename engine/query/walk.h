@@ -26,8 +26,9 @@ struct bbi_visitor {
      */
     int (*group)(void *arg, const struct bbi_segment_group *group, size_t series_at, bool *done,
                  struct bb_error *err);
-    /** Whether the filter can be met in a group, by its statistics. NULL: always. */
-    bool (*may_match)(void *arg, const struct bbi_segment_group *group);
+    /** Whether anything in a group can matter: its statistics may refuse the filter, or what is
+     * known already may settle all of its series. NULL: always. */
+    bool (*wants)(void *arg, const struct bbi_segment_group *group, size_t series_at);
     /** Rows [from, to) of the cursor's chunk, which nothing overlaps. */
     int (*chunk)(void *arg, size_t series_at, struct bbi_qscan_cursor *c, size_t from, size_t to,
                  struct bb_error *err);
