@@ -302,11 +302,25 @@ static bool ends_known(const struct bbi_state_field *f, void *cell, int64_t tmin
     return true;
 }
 
+/* Every row has a value: the windows say how many there are. */
+static void count_rows(struct bbi_agg_worker *w, const struct bbi_state_field *f, uint8_t *block)
+{
+    for (size_t i = 0; i < w->window_count; i++) {
+        const struct bbi_agg_window *win = &w->windows[i];
+        *bbi_state_count(cell_at(w, block, win->bucket), f) += win->to - win->from;
+        w->stats.values_from_statistics += win->to - win->from;
+    }
+}
+
 static int chunk_field(struct bbi_agg_worker *w, struct bbi_qscan_cursor *c, size_t field,
                        size_t series_at, uint8_t *block, struct bb_error *err)
 {
     const struct bbi_state_field *f = &w->agg->layout.fields[field];
     struct bbi_fieldpage *fp;
+    if (f->needs == BBI_NEED_COUNT && bbi_qscan_cursor_is_full(c, field)) {
+        count_rows(w, f, block);
+        return BB_OK;
+    }
     if (w->agg->ends_only && ends_known(f, block, c->time.tmin[c->chunk], c->time.tmax[c->chunk])) {
         return BB_OK;
     }
@@ -319,7 +333,8 @@ static int chunk_field(struct bbi_agg_worker *w, struct bbi_qscan_cursor *c, siz
     if (strings) {
         return string_windows(w, c, fp, f, field, series_at, block, err);
     }
-    if (f->type != BBI_STRING && rows < w->window_count * PACKED_ROWS_MIN && rows > 1) {
+    bool many = rows < w->window_count * PACKED_ROWS_MIN && rows > 1;
+    if (f->type != BBI_STRING && f->needs != BBI_NEED_COUNT && many) {
         return decoded_windows(w, c, fp, f, series_at, block, err);
     }
     for (size_t i = 0; rc == BB_OK && i < w->window_count; i++) {

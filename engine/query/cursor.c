@@ -105,6 +105,13 @@ int bbi_qscan_cursor_page(struct bbi_qscan_cursor *c, size_t field, struct bbi_f
     return BB_OK;
 }
 
+bool bbi_qscan_cursor_is_full(const struct bbi_qscan_cursor *c, size_t field)
+{
+    const struct bbi_segment_group *g = &c->groups[c->group];
+    size_t index = c->slots[field].index;
+    return index != SIZE_MAX && g->fields[index].value_count == g->row_count;
+}
+
 static bool chunk_meets(const struct bbi_qscan_cursor *c)
 {
     return c->time.tmin[c->chunk] <= c->tmax && c->time.tmax[c->chunk] >= c->tmin;

@@ -54,6 +54,9 @@ int bbi_qscan_cursor_enter(struct bbi_qscan_cursor *c, size_t group,
 int bbi_qscan_cursor_page(struct bbi_qscan_cursor *c, size_t field, struct bbi_fieldpage **page,
                           struct bb_error *err) BB_CHECKED;
 
+/** Whether every row of the group has a value in the scan's field, by the page index. */
+bool bbi_qscan_cursor_is_full(const struct bbi_qscan_cursor *c, size_t field);
+
 /** The rows of the current chunk in [tmin, tmax]. */
 int bbi_qscan_cursor_rows(struct bbi_qscan_cursor *c, int64_t tmin, int64_t tmax, size_t *from,
                           size_t *to, struct bb_error *err) BB_CHECKED;

@@ -13,22 +13,13 @@ struct values {
     size_t *len;
 };
 
-static uint64_t hash_values(const struct values *v, size_t count)
+static uint32_t hash_values(const struct values *v, size_t count)
 {
     uint64_t hash = 0;
     for (size_t i = 0; i < count; i++) {
         hash = bbi_hash64_seed(v->ptr[i], v->len[i], hash + 1);
     }
-    return hash;
-}
-
-static uint64_t hash_tuple(const char *const *tuple, size_t count)
-{
-    uint64_t hash = 0;
-    for (size_t i = 0; i < count; i++) {
-        hash = bbi_hash64_seed(tuple[i], strlen(tuple[i]), hash + 1);
-    }
-    return hash;
+    return (uint32_t)(hash >> 32);
 }
 
 static bool same_values(const char *const *tuple, const struct values *v, size_t count)
@@ -42,11 +33,20 @@ static bool same_values(const char *const *tuple, const struct values *v, size_t
     return true;
 }
 
+static void place(uint64_t *slots, size_t slot_count, uint64_t slot)
+{
+    size_t at = (size_t)(slot >> 32) & (slot_count - 1);
+    while (slots[at] != 0) {
+        at = (at + 1) & (slot_count - 1);
+    }
+    slots[at] = slot;
+}
+
 static int grow(struct bbi_tuples *t, struct bbi_qctx *ctx, struct bb_error *err)
 {
     size_t cap = t->cap == 0 ? 64 : t->cap * 2;
     const char ***list;
-    uint32_t *slots;
+    uint64_t *slots;
     int rc = bbi_qctx_array(ctx, cap, sizeof(list[0]), &list, err);
     if (rc == BB_OK) {
         rc = bbi_qctx_array(ctx, cap * 2, sizeof(slots[0]), &slots, err);
@@ -57,12 +57,10 @@ static int grow(struct bbi_tuples *t, struct bbi_qctx *ctx, struct bb_error *err
     if (t->count != 0) {
         memcpy(list, t->list, t->count * sizeof(list[0]));
     }
-    for (size_t i = 0; i < t->count; i++) {
-        size_t at = hash_tuple(list[i], t->key_count) % (cap * 2);
-        while (slots[at] != 0) {
-            at = (at + 1) % (cap * 2);
+    for (size_t i = 0; i < t->slot_count; i++) {
+        if (t->slots[i] != 0) {
+            place(slots, cap * 2, t->slots[i]);
         }
-        slots[at] = (uint32_t)i + 1;
     }
     t->list = list;
     t->cap = cap;
@@ -95,17 +93,20 @@ static int find_or_keep(struct bbi_tuples *t, struct bbi_qctx *ctx, const struct
             return rc;
         }
     }
-    size_t at = hash_values(v, t->key_count) % t->slot_count;
-    for (; t->slots[at] != 0; at = (at + 1) % t->slot_count) {
-        *index = t->slots[at] - 1;
-        if (same_values(t->list[*index], v, t->key_count)) {
+    uint32_t hash = hash_values(v, t->key_count);
+    size_t mask = t->slot_count - 1;
+    size_t at = hash & mask;
+    for (; t->slots[at] != 0; at = (at + 1) & mask) {
+        *index = (uint32_t)t->slots[at] - 1;
+        if ((uint32_t)(t->slots[at] >> 32) == hash &&
+            same_values(t->list[*index], v, t->key_count)) {
             return BB_OK;
         }
     }
     int rc = keep(t, ctx, v, err);
     if (rc == BB_OK) {
         *index = (uint32_t)t->count++;
-        t->slots[at] = *index + 1;
+        t->slots[at] = (uint64_t)hash << 32 | (*index + 1);
     }
     return rc;
 }

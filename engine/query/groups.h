@@ -14,8 +14,9 @@ struct bbi_tuples {
     const char ***list; /* [count][key_count] "" where a series lacks the tag */
     size_t count;
     size_t cap;
-    uint32_t *slots; /* hash table of index + 1; 0: free */
-    size_t slot_count;
+    uint64_t
+        *slots; /* [slot_count] hash table: index + 1 (0: free), above it 32 bits of the hash */
+    size_t slot_count; /* a power of two */
 };
 
 struct bbi_series_set {

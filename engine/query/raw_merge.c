@@ -104,6 +104,9 @@ static bool is_less(const struct bbi_raw_merge *m, size_t a, size_t b)
     if (x != y) {
         return m->descending ? x > y : x < y;
     }
+    if (m->by_id) {
+        return a < b;
+    }
     for (size_t i = 0; i < m->store->b->plan->ref_count; i++) {
         struct bbi_string s;
         struct bbi_string t;

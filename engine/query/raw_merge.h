@@ -21,6 +21,7 @@ struct bbi_raw_head {
 struct bbi_raw_merge {
     const struct bbi_raw_store *store;
     bool descending;
+    bool by_id;                 /* rows of one time stand by the ids of their series */
     struct bbi_raw_head *heads; /* [store->scan->series_count] */
     size_t *heap;               /* series; heads[heap[0]] comes next */
     size_t count;

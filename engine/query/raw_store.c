@@ -30,6 +30,7 @@ void bbi_raw_store_fini(struct bbi_raw_store *s)
     bbi_row_buffer_fini(&s->rows);
     bbi_filter_scratch_fini(&s->filter);
     bbi_mem_free(s->series);
+    bbi_mem_free(s->top);
     bbi_mem_free(s->mask);
     bbi_arena_fini(&s->arena);
 }
@@ -121,6 +122,85 @@ static size_t trim(struct bbi_raw_store *s, const struct bbi_raw_series *series,
         }
     }
     return count;
+}
+
+/* ---- the first rows of all series ---- */
+
+/* Whether a stands behind b in the order of the query. */
+static bool is_behind(const struct bbi_raw_store *s, struct bbi_raw_place a, struct bbi_raw_place b)
+{
+    if (a.time != b.time) {
+        return s->descending ? a.time < b.time : a.time > b.time;
+    }
+    return a.series_at > b.series_at;
+}
+
+/* Whether enough rows stand before this place. */
+static bool is_beyond(const struct bbi_raw_store *s, int64_t time, size_t series_at)
+{
+    struct bbi_raw_place place = {time, series_at};
+    return s->range.top != 0 && s->top_count == s->range.top && is_behind(s, place, s->top[0]);
+}
+
+static void swap_places(struct bbi_raw_place *a, struct bbi_raw_place *b)
+{
+    struct bbi_raw_place t = *a;
+    *a = *b;
+    *b = t;
+}
+
+static void offer_place(struct bbi_raw_store *s, struct bbi_raw_place place)
+{
+    struct bbi_raw_place *top = s->top;
+    size_t i = s->top_count;
+    if (i < s->range.top) {
+        top[s->top_count++] = place;
+        for (; i > 0 && is_behind(s, top[i], top[(i - 1) / 2]); i = (i - 1) / 2) {
+            swap_places(&top[i], &top[(i - 1) / 2]);
+        }
+        return;
+    }
+    if (is_behind(s, place, top[0])) {
+        return;
+    }
+    top[0] = place;
+    for (i = 0;;) {
+        size_t child = 2 * i + 1;
+        if (child + 1 < s->top_count && is_behind(s, top[child + 1], top[child])) {
+            child++;
+        }
+        if (child >= s->top_count || !is_behind(s, top[child], top[i])) {
+            return;
+        }
+        swap_places(&top[i], &top[child]);
+        i = child;
+    }
+}
+
+static void offer_rows(struct bbi_raw_store *s, const struct bbi_raw_piece *piece, size_t series_at)
+{
+    for (size_t i = 0; s->range.top != 0 && i < piece->count; i++) {
+        size_t row = s->descending ? piece->count - 1 - i : i;
+        if (is_beyond(s, piece->times[row], series_at)) {
+            return;
+        }
+        offer_place(s, (struct bbi_raw_place){piece->times[row], series_at});
+    }
+}
+
+static int reserve_top(struct bbi_raw_store *s, struct bb_error *err)
+{
+    s->top_count = 0;
+    if (s->range.top > s->top_cap) {
+        bbi_mem_free(s->top);
+        s->top_cap = 0;
+        s->top = bbi_mem_zalloc(&s->b->plan->ctx->acct, s->range.top, sizeof(s->top[0]));
+        if (s->top == NULL) {
+            return bbi_error_nomem(err, "rows");
+        }
+        s->top_cap = s->range.top;
+    }
+    return BB_OK;
 }
 
 /* ---- keeping them ---- */
@@ -266,6 +346,7 @@ static int keep_rows(struct bbi_raw_store *s, size_t series_at, struct bb_error 
     if (rc == BB_OK) {
         link_piece(s, series, piece);
         drop_early(s, series);
+        offer_rows(s, piece, series_at);
     }
     return rc;
 }
@@ -296,7 +377,8 @@ static int visit_chunk(void *arg, size_t series_at, struct bbi_qscan_cursor *c, 
                        size_t to, struct bb_error *err)
 {
     struct bbi_raw_store *s = arg;
-    if (is_complete(s, series_at)) {
+    int64_t first = s->descending ? c->time.tmax[c->chunk] : c->time.tmin[c->chunk];
+    if (is_complete(s, series_at) || is_beyond(s, first, series_at)) {
         return BB_OK;
     }
     int rc = bbi_rows_decode(&s->rows, c, from, to, err);
@@ -306,7 +388,9 @@ static int visit_chunk(void *arg, size_t series_at, struct bbi_qscan_cursor *c, 
 static bool visit_wants(void *arg, const struct bbi_segment_group *g, size_t series_at)
 {
     struct bbi_raw_store *s = arg;
-    (void)series_at;
+    if (is_beyond(s, s->descending ? g->tmax : g->tmin, series_at)) {
+        return false;
+    }
     return !s->b->has_filter || bbi_filter_may_match(&s->b->filter, g, s->scan);
 }
 
@@ -361,7 +445,7 @@ int bbi_raw_store_read(struct bbi_raw_store *s, struct bbi_qscan *scan, const ui
         s->series_cap = scan->series_count;
     }
     memset(s->series, 0, scan->series_count * sizeof(s->series[0]));
-    int rc = BB_OK;
+    int rc = reserve_top(s, err);
     for (size_t i = 0; rc == BB_OK && i < scan->region_count; i++) {
         rc = walk_region(s, &scan->regions[i], err);
         if (rc == BB_OK && !s->descending && all_complete(s)) {

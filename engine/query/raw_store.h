@@ -25,6 +25,12 @@ struct bbi_raw_series {
     size_t rows;
 };
 
+/** The place of a row in the order of time, then series. */
+struct bbi_raw_place {
+    int64_t time;
+    size_t series_at;
+};
+
 /** What to read. */
 struct bbi_raw_range {
     int64_t tmin; /* all rows of these times */
@@ -33,6 +39,7 @@ struct bbi_raw_range {
     int64_t limit_tmax; /* beyond these */
     uint64_t rows_max;  /* of a series: the first ones (if descending the last); 0: all */
     uint64_t bytes_max; /* of everything; beyond, the store is over */
+    uint64_t top; /* of all series together: the first (last) ones by time and series; 0: all */
 };
 
 struct bbi_raw_store {
@@ -46,6 +53,10 @@ struct bbi_raw_store {
     size_t *field_of; /* [ref_fields.count] their place among the scan's fields */
     struct bbi_arena arena;
     uint64_t bytes;
+    struct bbi_raw_place
+        *top; /* [top_count] heap of the range.top first rows, the last one on top */
+    size_t top_count;
+    size_t top_cap;
     bool over; /* bytes_max was reached: what is here is incomplete */
     struct bbi_row_buffer rows;
     struct bbi_filter_scratch filter;

@@ -16,6 +16,9 @@
 /* Series of one group that are merged in the order of their keys; more are in that of their ids. */
 #define SORTED_SERIES_MAX 65536
 
+/* LIMIT and OFFSET up to which that is done. */
+#define TOP_ROWS_MAX 65536
+
 /* Rows that the first window of a query with a LIMIT aims at. */
 #define WINDOW_ROWS_MIN 4096
 
@@ -311,6 +314,7 @@ static int give_group(struct runner *r, size_t group, uint32_t *scratch, struct 
         return give_one_series(r, scratch[0], err);
     }
     uint32_t *live = scratch + count;
+    r->merge.by_id = count > SORTED_SERIES_MAX;
     while (rc == BB_OK && !is_done(r) && next_shard(r, scratch, count, &shard)) {
         size_t n = in_shard(r, scratch, count, shard, live);
         bbi_raw_heap_begin(&r->merge, live, n);
@@ -370,16 +374,25 @@ static void next_window(const struct runner *r, struct window *w)
     }
 }
 
+/* Of very many series the first rows are found without reading all of them. */
+static uint64_t top_rows(const struct runner *r)
+{
+    uint64_t rows = rows_max(r);
+    return r->merge.by_id && rows <= TOP_ROWS_MAX ? rows : 0;
+}
+
 static int read_window(struct runner *r, struct window *w, struct bb_error *err)
 {
     for (;;) {
         next_window(r, w);
+        bool seam = !r->merge.by_id;
         struct bbi_raw_range range = {.tmin = w->tmin,
                                       .tmax = w->tmax,
-                                      .limit_tmin = w->shard_tmin,
-                                      .limit_tmax = w->shard_tmax,
+                                      .limit_tmin = seam ? w->shard_tmin : w->tmin,
+                                      .limit_tmax = seam ? w->shard_tmax : w->tmax,
                                       .rows_max = rows_max(r),
-                                      .bytes_max = r->budget};
+                                      .bytes_max = r->budget,
+                                      .top = top_rows(r)};
         int rc = bbi_raw_store_read(&r->store, r->scan, tags_of(r), &range, err);
         if (rc != BB_OK || !r->store.over) {
             return rc;
@@ -405,6 +418,7 @@ static int give_shard(struct runner *r, struct window *w, const uint32_t *series
                       struct bb_error *err)
 {
     bool first = true;
+    bool more = true;
     int rc = BB_OK;
     w->begun = false;
     do {
@@ -415,7 +429,7 @@ static int give_shard(struct runner *r, struct window *w, const uint32_t *series
         if (rc != BB_OK) {
             return rc;
         }
-        if (first) {
+        if (first || r->merge.by_id) {
             bbi_raw_heap_begin(&r->merge, series, count);
         }
         first = false;
@@ -427,7 +441,8 @@ static int give_shard(struct runner *r, struct window *w, const uint32_t *series
         if (r->store.bytes < r->budget / 8) {
             w->width = w->width > UINT64_MAX / 8 ? UINT64_MAX : w->width * 8 + 1;
         }
-    } while (rc == BB_OK && !at_shard_end(r, w) && r->merge.count > 0 && !is_done(r));
+        more = r->merge.by_id || r->merge.count > 0;
+    } while (rc == BB_OK && more && !at_shard_end(r, w) && !is_done(r));
     return rc;
 }
 
@@ -460,9 +475,10 @@ static int stream_group(struct runner *r, size_t group, struct bb_error *err)
         return bbi_error_nomem(err, "rows");
     }
     list_places(r, series, &count);
+    r->merge.by_id = count > SORTED_SERIES_MAX;
     int64_t first = bbi_bucket_of(&r->shards, r->scan->data_tmin);
     int64_t last = bbi_bucket_of(&r->shards, r->scan->data_tmax);
-    w.width = first_width(r);
+    w.width = top_rows(r) != 0 ? UINT64_MAX : first_width(r);
     for (int64_t i = 0; rc == BB_OK && i <= last - first && !is_done(r); i++) {
         w.shard = r->merge.descending ? last - i : first + i;
         int64_t tmin = bbi_bucket_start(&r->shards, w.shard);
