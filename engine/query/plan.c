@@ -228,7 +228,10 @@ static int call_slot(struct collector *c, const struct bbi_ql_expr *expr, uint32
     call->cast = expr->u.call.args[0]->u.var.type;
     *slot = (uint32_t)plan->call_count++;
     rc = bbi_plan_name_type(plan, call->field, call->cast, &arg, err);
-    call->type = BBI_QL_TYPE_UNKNOWN;
+    /* Of a field that is not there, these know their type nevertheless. */
+    call->type = call->func == BBI_FUNC_COUNT  ? BBI_QL_TYPE_INTEGER
+                 : call->func == BBI_FUNC_MEAN ? BBI_QL_TYPE_FLOAT
+                                               : BBI_QL_TYPE_UNKNOWN;
     if (rc == BB_OK && arg != BBI_QL_TYPE_UNKNOWN && arg != BBI_QL_TYPE_TAG &&
         !bbi_func_type(call->func, arg, &call->type)) {
         return bbi_error_set(err, BB_EINVAL,

@@ -30,8 +30,8 @@ struct bbi_call {
     const struct bbi_ql_expr *expr;
     const char *field;
     enum bbi_ql_type cast;
-    enum bbi_ql_type type; /* of the result, over all measurements; UNKNOWN: there is no such field
-                            */
+    enum bbi_ql_type type; /* of the result, over all measurements; UNKNOWN: not known, because
+                              there is no such field */
 };
 
 /** A distinct name outside of calls: a field or a tag. */
