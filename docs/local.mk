@@ -1,6 +1,9 @@
 # Pages are distributed as they are; man pages are appended to dist_man_MANS.
 
 EXTRA_DIST += \
+	docs/budget.md \
+	docs/LOCKS.md \
+	docs/ARCHITECTURE.md \
 	docs/format/codec.md \
 	docs/format/segment.md \
 	docs/format/sum.md \
