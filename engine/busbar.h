@@ -223,9 +223,10 @@ struct bb_query {
     const char *retention_policy;
     const char *text; /* InfluxQL, one or more statements */
     size_t text_length;
-    uint32_t timeout_ms;          /* 0: the default */
-    const volatile int *canceled; /* NULL, or looked at every few ms of work: not 0 stops it */
-    bool read_only;               /* refuse statements that change something (HTTP GET) */
+    uint32_t timeout_ms; /* 0: the default */
+    /** NULL, or looked at (atomically, relaxed) every few ms of work: not 0 stops it. */
+    const volatile int *canceled;
+    bool read_only; /* refuse statements that change something (HTTP GET) */
 };
 
 /**

@@ -43,6 +43,12 @@ struct query_run {
     bool streaming;
 };
 
+/** Under lock; the engine looks at it without. */
+static void cancel(struct query_run *run)
+{
+    __atomic_store_n(&run->canceled, 1, __ATOMIC_RELAXED);
+}
+
 /* ---- on the query's thread ---- */
 
 /** Hand a piece to the loop, when the client has taken enough of the earlier ones. */
@@ -143,7 +149,7 @@ static void on_piece_sent(struct http_piece *piece, bool ok)
     pthread_mutex_lock(&run->lock);
     run->unsent -= piece->data.len;
     if (!ok)
-        run->canceled = 1;
+        cancel(run);
     pthread_cond_signal(&run->taken);
     pthread_mutex_unlock(&run->lock);
     free_piece(piece);
@@ -218,7 +224,7 @@ static void abandon(struct http_job *job)
 {
     struct query_run *run = (struct query_run *)job;
     pthread_mutex_lock(&run->lock);
-    run->canceled = 1;
+    cancel(run);
     pthread_cond_signal(&run->taken);
     pthread_mutex_unlock(&run->lock);
 }

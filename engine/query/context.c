@@ -6,7 +6,8 @@
 
 int bbi_qctx_check(const struct bbi_qctx *ctx, struct bb_error *err)
 {
-    if (ctx->query->canceled != NULL && *ctx->query->canceled != 0) {
+    if (ctx->query->canceled != NULL &&
+        __atomic_load_n(ctx->query->canceled, __ATOMIC_RELAXED) != 0) {
         return bbi_error_set(err, BB_ECANCELED, "query interrupted");
     }
     if (bbi_clock_mono_ns() > ctx->deadline_ns) {
