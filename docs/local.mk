@@ -1,6 +1,7 @@
 # Pages are distributed as they are; man pages are appended to dist_man_MANS.
 
 EXTRA_DIST += \
+	docs/format/catalog.md \
 	docs/budget.md \
 	docs/LOCKS.md \
 	docs/ARCHITECTURE.md \
