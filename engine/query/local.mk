@@ -62,4 +62,5 @@ libbusbar_la_SOURCES += \
 	engine/query/walk.c \
 	engine/query/walk.h
 
-unit_tests +=
+unit_tests += \
+	tests/unit/test_query_states
