@@ -26,7 +26,8 @@ static const struct query small_queries[] = {
     {"SELECT count(v), sum(v), mean(v), min(v), max(v) FROM m",
      "m: time=0 count=5i sum=0.29999999999999999 mean=0.059999999999999998 min=-2 max=1.5\n"},
     {"SELECT first(v), last(v) FROM m GROUP BY s",
-     "m{s=a}: time=0 first=1.5 last=0.25\nm{s=b}: time=0 first=0.10000000000000001 last=0.45000000000000001\n"},
+     "m{s=a}: time=0 first=1.5 last=0.25\n"
+     "m{s=b}: time=0 first=0.10000000000000001 last=0.45000000000000001\n"},
     {"SELECT sum(n), min(n), max(n) FROM m",
      "m: time=0 sum=9223372036854775799i min=-7i max=9223372036854775806i\n"},
     {"SELECT last(t), count(t) FROM m", "m: time=0 last=\"x\" count=2i\n"},
@@ -49,20 +50,26 @@ static const char small_lines[] = "m,s=a v=1.5,n=9223372036854775806i 10\n"
 
 static const char *const big_queries[] = {
     "SELECT count(value), sum(value), mean(value), min(value), max(value) FROM reading",
-    "SELECT sum(value) FROM reading WHERE time >= 1236211200s AND time < 1237831200s GROUP BY time(1d)",
-    "SELECT sum(value), max(value) FROM reading WHERE time >= 1236211200s AND time < 1237831200s GROUP BY time(6h), device_id",
+    "SELECT sum(value) FROM reading WHERE time >= 1236211200s AND time < 1237831200s "
+    "GROUP BY time(1d)",
+    "SELECT sum(value), max(value) FROM reading WHERE time >= 1236211200s AND time < 1237831200s "
+    "GROUP BY time(6h), device_id",
     "SELECT first(value), last(value) FROM reading GROUP BY device_id",
     "SELECT mean(value) FROM reading WHERE device_id = 'm3' OR device_id = 'm5'",
     "SELECT mean(value), sum(quality) FROM reading WHERE device_id != 'm3' GROUP BY zone",
-    "SELECT value FROM reading WHERE device_id = 'm1' AND time >= 1236300000s AND time < 1236400000s",
-    "SELECT value, quality, ok, note FROM reading WHERE time >= 1236800000s AND time < 1236820000s",
+    "SELECT value FROM reading WHERE device_id = 'm1' AND time >= 1236300000s "
+    "AND time < 1236400000s",
+    "SELECT value, quality, ok, note FROM reading WHERE time >= 1236800000s "
+    "AND time < 1236820000s",
     "SELECT value FROM reading WHERE value > 1.9",
     "SELECT count(value) FROM reading WHERE device_id =~ /m[1-3]/ GROUP BY device_id",
-    "SELECT sum(value) FROM reading WHERE time >= 1236211200s AND time < 1236511200s GROUP BY time(90m) fill(previous)",
+    "SELECT sum(value) FROM reading WHERE time >= 1236211200s AND time < 1236511200s "
+    "GROUP BY time(90m) fill(previous)",
     "SELECT count(ok), count(note), last(note) FROM reading",
     "SELECT max(value) FROM reading",
     "SELECT value FROM reading ORDER BY time DESC LIMIT 5 OFFSET 3",
-    "SELECT sum(quality), min(quality), max(quality), mean(quality) FROM reading GROUP BY device_id",
+    "SELECT sum(quality), min(quality), max(quality), mean(quality) "
+    "FROM reading GROUP BY device_id",
     "SHOW TAG VALUES FROM reading WITH KEY = device_id",
     "SHOW FIELD KEYS FROM reading",
 };
