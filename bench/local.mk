@@ -15,3 +15,5 @@ busbar_bench_SOURCES = \
 	bench/write.c \
 	bench/write.h
 busbar_bench_LDADD = -lm
+
+EXTRA_DIST += bench/run.sh
