@@ -29,8 +29,12 @@ noinst_HEADERS += \
 unit_tests += \
 	tests/unit/test_codec_bitpack \
 	tests/unit/test_codec_chunk \
+	tests/unit/test_codec_format \
 	tests/unit/test_codec_intcol \
 	tests/unit/test_codec_strings
+
+fuzz_targets += tests/fuzz/fuzz_codec
+tests_fuzz_fuzz_codec_LDADD = $(FUZZ_LIBS)
 
 libbusbar_la_SOURCES += \
 	engine/codec/time.c \
