@@ -1,8 +1,9 @@
 # Tests that drive the real busbard by pytest, as two programs for make check.
 E2E_TESTS = tests/e2e/check_server.py tests/e2e/check_data.py
-TESTS += $(E2E_TESTS)
+TESTS += $(E2E_TESTS) tests/e2e/csv2lp.sh
 EXTRA_DIST += \
 	$(E2E_TESTS) \
+	tests/e2e/csv2lp.sh \
 	tests/e2e/busbar_e2e.py \
 	tests/e2e/conftest.py \
 	tests/e2e/e2e_run.py \
