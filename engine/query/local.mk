@@ -63,4 +63,12 @@ libbusbar_la_SOURCES += \
 	engine/query/walk.h
 
 unit_tests += \
+	tests/unit/test_query_answers \
+	tests/unit/test_query_limits \
+	tests/unit/test_query_model \
+	tests/unit/test_query_state \
 	tests/unit/test_query_states
+
+THREAD_TESTS += \
+	tests/unit/test_query_limits \
+	tests/unit/test_query_model

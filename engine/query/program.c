@@ -165,6 +165,15 @@ static int match(const struct bbi_instruction *in, struct bb_value *top, struct 
     return rc;
 }
 
+static void make_false(struct bb_value *a, struct bb_value *b)
+{
+    if (a->kind == BB_VALUE_NULL && b->kind == BB_VALUE_BOOL) {
+        *a = bbi_value_bool(false);
+    } else if (b->kind == BB_VALUE_NULL && a->kind == BB_VALUE_BOOL) {
+        *b = bbi_value_bool(false);
+    }
+}
+
 int bbi_program_run(const struct bbi_program *program, const struct bb_value *slots,
                     struct bb_value *stack, struct bb_value *result, struct bb_error *err)
 {
@@ -180,6 +189,9 @@ int bbi_program_run(const struct bbi_program *program, const struct bb_value *sl
             break;
         case BBI_APPLY:
             top--;
+            if (program->null_is_false) {
+                make_false(&stack[top - 1], &stack[top]);
+            }
             stack[top - 1] = bbi_program_apply(in->op, stack[top - 1], stack[top]);
             break;
         case BBI_MATCH:
@@ -362,12 +374,6 @@ struct bb_value bbi_program_apply(enum bbi_ql_op op, struct bb_value lhs, struct
 {
     double a;
     double b;
-    /* Beside a boolean, no value counts as false. */
-    if (lhs.kind == BB_VALUE_NULL && rhs.kind == BB_VALUE_BOOL) {
-        lhs = bbi_value_bool(false);
-    } else if (rhs.kind == BB_VALUE_NULL && lhs.kind == BB_VALUE_BOOL) {
-        rhs = bbi_value_bool(false);
-    }
     if (lhs.kind == BB_VALUE_BOOL && rhs.kind == BB_VALUE_BOOL) {
         return apply_bool(op, lhs.v.b, rhs.v.b);
     }

@@ -32,7 +32,8 @@ struct bbi_instruction {
 struct bbi_program {
     struct bbi_instruction *code;
     size_t count;
-    size_t depth; /* values on the stack at most */
+    size_t depth;       /* values on the stack at most */
+    bool null_is_false; /* beside a boolean: so in columns, not so in conditions */
 };
 
 /** Which slot a variable or a call stands for. */
