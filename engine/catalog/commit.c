@@ -21,6 +21,9 @@
 #define REWRITE_FACTOR 4
 #define REWRITE_BYTES  ((uint64_t)8 << 20)
 
+/* Memory that the pending buffer keeps when it is empty. */
+#define PENDING_KEPT ((size_t)1 << 20)
+
 struct commit {
     struct bbi_overlay **frozen; /* [count], oldest first; referred to */
     size_t count;
@@ -445,6 +448,9 @@ void bbi_catalog_pending_done(struct bbi_catalog *cat, bool appended)
         memmove(p->records.data, p->records.data + p->taken, p->records.len - p->taken);
         p->records.len -= p->taken;
         atomic_store(&p->any, p->records.len != 0 || p->series.count != 0);
+        if (!p->any && p->records.cap > PENDING_KEPT) {
+            bbi_buf_fini(&p->records);
+        }
     }
     p->taken = 0;
     bbi_catalog_unlock(cat);

@@ -53,9 +53,14 @@ unit_tests += \
 	tests/unit/test_catalog_key \
 	tests/unit/test_catalog_model \
 	tests/unit/test_catalog_reconcile \
+	tests/unit/test_catalog_scale \
 	tests/unit/test_catalog_select \
 	tests/unit/test_catalog_strsort \
-	tests/unit/test_catalog_tagregex
+	tests/unit/test_catalog_tagregex \
+	tests/unit/test_catalog_threads
+
+THREAD_TESTS += \
+	tests/unit/test_catalog_threads
 
 tests_unit_test_catalog_catalog_SOURCES = \
 	tests/unit/catalog_util.c \
@@ -74,3 +79,6 @@ torture_tests += \
 tests_torture_torture_catalog_SOURCES = \
 	tests/torture/torture_catalog.c \
 	tests/unit/catalog_util.h
+tests_unit_test_catalog_threads_SOURCES = \
+	tests/unit/catalog_util.c \
+	tests/unit/test_catalog_threads.c

@@ -52,6 +52,9 @@ static void replay(struct cat *c)
     struct bbi_cursor cursor;
     size_t at = from == 0 ? 0 : c->frame_ends[from - 1];
     assert_true(from <= c->frame_count);
+    if (at == c->wal.len) {
+        return;
+    }
     bbi_cursor_init(&cursor, c->wal.data + at, c->wal.len - at);
     while (bbi_cursor_left(&cursor) > 0) {
         struct bbi_record record;
