@@ -27,7 +27,14 @@ uint64_t bbi_catlog_new_id(void)
     uint64_t noise[4] = {(uint64_t)bbi_clock_wall_ns(), (uint64_t)bbi_clock_mono_ns(),
                          (uint64_t)(uintptr_t)&noise, ++count};
     uint64_t id = bbi_hash64(noise, sizeof(noise));
-    return id == 0 ? 1 : id;
+    return (uint32_t)id == 0 ? id + 1 : id;
+}
+
+/* In each frame, so that bytes of a key that look like a frame are not taken for one: who wrote
+ * them could not know it. */
+static uint32_t salt_of(const struct bbi_catlog_id *id)
+{
+    return (uint32_t)id->id;
 }
 
 static void log_init(struct bbi_catlog *log, const struct bbi_fs *fs, const char *path,
@@ -98,8 +105,10 @@ static int frame_get(struct bbi_catlog *log, uint64_t file_bytes, uint64_t at, s
     }
     size_t len = bbi_get_u32(p + 4);
     uint32_t flags = bbi_get_u32(p + 16);
+    uint32_t salt = bbi_get_u32(p + 20);
     if (bbi_get_u32(p) != FRAME_MAGIC || bbi_get_u64(p + 8) != at || flags > FRAME_AT_COMMIT ||
-        bbi_get_u32(p + 20) != 0 || padded(len) > file_bytes - at - BBI_CATLOG_FRAME_HEADER_BYTES) {
+        (log->salt != 0 && salt != log->salt) ||
+        padded(len) > file_bytes - at - BBI_CATLOG_FRAME_HEADER_BYTES) {
         return BB_OK;
     }
     rc = window_get(log, file_bytes, at, BBI_CATLOG_FRAME_HEADER_BYTES + len, &p, err);
@@ -111,6 +120,8 @@ static int frame_get(struct bbi_catlog *log, uint64_t file_bytes, uint64_t at, s
                         .end = at + BBI_CATLOG_FRAME_HEADER_BYTES + padded(len),
                         .at_commit = flags == FRAME_AT_COMMIT};
     *good = frame_checksum(p, f->payload, len) == bbi_get_u64(p + 24);
+    /* Behind a broken header the first frame tells. */
+    log->salt = *good ? salt : log->salt;
     return BB_OK;
 }
 
@@ -203,6 +214,7 @@ static int read_header(struct bbi_catlog *log, struct bbi_catlog_scan *scan, str
                              bbi_get_u32(p + 8), VERSION);
     }
     log->id = (struct bbi_catlog_id){bbi_get_u64(p + 16), bbi_get_u64(p + 24), bbi_get_u64(p + 32)};
+    log->salt = salt_of(&log->id);
     scan->header_is_good = true;
     return BB_OK;
 }
@@ -241,6 +253,7 @@ int bbi_catlog_create(const struct bbi_fs *fs, const char *path, const struct bb
     uint8_t header[BBI_CATLOG_HEADER_BYTES] = {0};
     log_init(log, fs, path, acct);
     log->id = *id;
+    log->salt = salt_of(id);
     log->end = sizeof(header);
     log->append_at = sizeof(header);
     memcpy(header, MAGIC, 8);
@@ -270,7 +283,7 @@ static int write_frame(struct bbi_catlog *log, bool at_commit, struct bb_error *
     bbi_put_u32(p + 4, (uint32_t)len);
     bbi_put_u64(p + 8, log->append_at);
     bbi_put_u32(p + 16, at_commit ? FRAME_AT_COMMIT : 0);
-    bbi_put_u32(p + 20, 0);
+    bbi_put_u32(p + 20, log->salt);
     bbi_put_u64(p + 24, frame_checksum(p, p + BBI_CATLOG_FRAME_HEADER_BYTES, len));
     bbi_buf_zero(&log->frame, (size_t)(padded(len) - len));
     int rc = bbi_buf_check(&log->frame, log->path, err);

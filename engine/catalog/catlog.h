@@ -27,7 +27,7 @@
 /** Which log it is, and the place in which earlier log it begins: what it holds first equals what
  * that log held up to there. */
 struct bbi_catlog_id {
-    uint64_t id; /* random, never 0 */
+    uint64_t id; /* random; its low half, the salt of the frames, is not 0 */
     uint64_t base_id;
     uint64_t base_end;
 };
@@ -44,6 +44,7 @@ struct bbi_catlog {
     struct bbi_file *file;
     struct bbi_account *acct;
     struct bbi_catlog_id id;
+    uint32_t salt;        /* 0: not known */
     uint64_t end;         /* after the last whole commit */
     uint64_t append_at;   /* where the next frame of the open commit goes */
     bool tail_is_dirty;   /* there may be bytes behind end */

@@ -82,3 +82,6 @@ tests_torture_torture_catalog_SOURCES = \
 tests_unit_test_catalog_threads_SOURCES = \
 	tests/unit/catalog_util.c \
 	tests/unit/test_catalog_threads.c
+
+fuzz_targets += tests/fuzz/fuzz_catalog
+tests_fuzz_fuzz_catalog_LDADD = $(FUZZ_LIBS)

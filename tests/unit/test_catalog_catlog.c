@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "engine/base/hash.h"
 #include "tests/lib/rng.h"
 #include "tests/lib/simdisk.h"
 #include "tests/lib/unit.h"
@@ -298,6 +299,47 @@ static void test_failed_commit_leaves_no_ghost(void **state)
     simdisk_destroy(&disk);
 }
 
+/* Bytes of a key that look like a frame, standing where one would, are not taken for one when the
+ * frame around them breaks: whoever wrote them could not know the salt. */
+static void test_frame_within_a_frame(void **state)
+{
+    (void)state;
+    struct simdisk *disk = simdisk_create(1);
+    struct bbi_catlog log;
+    struct bbi_catlog_scan scan;
+    struct reading r = {.count = 0};
+    struct bbi_buf inner;
+    uint8_t body[64] = {0};
+    create(disk, &log);
+    fill(&log, 1, 1);
+    bbi_buf_init(&inner, NULL, 1000);
+    bbi_record_put_segment_remove(&inner, 666);
+    /* type, length, then the body, whose sixth byte is at a multiple of 8 */
+    uint64_t at = log.end + BBI_CATLOG_FRAME_HEADER_BYTES + 8;
+    uint8_t *fake = body + 6;
+    bbi_put_u32(fake, 0x46434242);
+    bbi_put_u32(fake + 4, (uint32_t)inner.len);
+    bbi_put_u64(fake + 8, at);
+    bbi_put_u32(fake + 16, 1);
+    bbi_put_u64(fake + 24, bbi_hash64_seed(inner.data, inner.len, bbi_hash64(fake, 24)));
+    memcpy(fake + 32, inner.data, inner.len);
+    bbi_buf_reset(&inner);
+    bbi_record_put(&inner, BBI_RECORD_BATCH, body, sizeof(body));
+    uint64_t end = log.end;
+    assert_ok(bbi_catlog_add(&log, inner.data, inner.len, &err), &err);
+    assert_ok(bbi_catlog_commit(&log, &err), &err);
+    fill(&log, 2, 1);
+    assert_true(simdisk_corrupt(disk, PATH, end, 1));
+    reopen(disk, &log, &scan);
+    assert_int_equal(scan.hole_count, 1);
+    assert_ok(bbi_catlog_read(&log, 0, take, &r, &err), &err);
+    assert_int_equal(r.count, 2);
+    assert_true(r.ids[0] == 1 && r.ids[1] == 2);
+    bbi_buf_fini(&inner);
+    bbi_catlog_close(&log);
+    simdisk_destroy(&disk);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -308,6 +350,7 @@ int main(void)
         cmocka_unit_test(test_flip_at_each_byte),
         cmocka_unit_test(test_random_damage),
         cmocka_unit_test(test_failed_commit_leaves_no_ghost),
+        cmocka_unit_test(test_frame_within_a_frame),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
