@@ -34,9 +34,9 @@ INLINE struct lanes lanes32(const uint8_t *packed, size_t bit, unsigned width)
                                      _mm_set1_epi32((int)(bit % 8)));
     __m256i lane = _mm256_setr_epi32(0, 1, 2, 3, 0, 1, 2, 3);
     __m256i at = _mm256_add_epi32(_mm256_mullo_epi32(lane, _mm256_set1_epi32((int)width)), start);
-    __m256i byte = _mm256_srli_epi32(at, 3);
-    byte = _mm256_or_si256(byte, _mm256_slli_epi32(byte, 8));
-    byte = _mm256_or_si256(byte, _mm256_slli_epi32(byte, 16));
+    __m256i byte = _mm256_shuffle_epi8(_mm256_srli_epi32(at, 3),
+                                       _mm256_broadcastsi128_si256(_mm_setr_epi8(
+                                           0, 0, 0, 0, 4, 4, 4, 4, 8, 8, 8, 8, 12, 12, 12, 12)));
     return (struct lanes){
         .at = packed + bit / 8,
         .upper = upper / 8,

@@ -33,9 +33,9 @@ INLINE struct lanes lanes32(const uint8_t *packed, size_t bit, unsigned width)
     __m512i lane = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
     __m512i at = _mm512_add_epi32(_mm512_mullo_epi32(lane, _mm512_set1_epi32((int)width)),
                                   _mm512_set1_epi32((int)(bit % 8)));
-    __m512i byte = _mm512_srli_epi32(at, 3);
-    byte = _mm512_or_si512(byte, _mm512_slli_epi32(byte, 8));
-    byte = _mm512_or_si512(byte, _mm512_slli_epi32(byte, 16));
+    __m512i byte = _mm512_shuffle_epi8(
+        _mm512_srli_epi32(at, 3),
+        _mm512_broadcast_i32x4(_mm_setr_epi8(0, 0, 0, 0, 4, 4, 4, 4, 8, 8, 8, 8, 12, 12, 12, 12)));
     __m512i low = _mm512_add_epi8(byte, _mm512_set1_epi32(0x03020100));
     return (struct lanes){
         .at = packed + bit / 8,

@@ -435,6 +435,34 @@ static void bad_arguments_are_refused(void **state)
     bbi_buf_fini(&buf);
 }
 
+/* Directories need memory for their columns. */
+static void directories_survive_want_of_memory(void **state)
+{
+    (void)state;
+    struct bb_error err;
+    struct bbi_chunk back = {.value_count = 64};
+    struct bbi_buf buf;
+    struct bbi_cursor c;
+    codec_values(&rng, BBI_FLOAT, 1, values, 64);
+    struct packed p = pack(BBI_FLOAT, 64);
+    bbi_buf_init(&buf, NULL, 1 << 16);
+    assert_non_null(bbi_buf_reserve(&buf, 1000));
+    bbi_mem_fail_at(1);
+    assert_int_equal(bbi_chunkdir_encode(BBI_FLOAT, &p.entry, 1, &buf, &err), BB_ENOMEM);
+    bbi_mem_fail_at(0);
+    assert_int_equal(bbi_chunkdir_encode(BBI_FLOAT, &p.entry, 1, &buf, &err), BB_OK);
+    bbi_cursor_init(&c, buf.data, buf.len);
+    bbi_mem_fail_at(1);
+    assert_int_equal(bbi_chunkdir_decode(&c, BBI_FLOAT, 1, &back, NULL, &err), BB_ENOMEM);
+    struct bbi_chunk_scratch *none = NULL;
+    bbi_mem_fail_at(1);
+    assert_null(bbi_chunk_scratch_create(NULL));
+    bbi_mem_fail_at(0);
+    bbi_chunk_scratch_destroy(&none);
+    free(p.payload);
+    bbi_buf_fini(&buf);
+}
+
 static size_t bytes_of(enum bbi_type type, size_t n)
 {
     struct packed p = pack(type, n);
@@ -494,6 +522,7 @@ int main(void)
         cmocka_unit_test(damaged_payloads_stay_inside),
         cmocka_unit_test(hostile_directories_stay_inside),
         cmocka_unit_test(bad_arguments_are_refused),
+        cmocka_unit_test(directories_survive_want_of_memory),
         cmocka_unit_test(sizes_are_small),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
