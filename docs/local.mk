@@ -2,12 +2,12 @@
 
 EXTRA_DIST += \
 	docs/format/catalog.md \
-	docs/budget.md \
 	docs/LOCKS.md \
 	docs/ARCHITECTURE.md \
 	docs/format/codec.md \
 	docs/format/segment.md \
 	docs/format/sum.md \
 	docs/format/wal.md \
+	docs/bench.md \
 	docs/http.md \
 	docs/lineproto.md
