@@ -19,8 +19,10 @@ STAGES = [
     ("parse", r"bbi_lp_"),
     ("resolve", r"bbi_series_cache|bbi_overlay|bbi_catalog|bbi_points|XXH3"),
     ("memtable", r"bbi_memtable"),
-    ("log", r"bbi_batchrec|same_shape|bbi_wal|wal_sync|bbi_record|bbi_db_append|^fdatasync$|pwrite"),
-    ("flush", r"bbi_flush|bbi_db_flush|flusher_main|bb_flush|bbi_splitter|bbi_segment|bbi_db_publish"),
+    ("log", r"bbi_batchrec|same_shape|bbi_wal|wal_sync|bbi_record|bbi_db_append|"
+            r"^fdatasync$|pwrite"),
+    ("flush", r"bbi_flush|bbi_db_flush|flusher_main|bb_flush|bbi_splitter|bbi_segment|"
+              r"bbi_db_publish"),
     ("compaction", r"compactor_main|bbi_compact"),
     ("rest of write", r"bb_write_submit|^work$"),
 ]

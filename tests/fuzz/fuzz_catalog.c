@@ -2,8 +2,11 @@
  * Any bytes as something that the catalog reads.
  *
  * Input: what u8, then
- *   0: a payload of records   1: a series key   2: form u8, key length u8, a posting's key and value
- *   3: catalog.mdb            4: catalog.log
+ *   0: a payload of records
+ *   1: a series key
+ *   2: form u8, key length u8, a posting's key and value
+ *   3: catalog.mdb
+ *   4: catalog.log
  * What is read must keep the promises of the headers.
  */
 #include <stdlib.h>
