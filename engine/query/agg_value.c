@@ -111,6 +111,7 @@ int bbi_call_value(const struct bbi_call *call, const struct bbi_state_field *f,
     case BBI_FUNC_LAST:
         *out = cast(call, point_value(f, bbi_call_point(call, f, cell)));
         return BB_OK;
+    default:
+        return bbi_error_set(err, BB_EINTERNAL, "%s() is not answered from cells", call->name);
     }
-    return bbi_error_set(err, BB_EINTERNAL, "no such function");
 }

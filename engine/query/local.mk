@@ -18,6 +18,8 @@ libbusbar_la_SOURCES += \
 	engine/query/explain.c \
 	engine/query/filter.c \
 	engine/query/filter.h \
+	engine/query/fn.c \
+	engine/query/fn.h \
 	engine/query/groups.c \
 	engine/query/groups.h \
 	engine/query/keytext.c \

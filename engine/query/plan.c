@@ -9,32 +9,6 @@
 #include "engine/query/emit.h"
 #include "engine/query/plan_internal.h"
 
-bool bbi_func_type(enum bbi_func func, enum bbi_ql_type arg, enum bbi_ql_type *result)
-{
-    bool number = arg == BBI_QL_TYPE_FLOAT || arg == BBI_QL_TYPE_INTEGER ||
-                  arg == BBI_QL_TYPE_UNSIGNED;
-    bool value = number || arg == BBI_QL_TYPE_STRING || arg == BBI_QL_TYPE_BOOLEAN;
-    *result = arg;
-    switch (func) {
-    case BBI_FUNC_COUNT:
-        *result = BBI_QL_TYPE_INTEGER;
-        return value;
-    case BBI_FUNC_MEAN:
-        *result = BBI_QL_TYPE_FLOAT;
-        return number;
-    case BBI_FUNC_SUM:
-    case BBI_FUNC_SPREAD:
-        return number;
-    case BBI_FUNC_MIN:
-    case BBI_FUNC_MAX:
-        return number || arg == BBI_QL_TYPE_BOOLEAN;
-    case BBI_FUNC_FIRST:
-    case BBI_FUNC_LAST:
-        return value;
-    }
-    return false;
-}
-
 /* ---- column names ---- */
 
 /* A set of names and the number that the next equal one may get. */

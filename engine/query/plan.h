@@ -8,20 +8,9 @@
 #define BBI_QUERY_PLAN_H
 
 #include "engine/influxql/expr.h"
-#include "engine/query/bucket.h"
+#include "engine/query/fn.h"
 #include "engine/query/program.h"
 #include "engine/query/sources.h"
-
-enum bbi_func {
-    BBI_FUNC_COUNT,
-    BBI_FUNC_SUM,
-    BBI_FUNC_MEAN,
-    BBI_FUNC_MIN,
-    BBI_FUNC_MAX,
-    BBI_FUNC_SPREAD,
-    BBI_FUNC_FIRST,
-    BBI_FUNC_LAST
-};
 
 /** A distinct call. */
 struct bbi_call {
@@ -77,9 +66,6 @@ struct bbi_plan {
  */
 int bbi_plan_build(struct bbi_qctx *ctx, const struct bbi_ql_select *select, struct bbi_plan *out,
                    struct bb_error *err) BB_CHECKED;
-
-/** The types that a function takes, and the one that it gives for each; false: none. */
-bool bbi_func_type(enum bbi_func func, enum bbi_ql_type arg, enum bbi_ql_type *result);
 
 enum bbi_ql_type bbi_ql_type_of(enum bbi_type type);
 

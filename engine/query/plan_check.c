@@ -12,86 +12,9 @@ static int refuse(struct bb_error *err, const char *text)
 
 /* ---- functions ---- */
 
-struct func_info {
-    const char *name;
-    bool selector;
-};
-
-static const struct func_info funcs[] = {
-    [BBI_FUNC_COUNT] = {"count", false}, [BBI_FUNC_SUM] = {"sum", false},
-    [BBI_FUNC_MEAN] = {"mean", false},   [BBI_FUNC_MIN] = {"min", true},
-    [BBI_FUNC_MAX] = {"max", true},      [BBI_FUNC_SPREAD] = {"spread", false},
-    [BBI_FUNC_FIRST] = {"first", true},  [BBI_FUNC_LAST] = {"last", true},
-};
-
-/* InfluxQL's, which are not here. */
-static const char *const other_funcs[] = {
-    "abs",
-    "acos",
-    "asin",
-    "atan",
-    "atan2",
-    "bottom",
-    "ceil",
-    "chande_momentum_oscillator",
-    "cos",
-    "cumulative_sum",
-    "derivative",
-    "difference",
-    "distinct",
-    "double_exponential_moving_average",
-    "elapsed",
-    "exp",
-    "exponential_moving_average",
-    "floor",
-    "histogram",
-    "holt_winters",
-    "holt_winters_with_fit",
-    "integral",
-    "kaufmans_adaptive_moving_average",
-    "kaufmans_efficiency_ratio",
-    "ln",
-    "log",
-    "log10",
-    "log2",
-    "median",
-    "mode",
-    "moving_average",
-    "non_negative_derivative",
-    "non_negative_difference",
-    "percentile",
-    "pow",
-    "relative_strength_index",
-    "round",
-    "sample",
-    "sin",
-    "sqrt",
-    "stddev",
-    "tan",
-    "top",
-    "triple_exponential_derivative",
-    "triple_exponential_moving_average",
-};
-
-bool bbi_func_find(const char *name, enum bbi_func *func)
+static bool is_selector(enum bbi_func func)
 {
-    for (size_t i = 0; i < sizeof(funcs) / sizeof(funcs[0]); i++) {
-        if (strcmp(name, funcs[i].name) == 0) {
-            *func = (enum bbi_func)i;
-            return true;
-        }
-    }
-    return false;
-}
-
-static int undefined(const char *name, struct bb_error *err)
-{
-    for (size_t i = 0; i < sizeof(other_funcs) / sizeof(other_funcs[0]); i++) {
-        if (strcmp(name, other_funcs[i]) == 0) {
-            return bbi_error_set(err, BB_EUNSUPPORTED, "%s() is not supported", name);
-        }
-    }
-    return bbi_error_set(err, BB_EINVAL, "undefined function %.100s()", name);
+    return bbi_func_info(func)->class == BBI_FN_SELECTOR;
 }
 
 /* ---- fields ---- */
@@ -110,9 +33,12 @@ static int check_call(const struct bbi_ql_expr *expr, struct field_rules *r, str
     const char *name = expr->u.call.name;
     r->call_count++;
     if (!bbi_func_find(name, &func)) {
-        return undefined(name, err);
+        return bbi_error_set(err, BB_EINVAL, "undefined function %.100s()", name);
     }
-    r->only_selectors = r->only_selectors && funcs[func].selector;
+    if (!bbi_func_info(func)->in_cells) {
+        return bbi_error_set(err, BB_EUNSUPPORTED, "%s() is not supported", name);
+    }
+    r->only_selectors = r->only_selectors && is_selector(func);
     if (expr->u.call.arg_count != 1) {
         return bbi_error_set(err, BB_EINVAL,
                              "invalid number of arguments for %s, expected 1, got %zu", name,

@@ -17,7 +17,4 @@ int bbi_plan_expand(struct bbi_plan *plan, struct bb_error *err) BB_CHECKED;
 int bbi_plan_name_type(struct bbi_plan *plan, const char *name, enum bbi_ql_type cast,
                        enum bbi_ql_type *type, struct bb_error *err) BB_CHECKED;
 
-/** The function of a call; false: there is no such function. */
-bool bbi_func_find(const char *name, enum bbi_func *func);
-
 #endif

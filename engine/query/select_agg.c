@@ -49,8 +49,9 @@ static unsigned needs_of(const struct bbi_plan *plan, enum bbi_func func)
         return BBI_NEED_FIRST;
     case BBI_FUNC_LAST:
         return BBI_NEED_LAST;
+    default:
+        return BBI_NEED_COUNT;
     }
-    return BBI_NEED_COUNT;
 }
 
 static int init_layout(struct runner *r, struct bb_error *err)
