@@ -177,23 +177,23 @@ struct bbi_fn_spec {
     enum bbi_ql_type input; /* FLOAT, INTEGER, UNSIGNED, STRING or BOOLEAN */
     bool descending;
     bool count_distinct; /* count(distinct(x)): the points are x's */
-    int64_t n;           /* top, bottom, sample, moving_average; period; points to forecast */
+    int64_t n;           /* of top, bottom, sample, moving_average; period; points to forecast */
     int64_t hold;        /* of the averages; -1: their own */
     int64_t season;      /* of holt_winters */
-    double number;       /* percentile: 0..100; increase: where the register rolls over, 0: never */
+    double number;       /* percentile: 0..100; increase: where it rolls over, 0: never */
     enum bbi_fn_warmup warmup;
     enum bbi_fn_between between;
-    int64_t unit_ns; /* derivative, elapsed, integral */
-    struct bbi_buckets
-        buckets;      /* the query's; integral, increase, time_weighted_mean, holt_winters */
-    uint64_t seed;    /* of sample */
-    size_t aux_count; /* values beside each point, kept with what is selected: the row's
-                                   columns, the tags of top(x, tag, n) */
-    size_t tag_count; /* top, bottom: the first so many aux values are those of their tags, NULL
-                                   for a name that is no tag: of each combination of them only the best
-                                   point counts */
+    int64_t unit_ns;            /* derivative, elapsed, integral */
+    struct bbi_buckets buckets; /* of the query: integral, increase, holt_winters ... */
+    uint64_t seed;              /* of sample */
+    /** Values beside each point, kept with what is selected: the columns of its row. */
+    size_t aux_count;
+    /** top(x, tag, n): the first so many of them are its tags, NULL for a name that is none. Of
+     * each combination of them only the best point counts. */
+    size_t tag_count;
     struct bbi_account *acct;
-    /** Long work calls this every few milliseconds; a result other than BB_OK ends it. NULL: not. */
+    /** Long work calls this every few milliseconds; a result other than BB_OK ends it. May be NULL.
+     */
     int (*check)(void *arg, struct bb_error *err);
     void *check_arg;
 };
