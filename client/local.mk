@@ -1,1 +1,34 @@
 # Headers of libbusbar-client and the busbar shell are listed here.
+
+# busbar import, export and status: a library of their own for the tests' sake.
+noinst_LTLIBRARIES += libimport.la
+libimport_la_SOURCES = \
+	client/csv.c \
+	client/csv.h \
+	client/import_buf.c \
+	client/import_buf.h \
+	client/import_escape.c \
+	client/import_escape.h \
+	client/import_guess.c \
+	client/import_map.c \
+	client/import_map.h \
+	client/import_map_internal.h \
+	client/import_order.c \
+	client/import_order.h \
+	client/import_row.c \
+	client/import_row.h \
+	client/import_source.c \
+	client/import_source.h \
+	client/import_time.c \
+	client/import_time.h \
+	client/import_zone.c \
+	client/import_zone.h
+
+import_unit_libs = libimport.la $(UNIT_LIBS) $(ZLIB_LIBS)
+unit_tests += \
+	tests/unit/test_client_csv \
+	tests/unit/test_client_import_row \
+	tests/unit/test_client_import_time
+tests_unit_test_client_csv_LDADD = $(import_unit_libs)
+tests_unit_test_client_import_row_LDADD = $(import_unit_libs)
+tests_unit_test_client_import_time_LDADD = $(import_unit_libs)
