@@ -383,6 +383,7 @@ int bbi_db_flush_generation(struct bb_db *db, struct bb_error *err)
         rc = bbi_error_set(err, BB_EREADONLY, "an earlier commit is in doubt");
     } else if (mt != NULL) {
         rc = flush_memtable(db, mt, lsn, tombs, err);
+        atomic_store(&db->flush_fails, rc != BB_OK);
     }
     if (rc == BB_OK && mt != NULL && db->wal != NULL) {
         struct bb_error trim;

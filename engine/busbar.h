@@ -91,11 +91,14 @@ struct bb_options {
     uint64_t query_memory_bytes; /* one query; default a quarter of memory_bytes */
     uint64_t wal_buffer_bytes;   /* appended and not yet on disk; default 32 MiB */
     uint64_t catalog_map_bytes;  /* address space of LMDB; default 64 GiB */
-    uint32_t query_threads;      /* default: one per core */
-    uint32_t query_timeout_ms;   /* default 60,000 */
-    bool manual_background;      /* tests: flush and compact only when told */
-    bool create_if_missing;      /* default true */
-    bb_log_fn log;               /* NULL: standard error */
+    /* Free space that writes leave on the disk: for flushes, compaction, deletions. Default a 64th
+     * of the disk, at most 256 MiB. */
+    uint64_t disk_reserve_bytes;
+    uint32_t query_threads;    /* default: one per core */
+    uint32_t query_timeout_ms; /* default 60,000 */
+    bool manual_background;    /* tests: flush and compact only when told */
+    bool create_if_missing;    /* default true */
+    bb_log_fn log;             /* NULL: standard error */
     void *log_arg;
 };
 

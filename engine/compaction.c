@@ -37,26 +37,52 @@ static int pick_orphans(struct bb_db *db, size_t first, size_t count, struct bbi
     return BB_OK;
 }
 
+static uint64_t picked_bytes(const struct task *t)
+{
+    uint64_t bytes = 0;
+    for (size_t i = 0; i < t->pick.count; i++) {
+        bytes += t->snapshot.version->segments[t->pick.members[i]].meta.file_bytes;
+    }
+    return bytes;
+}
+
+/* What finding a task goes through. */
+struct search {
+    bool full;
+    bool orphans; /* look for these alone */
+    uint64_t free_bytes;
+    uint64_t too_large_bytes; /* of a task that there is no space for */
+};
+
 /* Look at one policy's segments. */
-static int pick_policy(struct bb_db *db, size_t first, size_t count, bool full, struct task *t,
-                       struct bb_error *err)
+static int pick_policy(struct bb_db *db, size_t first, size_t count, struct search *search,
+                       struct task *t, struct bb_error *err)
 {
     const struct bbi_version *version = t->snapshot.version;
     const struct bbi_segment_meta *m = &version->segments[first].meta;
     int rc = bbi_db_is_gone(db, m->db_id, m->rp_id, &t->is_orphan, &t->rp, err);
-    if (rc != BB_OK || t->is_orphan) {
-        return rc == BB_OK ? pick_orphans(db, first, count, &t->pick, err) : rc;
+    if (rc != BB_OK || t->is_orphan != search->orphans) {
+        return rc;
     }
-    return bbi_compact_pick(version, first, count, t->rp.shard_ns, t->snapshot.tombs,
-                            t->snapshot.lsn, full, &db->background_acct, &t->pick, err);
+    if (t->is_orphan) {
+        return pick_orphans(db, first, count, &t->pick, err);
+    }
+    rc = bbi_compact_pick(version, first, count, t->rp.shard_ns, t->snapshot.tombs, t->snapshot.lsn,
+                          search->full, &db->background_acct, &t->pick, err);
+    uint64_t bytes = rc == BB_OK ? picked_bytes(t) : 0;
+    if (bytes > search->free_bytes) {
+        search->too_large_bytes = bytes;
+        t->pick.count = 0;
+    }
+    return rc;
 }
 
-static int find_task(struct bb_db *db, bool full, struct task *t, struct bb_error *err)
+static int search_policies(struct bb_db *db, struct search *search, struct task *t,
+                           struct bb_error *err)
 {
-    memset(t, 0, sizeof(*t));
-    int rc = bbi_db_snapshot(db, &t->snapshot, err);
     const struct bbi_version *version = t->snapshot.version;
     size_t at = 0;
+    int rc = BB_OK;
     while (rc == BB_OK && at < version->count && t->pick.count == 0) {
         size_t first;
         size_t count;
@@ -64,8 +90,33 @@ static int find_task(struct bb_db *db, bool full, struct task *t, struct bb_erro
                           version->segments[at].meta.rp_id, &first, &count);
         bbi_mem_free(t->pick.members);
         t->pick.members = NULL;
-        rc = pick_policy(db, first, count, full, t, err);
+        rc = pick_policy(db, first, count, search, t, err);
         at = first + count;
+    }
+    return rc;
+}
+
+/* What frees space without taking any comes first; what there is no space for keeps nothing else
+ * from being done. */
+static int find_task(struct bb_db *db, bool full, struct task *t, struct bb_error *err)
+{
+    struct bbi_fs_space space = {0, 0};
+    struct search search = {.full = full, .orphans = true};
+    memset(t, 0, sizeof(*t));
+    int rc = bbi_db_snapshot(db, &t->snapshot, err);
+    if (rc == BB_OK) {
+        rc = search_policies(db, &search, t, err);
+    }
+    if (rc == BB_OK && t->pick.count == 0) {
+        rc = bbi_fs_space(db->fs, db->dir, &space, err);
+        search.orphans = false;
+        search.free_bytes = space.free_bytes;
+        rc = rc == BB_OK ? search_policies(db, &search, t, err) : rc;
+    }
+    if (rc == BB_OK && t->pick.count == 0 && search.too_large_bytes != 0) {
+        rc = bbi_error_set(err, BB_ENOSPC, "no space left on device: %llu bytes free, %llu needed",
+                           (unsigned long long)space.free_bytes,
+                           (unsigned long long)search.too_large_bytes);
     }
     return rc;
 }

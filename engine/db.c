@@ -268,6 +268,7 @@ int bbi_db_open_on(const struct bbi_fs *fs, const char *dir, const struct bb_opt
         bb_options_init(&db->options);
     }
     fill_defaults(&db->options);
+    db->disk.option_bytes = db->options.disk_reserve_bytes;
     init_accounts(db);
     init_locks(db);
     bbi_buf_init(&db->pending, &db->write_acct, BBI_WAL_PAYLOAD_MAX);

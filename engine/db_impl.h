@@ -16,6 +16,7 @@
 
 #include "engine/base/pool.h"
 #include "engine/catalog/catalog.h"
+#include "engine/disk_watch.h"
 #include "engine/fs/fs.h"
 #include "engine/hook.h"
 #include "engine/partition/version.h"
@@ -30,6 +31,9 @@
 /** The log since the last checkpoint may grow to this, whatever the memtable holds: replaying it
  * bounds a restart. */
 #define BBI_WAL_SINCE_CHECKPOINT_MAX (UINT64_C(192) << 20)
+
+/** Kept in the log for deletions and schema changes on a full disk: some dozens of them. */
+#define BBI_WAL_HEADROOM (UINT64_C(16) << 10)
 
 /** New series in memory before a flush takes them to the catalog. */
 #define BBI_OVERLAY_SERIES_MAX 250000
@@ -68,6 +72,7 @@ struct bb_db {
 
     pthread_mutex_t write_lock;
     unsigned batches_since_look;  /* under write_lock */
+    struct bbi_disk_watch disk;   /* under write_lock */
     _Atomic uint64_t applied_lsn; /* every frame up to here is in memory */
     struct bbi_buf pending;       /* records of the catalog for the next frame; under write_lock */
 
@@ -87,6 +92,7 @@ struct bb_db {
     uint64_t settled_seq; /* state_seq at which none was due */
     _Atomic int stopping; /* not 0: background work ends soon */
     _Atomic bool compacting;
+    _Atomic bool flush_fails; /* the last try did */
     _Atomic bool
         in_doubt; /* a commit of the catalog may or may not be on disk: none is tried any more */
     bool flusher_runs;
@@ -123,6 +129,7 @@ struct bbi_append {
     int (*prepare)(struct bb_db *db, void *arg, struct bb_error *err);
     void (*apply)(struct bb_db *db, void *arg, uint64_t lsn);
     void *arg;
+    bool frees_space; /* or is small: may use what the log keeps for a full disk; has no source */
 };
 int bbi_db_append(struct bb_db *db, const struct bbi_append *append, uint64_t *lsn,
                   struct bb_error *err) BB_CHECKED;

@@ -3,7 +3,7 @@
 # be compiled twice.
 lib_LTLIBRARIES += libbusbar.la
 noinst_LTLIBRARIES += libbusbar-internal.la
-unit_tests += tests/unit/test_db_engine
+unit_tests += tests/unit/test_db_engine tests/unit/test_db_full
 include_HEADERS += engine/busbar.h
 
 libbusbar_la_SOURCES = \
@@ -11,6 +11,8 @@ libbusbar_la_SOURCES = \
 	engine/compaction.c \
 	engine/db.c \
 	engine/db_impl.h \
+	engine/disk_watch.c \
+	engine/disk_watch.h \
 	engine/hook.h \
 	engine/points.c \
 	engine/points.h \

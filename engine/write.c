@@ -67,8 +67,10 @@ static int append_piece(struct bb_db *db, const struct bbi_append *append, bool 
         }
     }
     if (rc == BB_OK && pieces[0].length + pieces[1].length != 0) {
-        rc = bbi_wal_append(db->wal, pieces, pieces[1].length == 0 ? NULL : append->source, lsn,
-                            err);
+        rc = append->frees_space
+                 ? bbi_wal_append_reserved(db->wal, pieces, lsn, err)
+                 : bbi_wal_append(db->wal, pieces, pieces[1].length == 0 ? NULL : append->source,
+                                  lsn, err);
     }
     if (db->pending.len != 0) {
         bbi_catalog_pending_done(db->catalog, rc == BB_OK);
@@ -113,7 +115,7 @@ int bbi_db_append(struct bb_db *db, const struct bbi_append *append, uint64_t *l
 int bbi_db_schema_changed(void *arg, struct bb_error *err)
 {
     struct bb_db *db = arg;
-    struct bbi_append append = {.record = NULL};
+    struct bbi_append append = {.record = NULL, .frees_space = true};
     uint64_t lsn;
     int rc = bbi_db_append(db, &append, &lsn, err);
     return rc == BB_OK ? bbi_wal_wait(db->wal, lsn, err) : rc;
@@ -189,10 +191,48 @@ static int make_room(struct bb_db *db, struct bb_error *err)
     return BB_OK;
 }
 
+/* Bytes of both generations. */
+static uint64_t memtable_bytes(struct bb_db *db)
+{
+    pthread_mutex_lock(&db->state_lock);
+    uint64_t bytes = db->flushing == NULL ? 0 : bbi_memtable_bytes(db->flushing);
+    pthread_mutex_unlock(&db->state_lock);
+    return bytes + bbi_memtable_bytes(db->active);
+}
+
+/* Under write_lock, which is released while waiting. Refuse a batch that would take the space that
+ * flushing what is in memory needs. Before it comes to that a flush begins, which frees the log;
+ * one that is under way is worth waiting for, unless it meets the full disk itself. */
+static int check_disk(struct bb_db *db, size_t bytes, struct bb_error *err)
+{
+    bool waited = false;
+    for (;;) {
+        uint64_t memory = memtable_bytes(db);
+        int rc = bbi_disk_watch_look(&db->disk, db->fs, db->dir, bytes, err);
+        bbi_wal_be_frugal(db->wal, bbi_disk_watch_is_tight(&db->disk, memory));
+        if (rc == BB_OK && bbi_disk_watch_is_low(&db->disk, memory) && !is_flushing(db)) {
+            rc = bbi_db_rotate(db, bbi_wal_end(db->wal), err);
+        }
+        rc = rc == BB_OK ? bbi_disk_watch_check(&db->disk, memory, err) : rc;
+        if (rc != BB_ENOSPC || waited || db->options.manual_background ||
+            atomic_load(&db->flush_fails) || !is_flushing(db)) {
+            return rc;
+        }
+        pthread_mutex_unlock(&db->write_lock);
+        waited = wait_for_flush(db);
+        pthread_mutex_lock(&db->write_lock);
+        if (!waited) {
+            return rc;
+        }
+        db->disk.looked_ns = 0;
+    }
+}
+
 static int prepare_batch(struct bb_db *db, void *arg, struct bb_error *err)
 {
     struct bbi_points *points = arg;
-    int rc = make_room(db, err);
+    int rc = check_disk(db, points->records.len, err);
+    rc = rc == BB_OK ? make_room(db, err) : rc;
     return rc == BB_OK ? bbi_memtable_prepare(db->active, &points->batch, err) : rc;
 }
 
@@ -255,7 +295,11 @@ static int write_points(struct bb_db *db, const struct bb_write *write, struct b
         rc = bbi_buf_check(&points->encoded, "batch", err);
     }
     if (rc == BB_OK && points->records.len != 0) {
-        struct bbi_append append = {&points->records, w.source, prepare_batch, apply_batch, points};
+        struct bbi_append append = {.record = &points->records,
+                                    .source = w.source,
+                                    .prepare = prepare_batch,
+                                    .apply = apply_batch,
+                                    .arg = points};
         rc = bbi_buf_check(&points->records, "batch", err);
         rc = rc == BB_OK ? bbi_db_append(db, &append, lsn, err) : rc;
     }
@@ -396,7 +440,11 @@ int bbi_db_delete_rows(void *arg, uint32_t db_id, uint32_t rp_id, const roaring_
     bbi_record_put_delete(&record, &d.tombstone);
     int rc = bbi_buf_check(&record, "deletion", err);
     if (rc == BB_OK) {
-        struct bbi_append append = {&record, NULL, prepare_tombset, apply_delete, &d};
+        struct bbi_append append = {.record = &record,
+                                    .prepare = prepare_tombset,
+                                    .apply = apply_delete,
+                                    .arg = &d,
+                                    .frees_space = true};
         rc = bbi_db_append(db, &append, &lsn, err);
     }
     if (rc == BB_OK) {

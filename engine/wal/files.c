@@ -83,8 +83,12 @@ int wal_create_file(struct bbi_wal *wal, uint64_t start_lsn, struct wal_file **o
                          &f->file, err);
     }
     if (rc == BB_OK) {
-        rc = bbi_file_reserve(f->file, 0, WAL_FILE_HEADER, err);
-        f->reserved = WAL_FILE_HEADER;
+        f->reserved = WAL_FILE_HEADER + wal->options.headroom_bytes;
+        rc = bbi_file_reserve(f->file, 0, f->reserved, err);
+        if (rc == BB_ENOSPC && wal->options.headroom_bytes != 0) {
+            f->reserved = WAL_FILE_HEADER;
+            rc = bbi_file_reserve(f->file, 0, f->reserved, err);
+        }
     }
     if (rc != BB_OK) {
         discard_file(wal, &f);
@@ -95,9 +99,10 @@ int wal_create_file(struct bbi_wal *wal, uint64_t start_lsn, struct wal_file **o
 }
 
 /* Claim up to offset `need` of the current file, and more if it is to be had. */
-static int claim_in_file(struct wal_file *f, uint64_t need, uint64_t file_bytes,
+static int claim_in_file(const struct bbi_wal *wal, struct wal_file *f, uint64_t need,
                          struct bb_error *err)
 {
+    uint64_t file_bytes = wal->options.file_bytes;
     if (need <= f->reserved) {
         return BB_OK;
     }
@@ -105,7 +110,7 @@ static int claim_in_file(struct wal_file *f, uint64_t need, uint64_t file_bytes,
     step = step > STEP_MAX ? STEP_MAX : step;
     uint64_t ahead = need + step;
     ahead = ahead > file_bytes ? file_bytes : ahead;
-    ahead = ahead < need ? need : ahead;
+    ahead = ahead < need || atomic_load(&wal->is_frugal) ? need : ahead;
     int rc = bbi_file_reserve(f->file, f->reserved, ahead - f->reserved, err);
     if (rc == BB_ENOSPC && ahead > need) {
         ahead = need;
@@ -127,19 +132,24 @@ static void cut_claimed(struct wal_file *f, uint64_t end)
     }
 }
 
-int wal_claim(struct bbi_wal *wal, uint64_t end_lsn, uint64_t bytes, struct bb_error *err)
+int wal_claim(struct bbi_wal *wal, uint64_t end_lsn, uint64_t bytes, bool reserved,
+              struct bb_error *err)
 {
     struct wal_file *f = wal->current;
     uint64_t at = wal_offset(f, end_lsn);
+    if (reserved && at + bytes <= f->reserved) {
+        return BB_OK;
+    }
+    uint64_t need = bytes + (reserved ? 0 : wal->options.headroom_bytes);
     if (end_lsn == f->start_lsn || at + bytes <= wal->options.file_bytes) {
-        return claim_in_file(f, at + bytes, wal->options.file_bytes, err);
+        return claim_in_file(wal, f, at + need, err);
     }
     struct wal_file *fresh;
     int rc = wal_create_file(wal, end_lsn, &fresh, err);
     if (rc != BB_OK) {
         return rc;
     }
-    rc = claim_in_file(fresh, WAL_FILE_HEADER + bytes, wal->options.file_bytes, err);
+    rc = claim_in_file(wal, fresh, WAL_FILE_HEADER + need, err);
     if (rc != BB_OK) {
         discard_file(wal, &fresh);
         return rc;
@@ -158,7 +168,7 @@ int wal_claim(struct bbi_wal *wal, uint64_t end_lsn, uint64_t bytes, struct bb_e
 static int give_back(struct bbi_wal *wal, uint64_t end_lsn, struct bb_error *err)
 {
     struct wal_file *f = wal->current;
-    uint64_t end = wal_offset(f, end_lsn);
+    uint64_t end = wal_offset(f, end_lsn) + wal->options.headroom_bytes;
     if (f->reserved <= end) {
         return BB_OK;
     }

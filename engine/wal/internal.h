@@ -64,6 +64,7 @@ struct bbi_wal {
 
     _Atomic uint64_t end_lsn;
     _Atomic uint64_t durable_lsn;
+    _Atomic bool is_frugal;
     _Atomic bool failed;
     struct bb_error failure; /* BB_EREADONLY; set before failed */
     bool stopping;
@@ -93,8 +94,9 @@ static inline uint64_t wal_offset(const struct wal_file *file, uint64_t lsn)
 }
 
 /* Under append_lock: make sure that `bytes` more can be written at `end_lsn` of the current file,
- * or of a new one that is made current. */
-int wal_claim(struct bbi_wal *wal, uint64_t end_lsn, uint64_t bytes, struct bb_error *err);
+ * or of a new one that is made current; `reserved`: at the expense of what is kept for such. */
+int wal_claim(struct bbi_wal *wal, uint64_t end_lsn, uint64_t bytes, bool reserved,
+              struct bb_error *err);
 
 /* Remove the files from the front that hold nothing above lsn and are durable. Under trim_lock. */
 int wal_remove_covered(struct bbi_wal *wal, uint64_t lsn, struct bb_error *err);

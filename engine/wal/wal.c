@@ -278,8 +278,9 @@ static int check_size(const struct bbi_wal *wal, const struct bbi_wal_piece piec
     return BB_OK;
 }
 
-int bbi_wal_append(struct bbi_wal *wal, const struct bbi_wal_piece pieces[2],
-                   const struct bb_source *source, uint64_t *lsn, struct bb_error *err)
+static int append(struct bbi_wal *wal, const struct bbi_wal_piece pieces[2],
+                  const struct bb_source *source, bool reserved, uint64_t *lsn,
+                  struct bb_error *err)
 {
     size_t size = 0;
     size_t at;
@@ -292,7 +293,7 @@ int bbi_wal_append(struct bbi_wal *wal, const struct bbi_wal_piece pieces[2],
     uint64_t start_lsn = atomic_load(&wal->end_lsn);
     rc = wait_for_room(wal, size, &at, err);
     if (rc == BB_OK) {
-        rc = wal_claim(wal, start_lsn, size, err);
+        rc = wal_claim(wal, start_lsn, size, reserved, err);
     }
     if (rc == BB_OK) {
         build_frame(wal, wal->buffer + at, pieces, source, start_lsn);
@@ -301,6 +302,23 @@ int bbi_wal_append(struct bbi_wal *wal, const struct bbi_wal_piece pieces[2],
     }
     pthread_mutex_unlock(&wal->append_lock);
     return rc;
+}
+
+int bbi_wal_append(struct bbi_wal *wal, const struct bbi_wal_piece pieces[2],
+                   const struct bb_source *source, uint64_t *lsn, struct bb_error *err)
+{
+    return append(wal, pieces, source, false, lsn, err);
+}
+
+int bbi_wal_append_reserved(struct bbi_wal *wal, const struct bbi_wal_piece pieces[2],
+                            uint64_t *lsn, struct bb_error *err)
+{
+    return append(wal, pieces, NULL, true, lsn, err);
+}
+
+void bbi_wal_be_frugal(struct bbi_wal *wal, bool frugal)
+{
+    atomic_store(&wal->is_frugal, frugal);
 }
 
 /* ---- waiting ---- */

@@ -43,9 +43,10 @@ typedef void bbi_wal_durable_fn(void *arg, uint64_t lsn);
 
 /** 0 or NULL means the default. */
 struct bbi_wal_options {
-    uint64_t file_bytes;    /* start a new file beyond this; default 64 MiB */
-    uint64_t buffer_bytes;  /* appended and not yet durable, charged whole; default 32 MiB */
-    int64_t append_wait_ms; /* longest wait of an append for room in the buffer; default 5,000 */
+    uint64_t file_bytes;     /* start a new file beyond this; default 64 MiB */
+    uint64_t buffer_bytes;   /* appended and not yet durable, charged whole; default 32 MiB */
+    uint64_t headroom_bytes; /* claimed behind the last frame for bbi_wal_append_reserved */
+    int64_t append_wait_ms;  /* longest wait of an append for room in the buffer; default 5,000 */
     bbi_wal_durable_fn *on_durable;
     void *on_durable_arg;
 };
@@ -122,6 +123,15 @@ struct bbi_wal_piece {
  */
 int bbi_wal_append(struct bbi_wal *wal, const struct bbi_wal_piece pieces[2],
                    const struct bb_source *source, uint64_t *lsn, struct bb_error *err) BB_CHECKED;
+
+/** The same, for what frees space: it may use the room that is kept for it behind the last frame,
+ * so that a full disk does not refuse it. */
+int bbi_wal_append_reserved(struct bbi_wal *wal, const struct bbi_wal_piece pieces[2],
+                            uint64_t *lsn, struct bb_error *err) BB_CHECKED;
+
+/** Claim no more space ahead than a frame needs, because the disk is nearly full; false: as usual.
+ */
+void bbi_wal_be_frugal(struct bbi_wal *wal, bool frugal);
 
 /** Block until everything up to lsn (at most bbi_wal_end) is durable. Returns BB_OK or
  * BB_EREADONLY. Thread  any, but the sync thread's callbacks. */

@@ -463,6 +463,38 @@ static void test_full_disk(void **state)
     log_destroy(l);
 }
 
+/* Some space is kept for frames that free space, in every file and after a trim. */
+static void test_headroom(void **state)
+{
+    (void)state;
+    struct log *l = log_create(16384, 0);
+    l->options.headroom_bytes = 2048;
+    log_open(l, 0);
+    uint64_t n = 0;
+    for (int round = 0; round < 30; round++) {
+        log_put(l, ++n, 300);
+        if (round == 20) {
+            assert_ok(bbi_wal_trim(l->wal, 0, &l->err), &l->err);
+        }
+        simdisk_set_capacity(l->disk, simdisk_used(l->disk));
+        while (log_try_append(l, n + 1, 300) != 0) {
+            n++;
+        }
+        assert_int_equal(l->err.code, BB_ENOSPC);
+        uint8_t payload[PAYLOAD_MAX];
+        uint64_t lsn;
+        for (int i = 0; i < 3; i++) {
+            struct bbi_wal_piece pieces[2] = {{payload, payload_of(++n, payload, 300)}, {NULL, 0}};
+            assert_ok(bbi_wal_append_reserved(l->wal, pieces, &lsn, &l->err), &l->err);
+        }
+        assert_ok(bbi_wal_wait(l->wal, lsn, &l->err), &l->err);
+        simdisk_set_capacity(l->disk, 0);
+    }
+    log_reopen(l, 0);
+    assert_seen(l, 1, n);
+    log_destroy(l);
+}
+
 /* What is accepted has its space, wherever in a file the disk becomes full. */
 static void test_accepted_is_written(void **state)
 {
@@ -590,6 +622,7 @@ int main(void)
         cmocka_unit_test(test_read_only_after_failure),
         cmocka_unit_test(test_full_disk),
         cmocka_unit_test(test_accepted_is_written),
+        cmocka_unit_test(test_headroom),
         cmocka_unit_test(test_full_disk_without_claims),
         cmocka_unit_test(test_failing_rotation),
         cmocka_unit_test(test_failing_allocations),
