@@ -6,6 +6,7 @@
  */
 #include <string.h>
 
+#include "engine/query/fill.h"
 #include "engine/query/select_agg.h"
 
 int bbi_agg_rows_init(struct bbi_agg_rows *r, struct bbi_binding *b, struct bbi_emit *e,
@@ -105,13 +106,12 @@ bool bbi_agg_rows_range(const struct bbi_agg_rows *r, int64_t *from, int64_t *to
 
 bool bbi_agg_rows_done(const struct bbi_agg_rows *r)
 {
-    const struct bbi_ql_select *select = r->b->plan->select;
-    if (select->limit == 0) {
+    const struct bbi_plan *plan = r->b->plan;
+    if (plan->limit == 0) {
         return false;
     }
     for (size_t i = 0; i < r->b->plan->call_count; i++) {
-        if (r->calls[i].any &&
-            r->calls[i].at < (uint64_t)select->limit + (uint64_t)select->offset) {
+        if (r->calls[i].any && r->calls[i].at < plan->limit + plan->offset) {
             return false;
         }
     }
@@ -119,52 +119,6 @@ bool bbi_agg_rows_done(const struct bbi_agg_rows *r)
 }
 
 /* ---- filling ---- */
-
-/* InfluxDB's number for a gap: cast to the type of the column, "" and false where it is none. */
-static struct bb_value fill_number(const struct bbi_plan *plan, enum bbi_ql_type type)
-{
-    switch (type) {
-    case BBI_QL_TYPE_STRING:
-        return bbi_value_string("", 0);
-    case BBI_QL_TYPE_BOOLEAN:
-        return bbi_value_bool(false);
-    case BBI_QL_TYPE_FLOAT:
-    case BBI_QL_TYPE_INTEGER:
-    case BBI_QL_TYPE_UNSIGNED:
-        return bbi_value_cast(plan->fill_value, type);
-    default:
-        return plan->fill_value;
-    }
-}
-
-/* InfluxDB's number where a stream has no row at all: cast to a number's type, else as it is. */
-static struct bb_value fill_absent(const struct bbi_plan *plan, enum bbi_ql_type type)
-{
-    bool number = type == BBI_QL_TYPE_FLOAT || type == BBI_QL_TYPE_INTEGER ||
-                  type == BBI_QL_TYPE_UNSIGNED;
-    return number ? bbi_value_cast(plan->fill_value, type) : plan->fill_value;
-}
-
-static struct bb_value interpolate(const struct bbi_call_rows *c, int64_t bucket,
-                                   struct bb_value next)
-{
-    double x = (double)(bucket - c->previous_bucket);
-    double span = (double)(c->next_bucket - c->previous_bucket);
-    switch (c->previous.kind) {
-    case BB_VALUE_FLOAT:
-        return bbi_value_float((next.v.f - c->previous.v.f) / span * x + c->previous.v.f);
-    case BB_VALUE_INT: {
-        double m = (double)(next.v.i - c->previous.v.i) / span;
-        return bbi_value_int((int64_t)(m * x + (double)c->previous.v.i));
-    }
-    case BB_VALUE_UINT: {
-        double m = ((double)next.v.u - (double)c->previous.v.u) / span;
-        return bbi_value_uint((uint64_t)(m * x + (double)c->previous.v.u));
-    }
-    default:
-        return (struct bb_value){.kind = BB_VALUE_NULL};
-    }
-}
 
 static int fill_linear(struct bbi_agg_rows *r, size_t call, int64_t bucket, struct bb_value *out,
                        struct bb_error *err)
@@ -186,7 +140,7 @@ static int fill_linear(struct bbi_agg_rows *r, size_t call, int64_t bucket, stru
     int rc = bbi_call_value(&r->b->plan->calls[call], state_field(r, call),
                             cell_of(r, call, c->next_bucket), &r->b->plan->ctx->acct, &next, err);
     if (rc == BB_OK) {
-        *out = interpolate(c, bucket, next);
+        *out = bbi_fill_between(c->previous_bucket, c->previous, c->next_bucket, next, bucket);
     }
     return rc;
 }
@@ -206,7 +160,7 @@ static int fill_gap(struct bbi_agg_rows *r, size_t call, int64_t bucket, struct 
         }
         return BB_OK;
     case BBI_QL_FILL_NUMBER:
-        *out = fill_number(plan, what->type);
+        *out = bbi_fill_number(plan, what->type);
         return BB_OK;
     case BBI_QL_FILL_PREVIOUS:
         if (c->has_previous) {
@@ -253,9 +207,7 @@ static int step_call(struct bbi_agg_rows *r, size_t call, int64_t bucket, bool *
         rc = fill_gap(r, call, bucket, out, err);
     }
     uint64_t at = c->at++;
-    uint64_t offset = (uint64_t)plan->select->offset;
-    *live = at >= offset &&
-            (plan->select->limit == 0 || at - offset < (uint64_t)plan->select->limit);
+    *live = at >= plan->offset && (plan->limit == 0 || at - plan->offset < plan->limit);
     return rc;
 }
 
@@ -290,7 +242,7 @@ static void step_refs(struct bbi_agg_rows *r, int64_t bucket)
             continue;
         }
         if (plan->fill == BBI_QL_FILL_NUMBER) {
-            *out = fill_absent(plan, plan->refs[i].type);
+            *out = bbi_fill_absent(plan, plan->refs[i].type);
         } else if (plan->fill == BBI_QL_FILL_PREVIOUS) {
             *out = r->before[plan->call_count + i];
         }
@@ -345,7 +297,7 @@ int bbi_agg_rows_give(struct bbi_agg_rows *r, int64_t from, int64_t to, struct b
                 memset(&r->slots[i], 0, sizeof(r->slots[i]));
                 if (plan->fill == BBI_QL_FILL_NUMBER &&
                     plan->calls[i].type != BBI_QL_TYPE_UNKNOWN) {
-                    r->slots[i] = fill_absent(plan, plan->calls[i].type);
+                    r->slots[i] = bbi_fill_absent(plan, plan->calls[i].type);
                 }
             }
         }

@@ -435,10 +435,9 @@ static int settle_names(struct binder *x, struct bb_error *err)
  * limit leaves nothing, as in InfluxDB. */
 static int slice_groups(struct bbi_binding *b, struct bb_error *err)
 {
-    const struct bbi_ql_select *select = b->plan->select;
     size_t count = b->series.groups.count;
-    size_t first = (size_t)select->soffset;
-    size_t limit = (size_t)select->slimit;
+    size_t first = (size_t)b->plan->soffset;
+    size_t limit = (size_t)b->plan->slimit;
     if (limit == 0 && first == 0) {
         return BB_OK;
     }
@@ -449,12 +448,63 @@ static int slice_groups(struct bbi_binding *b, struct bb_error *err)
     return bbi_series_set_slice(&b->series, b->plan->ctx, first, limit, err);
 }
 
+/* ---- the order of groups ---- */
+
+static int compare_groups(const struct bbi_binding *b, size_t x, size_t y)
+{
+    const struct bbi_plan *plan = b->plan;
+    int c = 0;
+    for (size_t i = 0; c == 0 && i < plan->order_count; i++) {
+        size_t dim = plan->order[i];
+        c = strcmp(b->series.groups.list[x][dim], b->series.groups.list[y][dim]);
+    }
+    return c;
+}
+
+struct ranked {
+    uint32_t group;
+    const struct bbi_binding *b;
+};
+
+static int by_rank(const void *x, const void *y)
+{
+    const struct ranked *a = x;
+    const struct ranked *c = y;
+    return compare_groups(a->b, a->group, c->group);
+}
+
+static int order_groups(struct bbi_binding *b, struct bb_error *err)
+{
+    struct bbi_qctx *ctx = b->plan->ctx;
+    size_t count = b->series.groups.count;
+    struct ranked *list;
+    b->order_count = count;
+    if (!bbi_plan_interleaves(b->plan) || count == 0) {
+        return BB_OK;
+    }
+    int rc = bbi_qctx_array(ctx, count, sizeof(b->order_of[0]), &b->order_of, err);
+    rc = rc == BB_OK ? bbi_qctx_array(ctx, count, sizeof(list[0]), &list, err) : rc;
+    if (rc != BB_OK) {
+        return rc;
+    }
+    for (size_t i = 0; i < count; i++) {
+        list[i] = (struct ranked){(uint32_t)i, b};
+    }
+    qsort(list, count, sizeof(list[0]), by_rank);
+    uint32_t place = 0;
+    for (size_t i = 0; i < count; i++) {
+        place += i > 0 && compare_groups(b, list[i - 1].group, list[i].group) != 0;
+        b->order_of[list[i].group] = place;
+    }
+    b->order_count = (size_t)place + 1;
+    return BB_OK;
+}
+
 static int find_others(struct bbi_binding *b, bool unconditional, struct bb_error *err)
 {
     const struct bbi_measurement *m = b->measurement;
-    const struct bbi_ql_select *select = b->plan->select;
     roaring_bitmap_t *all;
-    b->scan.complete = unconditional && select->slimit == 0 && select->soffset == 0;
+    b->scan.complete = unconditional && b->plan->slimit == 0 && b->plan->soffset == 0;
     if (b->scan.complete) {
         return BB_OK;
     }
@@ -480,6 +530,9 @@ static int bind_series(struct binder *x, struct bb_error *err)
     }
     if (rc == BB_OK) {
         rc = slice_groups(b, err);
+    }
+    if (rc == BB_OK) {
+        rc = order_groups(b, err);
     }
     x->ctx->stats.series_selected += rc == BB_OK ? b->series.count : 0;
     return rc == BB_OK ? find_others(b, x->cond.pred == NULL && !x->cond.never, err) : rc;

@@ -43,6 +43,9 @@ struct bbi_binding {
     struct bbi_filter filter; /* fields count into fields */
     bool is_empty;            /* nothing can come of it */
     struct bbi_series_set series;
+    uint32_t *order_of; /* [series.groups.count] the place of each group in the order of the query,
+                           where several may share one; NULL: each its own */
+    size_t order_count;
     struct bbi_qscan scan;
     roaring_bitmap_t *others;
 };
@@ -51,6 +54,13 @@ struct bbi_binding {
 int bbi_binding_build(const struct bbi_plan *plan, const struct bbi_measurement *measurement,
                       struct bbi_binding *out, struct bb_error *err) BB_CHECKED;
 void bbi_binding_fini(struct bbi_binding *b);
+
+/** The place of a series in the order of the query. */
+static inline uint32_t bbi_binding_order(const struct bbi_binding *b, size_t series_at)
+{
+    uint32_t group = bbi_series_group(&b->series, series_at);
+    return b->order_of == NULL ? group : b->order_of[group];
+}
 
 /** Index of a field; SIZE_MAX: it is not among them. */
 size_t bbi_field_list_find(const struct bbi_field_list *list, uint32_t field_id);

@@ -16,6 +16,8 @@ libbusbar_la_SOURCES += \
 	engine/query/emit.c \
 	engine/query/emit.h \
 	engine/query/explain.c \
+	engine/query/fill.c \
+	engine/query/fill.h \
 	engine/query/filter.c \
 	engine/query/filter.h \
 	engine/query/fn.c \
@@ -31,9 +33,12 @@ libbusbar_la_SOURCES += \
 	engine/query/plan_check.c \
 	engine/query/plan_expand.c \
 	engine/query/plan_internal.h \
+	engine/query/plan_sub.c \
 	engine/query/program.c \
 	engine/query/program.h \
 	engine/query/query.h \
+	engine/query/raw_cursor.c \
+	engine/query/raw_cursor.h \
 	engine/query/raw_merge.c \
 	engine/query/raw_merge.h \
 	engine/query/raw_store.c \

@@ -117,6 +117,10 @@ static int name_columns(struct bbi_plan *plan, struct bb_error *err)
     if (rc == BB_OK) {
         rc = bbi_qctx_array(plan->ctx, used.count, sizeof(used.slots[0]), &used.slots, err);
     }
+    if (rc == BB_OK) {
+        rc = bbi_qctx_array(plan->ctx, plan->output_count, sizeof(plan->outputs[0]), &plan->outputs,
+                            err);
+    }
     if (rc != BB_OK) {
         return rc;
     }
@@ -129,15 +133,17 @@ static int name_columns(struct bbi_plan *plan, struct bb_error *err)
     for (size_t i = 0; i < plan->output_count; i++) {
         if (plan->fields[i].alias != NULL) {
             plan->columns[i + 1] = plan->fields[i].alias;
+            plan->outputs[i].name = plan->fields[i].alias;
             use_name(&used, plan->fields[i].alias);
         }
     }
     for (size_t i = 0; rc == BB_OK && i < plan->output_count; i++) {
-        const char *name;
+        const char *name = "";
         if (plan->columns[i + 1] != NULL) {
             continue;
         }
         rc = name_of(plan, plan->fields[i].expr, &name, err);
+        plan->outputs[i].name = name;
         if (rc == BB_OK && find_used(&used, name)->name != NULL) {
             rc = number_name(plan, &used, find_used(&used, name), &name, err);
         }
@@ -178,6 +184,116 @@ static int grow_list(struct bbi_qctx *ctx, void *list, size_t count, size_t *cap
     return rc;
 }
 
+static int ref_slot(struct collector *c, const struct bbi_ql_expr *expr, uint32_t *slot,
+                    struct bb_error *err);
+
+static bool is_distinct(const struct bbi_ql_expr *expr)
+{
+    return expr->kind == BBI_QL_DISTINCT ||
+           (expr->kind == BBI_QL_CALL && strcmp(expr->u.call.name, "distinct") == 0);
+}
+
+/* What distinct is over, with or without parentheses. */
+static void read_name(struct bbi_call *call, const struct bbi_ql_expr *arg)
+{
+    if (arg->kind == BBI_QL_DISTINCT) {
+        call->field = arg->u.string;
+        return;
+    }
+    arg = arg->kind == BBI_QL_CALL ? arg->u.call.args[0] : arg;
+    call->field = arg->u.var.name;
+    call->cast = arg->u.var.type;
+}
+
+/* Of a field that is not there, these know their type nevertheless. */
+static enum bbi_ql_type type_of_nothing(const struct bbi_call *call)
+{
+    switch (call->func) {
+    case BBI_FUNC_COUNT:
+        return BBI_QL_TYPE_INTEGER;
+    case BBI_FUNC_MEAN:
+        return BBI_QL_TYPE_FLOAT;
+    default:
+        return BBI_QL_TYPE_UNKNOWN;
+    }
+}
+
+static int type_call(struct bbi_plan *plan, struct bbi_call *call, struct bb_error *err)
+{
+    int rc = BB_OK;
+    if (call->inner != NULL) {
+        call->input = call->inner->type;
+    } else {
+        rc = bbi_plan_name_type(plan, call->field, call->cast, &call->input, err);
+    }
+    call->type = type_of_nothing(call);
+    if (rc == BB_OK && call->input != BBI_QL_TYPE_UNKNOWN && call->input != BBI_QL_TYPE_TAG &&
+        !bbi_func_type(call->func, call->input, &call->type)) {
+        return bbi_error_set(err, BB_EINVAL,
+                             "unsupported %s iterator type: *query.%sInterruptIterator", call->name,
+                             bbi_ql_type_text(call->input));
+    }
+    return rc;
+}
+
+static int read_call(struct collector *c, struct bbi_call *call, const struct bbi_ql_expr *expr,
+                     struct bb_error *err);
+
+/* The names in the middle of top() and bottom() are columns of the rows that these pick. */
+static int read_tags(struct collector *c, struct bbi_call *call, struct bb_error *err)
+{
+    const struct bbi_ql_expr *expr = call->expr;
+    bool picks = call->func == BBI_FUNC_TOP || call->func == BBI_FUNC_BOTTOM;
+    if (!picks || expr->u.call.arg_count < 3) {
+        return BB_OK;
+    }
+    int rc = bbi_qctx_array(c->plan->ctx, expr->u.call.arg_count, sizeof(call->tags[0]),
+                            &call->tags, err);
+    for (size_t i = 1; rc == BB_OK && i + 1 < expr->u.call.arg_count; i++) {
+        rc = ref_slot(c, expr->u.call.args[i], &call->tags[call->tag_count++], err);
+    }
+    return rc;
+}
+
+static int read_inner(struct collector *c, struct bbi_call *call, const struct bbi_ql_expr *arg,
+                      struct bb_error *err)
+{
+    struct bbi_call *inner;
+    int rc = bbi_qctx_array(c->plan->ctx, 1, sizeof(*inner), &inner, err);
+    if (rc == BB_OK) {
+        rc = read_call(c, inner, arg, err);
+        call->inner = inner;
+        call->field = inner->field;
+    }
+    return rc;
+}
+
+static int read_call(struct collector *c, struct bbi_call *call, const struct bbi_ql_expr *expr,
+                     struct bb_error *err)
+{
+    const struct bbi_ql_expr *arg = expr->kind == BBI_QL_CALL ? expr->u.call.args[0] : expr;
+    int rc = BB_OK;
+    memset(call, 0, sizeof(*call));
+    call->func = BBI_FUNC_DISTINCT;
+    call->name = "distinct";
+    call->expr = expr;
+    if (expr->kind == BBI_QL_CALL) {
+        (void)bbi_func_find(expr->u.call.name, &call->func);
+        call->name = expr->u.call.name;
+    }
+    bool counts_distinct = call->func == BBI_FUNC_COUNT && is_distinct(arg);
+    if (arg->kind == BBI_QL_VAR || counts_distinct || expr->kind == BBI_QL_DISTINCT) {
+        read_name(call, arg);
+    } else {
+        rc = read_inner(c, call, arg, err);
+    }
+    call->in_cells = bbi_func_info(call->func)->in_cells && call->inner == NULL && !counts_distinct;
+    if (rc == BB_OK) {
+        rc = read_tags(c, call, err);
+    }
+    return rc == BB_OK ? type_call(c->plan, call, err) : rc;
+}
+
 static int call_slot(struct collector *c, const struct bbi_ql_expr *expr, uint32_t *slot,
                      struct bb_error *err)
 {
@@ -190,27 +306,9 @@ static int call_slot(struct collector *c, const struct bbi_ql_expr *expr, uint32
     }
     int rc = grow_list(plan->ctx, &plan->calls, plan->call_count, &c->call_cap,
                        sizeof(plan->calls[0]), err);
-    if (rc != BB_OK) {
-        return rc;
-    }
-    struct bbi_call *call = &plan->calls[plan->call_count];
-    enum bbi_ql_type arg;
-    (void)bbi_func_find(expr->u.call.name, &call->func);
-    call->name = expr->u.call.name;
-    call->expr = expr;
-    call->field = expr->u.call.args[0]->u.var.name;
-    call->cast = expr->u.call.args[0]->u.var.type;
-    *slot = (uint32_t)plan->call_count++;
-    rc = bbi_plan_name_type(plan, call->field, call->cast, &arg, err);
-    /* Of a field that is not there, these know their type nevertheless. */
-    call->type = call->func == BBI_FUNC_COUNT  ? BBI_QL_TYPE_INTEGER
-                 : call->func == BBI_FUNC_MEAN ? BBI_QL_TYPE_FLOAT
-                                               : BBI_QL_TYPE_UNKNOWN;
-    if (rc == BB_OK && arg != BBI_QL_TYPE_UNKNOWN && arg != BBI_QL_TYPE_TAG &&
-        !bbi_func_type(call->func, arg, &call->type)) {
-        return bbi_error_set(err, BB_EINVAL,
-                             "unsupported %s iterator type: *query.%sInterruptIterator", call->name,
-                             bbi_ql_type_text(arg));
+    if (rc == BB_OK) {
+        *slot = (uint32_t)plan->call_count;
+        rc = read_call(c, &plan->calls[plan->call_count++], expr, err);
     }
     return rc;
 }
@@ -244,7 +342,7 @@ static int leaf_slot(void *arg, const struct bbi_ql_expr *leaf, uint32_t *slot,
                      struct bb_error *err)
 {
     struct collector *c = arg;
-    if (leaf->kind == BBI_QL_CALL) {
+    if (leaf->kind == BBI_QL_CALL || leaf->kind == BBI_QL_DISTINCT) {
         return call_slot(c, leaf, slot, err);
     }
     int rc = ref_slot(c, leaf, slot, err);
@@ -260,6 +358,13 @@ static int by_ref(const void *a, const void *b)
     return c != 0 ? c : (x->cast > y->cast) - (x->cast < y->cast);
 }
 
+static size_t find_ref(const struct bbi_plan *plan, const struct bbi_ref *key)
+{
+    const struct bbi_ref *ref = bsearch(key, plan->refs, plan->ref_count, sizeof(plan->refs[0]),
+                                        by_ref);
+    return (size_t)(ref - plan->refs);
+}
+
 /* Sort the names, and let the programs know their final slots. */
 static int settle_slots(struct bbi_plan *plan, struct bb_error *err)
 {
@@ -270,6 +375,12 @@ static int settle_slots(struct bbi_plan *plan, struct bb_error *err)
     }
     memcpy(before, plan->refs, plan->ref_count * sizeof(before[0]));
     qsort(plan->refs, plan->ref_count, sizeof(plan->refs[0]), by_ref);
+    for (size_t i = 0; i < plan->call_count; i++) {
+        for (size_t k = 0; k < plan->calls[i].tag_count; k++) {
+            uint32_t *tag = &plan->calls[i].tags[k];
+            *tag = (uint32_t)find_ref(plan, &before[*tag]);
+        }
+    }
     for (size_t i = 0; i < plan->output_count; i++) {
         struct bbi_program *p = &plan->outputs[i].program;
         for (size_t k = 0; k < p->count; k++) {
@@ -277,9 +388,8 @@ static int settle_slots(struct bbi_plan *plan, struct bb_error *err)
             if (in->code != BBI_PUSH_SLOT || (in->slot & REF_SLOTS) == 0) {
                 continue;
             }
-            const struct bbi_ref *ref = bsearch(&before[in->slot & ~REF_SLOTS], plan->refs,
-                                                plan->ref_count, sizeof(plan->refs[0]), by_ref);
-            in->slot = (uint32_t)(plan->call_count + (size_t)(ref - plan->refs));
+            in->slot = (uint32_t)(plan->call_count +
+                                  find_ref(plan, &before[in->slot & ~REF_SLOTS]));
         }
     }
     return BB_OK;
@@ -288,8 +398,7 @@ static int settle_slots(struct bbi_plan *plan, struct bb_error *err)
 static int compile_outputs(struct bbi_plan *plan, struct bb_error *err)
 {
     struct collector c = {.plan = plan};
-    int rc = bbi_qctx_array(plan->ctx, plan->output_count, sizeof(plan->outputs[0]), &plan->outputs,
-                            err);
+    int rc = BB_OK;
     for (size_t i = 0; rc == BB_OK && i < plan->output_count; i++) {
         rc = bbi_program_compile(plan->ctx, plan->fields[i].expr, leaf_slot, &c,
                                  &plan->outputs[i].program, err);
@@ -412,42 +521,86 @@ static int check_types(const struct bbi_plan *plan, const struct bbi_program *pr
     return BB_OK;
 }
 
+static enum bbi_ql_type type_of_output(const struct bbi_plan *plan, const struct bbi_output *o,
+                                       const struct bb_value *zero)
+{
+    static const enum bbi_ql_type types[] = {
+        [BB_VALUE_NULL] = BBI_QL_TYPE_UNKNOWN, [BB_VALUE_FLOAT] = BBI_QL_TYPE_FLOAT,
+        [BB_VALUE_INT] = BBI_QL_TYPE_INTEGER,  [BB_VALUE_UINT] = BBI_QL_TYPE_UNSIGNED,
+        [BB_VALUE_BOOL] = BBI_QL_TYPE_BOOLEAN, [BB_VALUE_STRING] = BBI_QL_TYPE_STRING,
+        [BB_VALUE_TIME] = BBI_QL_TYPE_UNKNOWN,
+    };
+    return o->direct ? slot_type(plan, o->slot) : types[zero->kind];
+}
+
 static int check_all_types(struct bbi_plan *plan, struct bb_error *err)
 {
     struct bb_value *stack;
     int rc = bbi_qctx_array(plan->ctx, plan->depth, sizeof(stack[0]), &stack, err);
     for (size_t i = 0; rc == BB_OK && i < plan->output_count; i++) {
         rc = check_types(plan, &plan->outputs[i].program, stack, err);
+        plan->outputs[i].type = type_of_output(plan, &plan->outputs[i], &stack[0]);
     }
     return rc;
 }
 
-int bbi_plan_build(struct bbi_qctx *ctx, const struct bbi_ql_select *select, struct bbi_plan *out,
-                   struct bb_error *err)
+/* Functions whose result is a row: that row's time counts, and other columns are its. */
+static bool picks_rows(const struct bbi_call *call)
+{
+    switch (call->func) {
+    case BBI_FUNC_MIN:
+    case BBI_FUNC_MAX:
+    case BBI_FUNC_FIRST:
+    case BBI_FUNC_LAST:
+    case BBI_FUNC_PERCENTILE:
+    case BBI_FUNC_SAMPLE:
+    case BBI_FUNC_TOP:
+    case BBI_FUNC_BOTTOM:
+        return true;
+    default:
+        return false;
+    }
+}
+
+/* From names to programs, once the sources are known. */
+static int compile(struct bbi_plan *plan, struct bb_error *err)
+{
+    int rc = bbi_plan_expand(plan, err);
+    if (rc == BB_OK) {
+        rc = name_columns(plan, err);
+    }
+    if (rc == BB_OK) {
+        rc = compile_outputs(plan, err);
+    }
+    if (rc == BB_OK) {
+        rc = check_all_types(plan, err);
+    }
+    plan->is_selector = plan->call_count == 1 && plan->calls[0].inner == NULL &&
+                        picks_rows(&plan->calls[0]);
+    plan->tie_count = plan->ref_count;
+    return rc == BB_OK ? bbi_plan_order(plan, err) : rc;
+}
+
+int bbi_plan_build(struct bbi_qctx *ctx, const struct bbi_ql_select *select,
+                   const struct bbi_plan *parent, struct bbi_plan *out, struct bb_error *err)
 {
     memset(out, 0, sizeof(*out));
     out->ctx = ctx;
     out->select = select;
+    out->parent = parent;
+    out->limit = (uint64_t)select->limit;
+    out->offset = (uint64_t)select->offset;
+    out->slimit = (uint64_t)select->slimit;
+    out->soffset = (uint64_t)select->soffset;
     int rc = bbi_plan_check(out, err);
+    if (rc == BB_OK) {
+        rc = bbi_plan_inherit(out, err);
+    }
     if (rc == BB_OK) {
         rc = bbi_sources_resolve(ctx, select->sources, select->source_count, &out->from, err);
     }
     if (rc == BB_OK) {
-        rc = bbi_plan_expand(out, err);
+        rc = bbi_plan_subqueries(out, err);
     }
-    if (rc == BB_OK) {
-        rc = name_columns(out, err);
-    }
-    if (rc == BB_OK) {
-        rc = compile_outputs(out, err);
-    }
-    if (rc == BB_OK) {
-        rc = check_all_types(out, err);
-    }
-    if (rc == BB_OK && out->call_count == 1) {
-        enum bbi_func func = out->calls[0].func;
-        out->is_selector = func == BBI_FUNC_MIN || func == BBI_FUNC_MAX || func == BBI_FUNC_FIRST ||
-                           func == BBI_FUNC_LAST;
-    }
-    return rc;
+    return rc == BB_OK ? compile(out, err) : rc;
 }

@@ -17,10 +17,15 @@ struct bbi_call {
     enum bbi_func func;
     const char *name; /* of the function */
     const struct bbi_ql_expr *expr;
-    const char *field;
+    const struct bbi_call *inner; /* derivative(mean(x)): mean(x); NULL: it is over a name */
+    const char *field;            /* of the innermost */
     enum bbi_ql_type cast;
-    enum bbi_ql_type type; /* of the result, over all measurements; UNKNOWN: not known, because
-                              there is no such field */
+    enum bbi_ql_type input; /* of what it is over */
+    enum bbi_ql_type type;  /* of the result, over all sources; UNKNOWN: not known, because there is
+                               no such field */
+    bool in_cells;          /* the cells of query/state.h answer it */
+    size_t tag_count;       /* top(x, tag, n): names in its middle */
+    uint32_t *tags;         /* [tag_count] indexes of refs */
 };
 
 /** A distinct name outside of calls: a field or a tag. */
@@ -34,12 +39,18 @@ struct bbi_output {
     struct bbi_program program;
     bool direct; /* the program only pushes one slot */
     uint32_t slot;
+    const char *name; /* as a query around this one may call it; the column's may have a number */
+    enum bbi_ql_type type;
 };
 
 struct bbi_plan {
     struct bbi_qctx *ctx;
     const struct bbi_ql_select *select;
+    const struct bbi_plan
+        *parent; /* of a subquery; its intervals, times and order are known first */
     struct bbi_measurements from;
+    struct bbi_plan **subs; /* [sub_count] subqueries of FROM */
+    size_t sub_count;
     struct bbi_ql_field *fields; /* [output_count] wildcards expanded, without time */
     struct bbi_output *outputs;  /* [output_count] */
     size_t output_count;
@@ -49,23 +60,42 @@ struct bbi_plan {
     size_t call_count;
     struct bbi_ref *refs; /* [ref_count] by name, then cast */
     size_t ref_count;
-    bool is_selector;  /* one call, which picks a row: that row's time counts, and refs are its */
-    const char **dims; /* [dim_count] tag keys of GROUP BY, ascending, none twice */
+    size_t tie_count; /* rows of one time stand in the order of so many refs, if they are strings */
+    bool is_selector; /* one call, which picks a row: that row's time counts, and refs are its */
+    const char **dims; /* [dim_count] tag keys of GROUP BY, ascending, none twice; a subquery has
+                          those of the query around it as well */
     size_t dim_count;
+    const char **own_dims; /* [own_dim_count] without those */
+    size_t own_dim_count;
+    size_t *order; /* [order_count] indexes of the dims of the outermost query: groups that agree in
+                      them are told together, in the order of time */
+    size_t order_count;
     struct bbi_buckets buckets;
     struct bbi_ql_condition when; /* split condition; when.tmax is bounded by now() with buckets */
     enum bbi_ql_fill fill;
     struct bb_value fill_value;
     bool descending;
+    uint64_t limit; /* rows of a group; 0: all */
+    uint64_t offset;
+    uint64_t slimit; /* groups of a measurement; 0: all */
+    uint64_t soffset;
 };
 
 /**
- * Check and take apart. Everything lies in the statement's arena.
+ * Check and take apart, subqueries too. Everything lies in the statement's arena.
  *
+ * parent  of a subquery, checked so far that its intervals, times and order are set; else NULL
  * Returns BB_OK; BB_EINVAL in InfluxDB's words; BB_EUNSUPPORTED; BB_ENOTFOUND; BB_ENOMEM.
  */
-int bbi_plan_build(struct bbi_qctx *ctx, const struct bbi_ql_select *select, struct bbi_plan *out,
+int bbi_plan_build(struct bbi_qctx *ctx, const struct bbi_ql_select *select,
+                   const struct bbi_plan *parent, struct bbi_plan *out,
                    struct bb_error *err) BB_CHECKED;
+
+/** Whether some group's rows have to wait for those of others: see order. */
+static inline bool bbi_plan_interleaves(const struct bbi_plan *plan)
+{
+    return plan->order_count < plan->dim_count;
+}
 
 enum bbi_ql_type bbi_ql_type_of(enum bbi_type type);
 

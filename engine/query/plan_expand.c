@@ -49,10 +49,43 @@ static unsigned rank_of(enum bbi_ql_type type)
     return UINT32_MAX;
 }
 
+static void raise(enum bbi_ql_type *type, enum bbi_ql_type found)
+{
+    if (found != BBI_QL_TYPE_UNKNOWN &&
+        (*type == BBI_QL_TYPE_UNKNOWN || rank_of(found) < rank_of(*type))) {
+        *type = found;
+    }
+}
+
+/* A name with a cast that says which type is that type, of a subquery's column. */
+static enum bbi_ql_type cast_type(enum bbi_ql_type found, enum bbi_ql_type cast)
+{
+    bool plain = cast == BBI_QL_TYPE_UNKNOWN || cast == BBI_QL_TYPE_FIELD;
+    return plain || found == BBI_QL_TYPE_UNKNOWN ? found : cast;
+}
+
+static enum bbi_ql_type type_in(const struct bbi_plan *sub, const char *name)
+{
+    for (size_t i = 0; i < sub->output_count; i++) {
+        if (strcmp(sub->outputs[i].name, name) == 0) {
+            return sub->outputs[i].type;
+        }
+    }
+    for (size_t i = 0; i < sub->own_dim_count; i++) {
+        if (strcmp(sub->own_dims[i], name) == 0) {
+            return BBI_QL_TYPE_TAG;
+        }
+    }
+    return BBI_QL_TYPE_UNKNOWN;
+}
+
 int bbi_plan_name_type(struct bbi_plan *plan, const char *name, enum bbi_ql_type cast,
                        enum bbi_ql_type *type, struct bb_error *err)
 {
     *type = BBI_QL_TYPE_UNKNOWN;
+    for (size_t i = 0; i < plan->sub_count; i++) {
+        raise(type, cast_type(type_in(plan->subs[i], name), cast));
+    }
     for (size_t i = 0; i < plan->from.count; i++) {
         const struct bbi_measurement *m = &plan->from.list[i];
         enum bbi_ql_type found = BBI_QL_TYPE_UNKNOWN;
@@ -74,10 +107,7 @@ int bbi_plan_name_type(struct bbi_plan *plan, const char *name, enum bbi_ql_type
         if (rc != BB_OK && rc != BB_ENOTFOUND) {
             return rc;
         }
-        if (found != BBI_QL_TYPE_UNKNOWN &&
-            (*type == BBI_QL_TYPE_UNKNOWN || rank_of(found) < rank_of(*type))) {
-            *type = found;
-        }
+        raise(type, found);
     }
     return BB_OK;
 }
@@ -157,6 +187,25 @@ static int add_names_of(struct bbi_plan *plan, const struct bbi_measurement *m, 
     return rc;
 }
 
+static int add_names_in(struct bbi_plan *plan, const struct bbi_plan *sub, bool fields, bool tags,
+                        struct name_list *l, struct bb_error *err)
+{
+    int rc = BB_OK;
+    for (size_t i = 0; rc == BB_OK && fields && i < sub->output_count; i++) {
+        const char *text = sub->outputs[i].name;
+        struct bbi_name name = {.name = (const uint8_t *)text, .len = (uint32_t)strlen(text)};
+        if (sub->outputs[i].type != BBI_QL_TYPE_UNKNOWN) {
+            rc = add_name(plan, l, &name, sub->outputs[i].type, err);
+        }
+    }
+    for (size_t i = 0; rc == BB_OK && tags && i < sub->own_dim_count; i++) {
+        const char *text = sub->own_dims[i];
+        struct bbi_name name = {.name = (const uint8_t *)text, .len = (uint32_t)strlen(text)};
+        rc = add_name(plan, l, &name, BBI_QL_TYPE_TAG, err);
+    }
+    return rc;
+}
+
 static int gather_names(struct bbi_plan *plan, bool fields, bool tags, struct name_list *l,
                         struct bb_error *err)
 {
@@ -169,6 +218,9 @@ static int gather_names(struct bbi_plan *plan, bool fields, bool tags, struct na
         if (rc == BB_OK && tags) {
             rc = add_names_of(plan, &plan->from.list[i], true, l, err);
         }
+    }
+    for (size_t i = 0; rc == BB_OK && i < plan->sub_count; i++) {
+        rc = add_names_in(plan, plan->subs[i], fields, tags, l, err);
     }
     unite(l);
     return rc;
@@ -347,13 +399,74 @@ static int expand_plain(struct expander *x, const struct bbi_ql_expr *expr, bool
     return rc;
 }
 
+/* The call that holds the name, the pattern or the wildcard: mean(*) of derivative(mean(*)). NULL:
+ * there is none. */
+static const struct bbi_ql_expr *innermost(const struct bbi_ql_expr *expr)
+{
+    if (expr->kind != BBI_QL_CALL || expr->u.call.arg_count == 0) {
+        return NULL;
+    }
+    while (expr->u.call.args[0]->kind == BBI_QL_CALL &&
+           expr->u.call.args[0]->u.call.arg_count > 0) {
+        expr = expr->u.call.args[0];
+    }
+    return expr;
+}
+
+static bool expands_call(const struct bbi_ql_expr *expr)
+{
+    const struct bbi_ql_expr *call = innermost(expr);
+    return call != NULL && is_expanding(call->u.call.args[0]);
+}
+
+/* The call with a name at its innermost place. */
+static int copy_call(struct bbi_plan *plan, const struct bbi_ql_expr *call, const char *name,
+                     struct bbi_ql_expr **out, struct bb_error *err)
+{
+    int rc = BB_OK;
+    while (rc == BB_OK) {
+        struct bbi_ql_expr *copy;
+        struct bbi_ql_expr **args = NULL;
+        size_t count = call->u.call.arg_count;
+        rc = bbi_qctx_array(plan->ctx, 1, sizeof(*copy), &copy, err);
+        rc = rc == BB_OK ? bbi_qctx_array(plan->ctx, count, sizeof(args[0]), &args, err) : rc;
+        if (rc != BB_OK) {
+            break;
+        }
+        *copy = *call;
+        memcpy(args, call->u.call.args, count * sizeof(args[0]));
+        copy->u.call.args = args;
+        *out = copy;
+        out = &args[0];
+        call = call->u.call.args[0];
+        if (call->kind != BBI_QL_CALL) {
+            return new_var(plan, name, BBI_QL_TYPE_UNKNOWN, out, err);
+        }
+    }
+    return rc;
+}
+
+static int add_call(struct expander *x, const struct bbi_ql_field *field, const char *name,
+                    struct bb_error *err)
+{
+    struct bbi_plan *plan = x->plan;
+    const char *base = field->alias != NULL ? field->alias : field->expr->u.call.name;
+    struct bbi_ql_expr *copy;
+    size_t alias_bytes = strlen(base) + strlen(name) + 2;
+    char *alias = bbi_arena_alloc(&plan->ctx->arena, alias_bytes);
+    if (alias == NULL) {
+        return bbi_error_nomem(err, "names");
+    }
+    (void)snprintf(alias, alias_bytes, "%s_%s", base, name);
+    int rc = copy_call(plan, field->expr, name, &copy, err);
+    return rc == BB_OK ? add_field(x, copy, alias, err) : rc;
+}
+
 /* A call for each field of a type that the function takes: max(*) gives max_a, max_b. */
 static int expand_call(struct expander *x, const struct bbi_ql_field *field, struct bb_error *err)
 {
-    const struct bbi_ql_expr *call = field->expr;
+    const struct bbi_ql_expr *call = innermost(field->expr);
     const struct bbi_ql_expr *arg = call->u.call.args[0];
-    const char *base = field->alias != NULL ? field->alias : call->u.call.name;
-    struct bbi_qctx *ctx = x->plan->ctx;
     struct bbi_regex *regex;
     enum bbi_func func = BBI_FUNC_COUNT;
     (void)bbi_func_find(call->u.call.name, &func);
@@ -363,26 +476,26 @@ static int expand_call(struct expander *x, const struct bbi_ql_field *field, str
         enum bbi_ql_type result;
         bool wanted;
         rc = takes(arg, regex, n, &wanted, err);
-        if (rc != BB_OK || !wanted || !bbi_func_type(func, n->type, &result)) {
-            continue;
+        if (rc == BB_OK && wanted && bbi_func_type(func, n->type, &result)) {
+            rc = add_call(x, field, n->name, err);
         }
-        struct bbi_ql_expr *copy;
-        size_t alias_bytes = strlen(base) + strlen(n->name) + 2;
-        char *alias = bbi_arena_alloc(&ctx->arena, alias_bytes);
-        rc = alias == NULL ? bbi_error_nomem(err, "names")
-                           : bbi_qctx_array(ctx, 1, sizeof(*copy), &copy, err);
-        if (rc != BB_OK) {
-            break;
-        }
-        (void)snprintf(alias, alias_bytes, "%s_%s", base, n->name);
-        *copy = *call;
-        rc = bbi_qctx_array(ctx, 1, sizeof(copy->u.call.args[0]), &copy->u.call.args, err);
-        if (rc == BB_OK) {
-            rc = new_var(x->plan, n->name, BBI_QL_TYPE_UNKNOWN, &copy->u.call.args[0], err);
-        }
-        if (rc == BB_OK) {
-            rc = add_field(x, copy, alias, err);
-        }
+    }
+    return rc;
+}
+
+/* top(x, a, b, n) has columns for a and b too, unless its points are written somewhere with these
+ * as their tags. */
+static int add_picked(struct expander *x, const struct bbi_ql_expr *expr, struct bb_error *err)
+{
+    enum bbi_func func;
+    int rc = BB_OK;
+    if (x->plan->select->into != NULL || expr->kind != BBI_QL_CALL ||
+        !bbi_func_find(expr->u.call.name, &func) ||
+        (func != BBI_FUNC_TOP && func != BBI_FUNC_BOTTOM)) {
+        return BB_OK;
+    }
+    for (size_t i = 1; rc == BB_OK && i + 1 < expr->u.call.arg_count; i++) {
+        rc = add_field(x, expr->u.call.args[i], NULL, err);
     }
     return rc;
 }
@@ -398,11 +511,14 @@ static int expand_field(struct expander *x, const struct bbi_ql_field *field, bo
     if (is_expanding(expr)) {
         return expand_plain(x, expr, grouped, err);
     }
-    if (expr->kind == BBI_QL_CALL && is_expanding(expr->u.call.args[0])) {
+    if (expands_call(expr)) {
         return expand_call(x, field, err);
     }
     int rc = bbi_ql_reduce(expr, &world, &x->plan->ctx->arena, &expr, err);
-    return rc == BB_OK ? add_field(x, expr, field->alias, err) : rc;
+    if (rc == BB_OK) {
+        rc = add_field(x, expr, field->alias, err);
+    }
+    return rc == BB_OK ? add_picked(x, expr, err) : rc;
 }
 
 int bbi_plan_expand(struct bbi_plan *plan, struct bb_error *err)
@@ -414,8 +530,7 @@ int bbi_plan_expand(struct bbi_plan *plan, struct bb_error *err)
     int rc = expand_dimensions(plan, &grouped, err);
     for (size_t i = 0; i < select->field_count; i++) {
         const struct bbi_ql_expr *expr = select->fields[i].expr;
-        expanding = expanding || is_expanding(expr) ||
-                    (expr->kind == BBI_QL_CALL && is_expanding(expr->u.call.args[0]));
+        expanding = expanding || is_expanding(expr) || expands_call(expr);
     }
     if (rc == BB_OK && expanding) {
         rc = gather_names(plan, true, true, &x.names, err);

@@ -12,6 +12,15 @@ int bbi_plan_check(struct bbi_plan *plan, struct bb_error *err) BB_CHECKED;
  * plan->dims. */
 int bbi_plan_expand(struct bbi_plan *plan, struct bb_error *err) BB_CHECKED;
 
+/** plan_sub.c: plan the subqueries of FROM. */
+int bbi_plan_subqueries(struct bbi_plan *plan, struct bb_error *err) BB_CHECKED;
+
+/** plan_sub.c: what a subquery takes from the query around it, once that is checked. */
+int bbi_plan_inherit(struct bbi_plan *plan, struct bb_error *err) BB_CHECKED;
+
+/** plan_sub.c: let the subqueries group as the outermost query wants it. */
+int bbi_plan_order(struct bbi_plan *plan, struct bb_error *err) BB_CHECKED;
+
 /** plan_expand.c: the type of a name over all measurements of the plan: of a field, else TAG, else
  * UNKNOWN. */
 int bbi_plan_name_type(struct bbi_plan *plan, const char *name, enum bbi_ql_type cast,

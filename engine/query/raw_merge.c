@@ -107,7 +107,7 @@ static bool is_less(const struct bbi_raw_merge *m, size_t a, size_t b)
     if (m->by_id) {
         return a < b;
     }
-    for (size_t i = 0; i < m->store->b->plan->ref_count; i++) {
+    for (size_t i = 0; i < m->store->b->plan->tie_count; i++) {
         struct bbi_string s;
         struct bbi_string t;
         if (!string_of(m, a, i, &s) || !string_of(m, b, i, &t)) {

@@ -78,7 +78,7 @@ int bbi_statement_select(struct bbi_qctx *ctx, const struct bbi_ql_select *selec
      * not in others. */
     int rc = bbi_qctx_snapshot(ctx, err);
     if (rc == BB_OK) {
-        rc = bbi_plan_build(ctx, select, &plan, err);
+        rc = bbi_plan_build(ctx, select, NULL, &plan, err);
     }
     if (rc != BB_OK) {
         return rc;

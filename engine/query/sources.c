@@ -136,7 +136,7 @@ int bbi_sources_resolve(struct bbi_qctx *ctx, const struct bbi_ql_source *source
         uint32_t db_id;
         struct bbi_rp rp;
         if (sources[i].subquery != NULL) {
-            return bbi_error_set(err, BB_EUNSUPPORTED, "a subquery is not supported");
+            continue;
         }
         int rc = bbi_qctx_database(ctx, sources[i].database, &db_id, err);
         if (rc == BB_OK) {

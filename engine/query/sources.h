@@ -20,10 +20,11 @@ struct bbi_measurements {
 };
 
 /**
- * The measurements that the sources name and that exist, with the policy they are read from.
+ * The measurements that the sources name and that exist, with the policy they are read from;
+ * subqueries are left out.
  *
  * Returns BB_EINVAL "database name required"; BB_ENOTFOUND for a database or a policy that is not
- * there; BB_EUNSUPPORTED for a subquery; BB_EPARSE for a bad pattern.
+ * there; BB_EPARSE for a bad pattern.
  */
 int bbi_sources_resolve(struct bbi_qctx *ctx, const struct bbi_ql_source *sources, size_t count,
                         struct bbi_measurements *out, struct bb_error *err) BB_CHECKED;
