@@ -221,6 +221,34 @@ struct bb_sink {
     int (*statement_end)(void *arg, const struct bb_error *err);
 };
 
+enum bb_param_kind {
+    BB_PARAM_FLOAT,
+    BB_PARAM_INT,
+    BB_PARAM_BOOL,
+    BB_PARAM_STRING,
+    BB_PARAM_REGEX,      /* str: the pattern, without slashes */
+    BB_PARAM_IDENTIFIER, /* str: a name, without quotes */
+    BB_PARAM_DURATION,   /* str: as in a query, "5m" */
+    BB_PARAM_DURATION_NS,
+    BB_PARAM_ERROR /* str: why there is no value; an error where $name is used */
+};
+
+/** A value for $name in the text of a query. It stands for one literal or name, whatever is in it:
+ * the text is parsed with the values in place, never pasted together. */
+struct bb_param {
+    const char *name; /* without $ */
+    enum bb_param_kind kind;
+    union {
+        double f;  /* finite */
+        int64_t i; /* INT, DURATION_NS */
+        bool b;
+        const char *str; /* ends with a NUL */
+    } v;
+};
+
+/** More parameters than this are BB_ELIMIT. */
+#define BB_PARAM_COUNT_MAX 65536
+
 struct bb_query {
     const char *database; /* NULL: none, statements name their own */
     const char *retention_policy;
@@ -229,7 +257,9 @@ struct bb_query {
     uint32_t timeout_ms; /* 0: the default */
     /** NULL, or looked at (atomically, relaxed) every few ms of work: not 0 stops it. */
     const volatile int *canceled;
-    bool read_only; /* refuse statements that change something (HTTP GET) */
+    bool read_only;                /* warn of statements that change something (HTTP GET) */
+    const struct bb_param *params; /* [param_count], names differ; borrowed for the call */
+    size_t param_count;
 };
 
 /**

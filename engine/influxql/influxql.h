@@ -23,22 +23,24 @@ struct bbi_arena;
  */
 #define BBI_QL_TREE_MAX 2000
 
-/** A value for $name. kind: NUMBER, INTEGER, UNSIGNED, STRING, BOOLEAN, DURATION, REGEX, or VAR for
- * an identifier (in value.u.string). */
+/** A value for $name. kind: NUMBER, INTEGER, UNSIGNED, STRING, BOOLEAN, DURATION, REGEX, VAR for an
+ * identifier, or PARAM for none: an error where it is used. */
 struct bbi_ql_param {
     const char *name; /* without $ */
     enum bbi_ql_expr_kind kind;
     union {
         double number;
-        int64_t integer; /* INTEGER; DURATION in ns */
+        int64_t integer; /* INTEGER; DURATION in ns if text is NULL */
         uint64_t unsigned_integer;
-        const char *string; /* STRING, REGEX, VAR */
+        const char *string; /* STRING, REGEX, VAR; PARAM: what is wrong */
         bool boolean;
     } value;
+    const char *text; /* DURATION as written, or NULL */
 };
 
 struct bbi_ql_options {
-    const struct bbi_ql_param *params; /* [param_count] borrowed for the call */
+    const struct bbi_ql_param
+        *params; /* [param_count] names ascending bytewise; borrowed for the call */
     size_t param_count;
     bool keep_params; /* a $name without a value becomes a PARAM node, not an error */
     /* Is there such a time zone? NULL: any name in tz() is taken. */

@@ -427,16 +427,18 @@ static bool parse_duration(struct bbi_ql_parser *p, struct bbi_ql_token token, s
 
 static bool parse_param(struct bbi_ql_parser *p, struct bbi_ql_token token, struct node *out)
 {
-    if (token.text[1] == '\0') {
+    const char *name = token.text + (token.text[0] == '$');
+
+    if (name[0] == '\0') {
         return bbi_qlp_fail(p, "empty bound parameter");
     }
-    if (p->options == NULL || !p->options->keep_params) {
-        return bbi_qlp_fail(p, "missing parameter: %.200s", token.text + 1);
+    if (token.text[0] != '$' || p->options == NULL || !p->options->keep_params) {
+        return bbi_qlp_fail(p, "missing parameter: %.200s", name);
     }
     if (!make(p, BBI_QL_PARAM, out)) {
         return false;
     }
-    out->expr->u.string = token.text + 1;
+    out->expr->u.string = name;
     return true;
 }
 

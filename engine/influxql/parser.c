@@ -122,9 +122,19 @@ void bbi_qlp_leave(struct bbi_ql_parser *p)
 
 static const struct bbi_ql_param *find_param(const struct bbi_ql_parser *p, const char *name)
 {
-    for (size_t i = 0; p->options != NULL && i < p->options->param_count; i++) {
-        if (strcmp(p->options->params[i].name, name) == 0) {
-            return &p->options->params[i];
+    size_t low = 0;
+    size_t high = p->options == NULL ? 0 : p->options->param_count;
+
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        int order = strcmp(name, p->options->params[middle].name);
+        if (order == 0) {
+            return &p->options->params[middle];
+        }
+        if (order < 0) {
+            high = middle;
+        } else {
+            low = middle + 1;
         }
     }
     return NULL;
@@ -146,8 +156,13 @@ static void param_text(const struct bbi_ql_param *param, struct bbi_buf *text)
         bbi_buf_printf(text, "%llu", (unsigned long long)param->value.unsigned_integer);
         break;
     case BBI_QL_DURATION:
-        bbi_ql_duration_format(param->value.integer, text);
+        if (param->text != NULL) {
+            bbi_buf_str(text, param->text);
+        } else {
+            bbi_ql_duration_format(param->value.integer, text);
+        }
         break;
+    case BBI_QL_PARAM:
     case BBI_QL_STRING:
     case BBI_QL_REGEX:
     case BBI_QL_VAR:
@@ -181,13 +196,14 @@ static enum bbi_ql_token_kind param_kind(const struct bbi_ql_param *param)
     }
 }
 
-/* A $name with a value becomes a token of that value. */
+/* A $name with a value becomes a token of that value; one that is wrong keeps its kind and gets the
+ * reason for its text, which is told as InfluxDB does. */
 static void bind(struct bbi_ql_parser *p, struct bbi_ql_token *token)
 {
     const struct bbi_ql_param *param = find_param(p, token->text + 1);
     struct bbi_buf text;
 
-    if (param == NULL || param_kind(param) == BBI_QL_TOK_BOUNDPARAM) {
+    if (param == NULL) {
         return;
     }
     bbi_buf_init(&text, p->arena->acct, SIZE_MAX);

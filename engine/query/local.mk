@@ -28,6 +28,8 @@ libbusbar_la_SOURCES += \
 	engine/query/keytext.h \
 	engine/query/lookup.c \
 	engine/query/lookup.h \
+	engine/query/parse.c \
+	engine/query/parse.h \
 	engine/query/plan.c \
 	engine/query/plan.h \
 	engine/query/plan_check.c \
@@ -73,6 +75,7 @@ unit_tests += \
 	tests/unit/test_query_answers \
 	tests/unit/test_query_limits \
 	tests/unit/test_query_model \
+	tests/unit/test_query_parse \
 	tests/unit/test_query_state \
 	tests/unit/test_query_states
 

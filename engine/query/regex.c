@@ -37,14 +37,34 @@ static void account_free(void *p, void *arg)
     bbi_mem_free(p);
 }
 
+/* What Go calls the faults that people make; the rest keeps PCRE2's words. */
+static const char *go_text(int code)
+{
+    switch (code) {
+    case PCRE2_ERROR_MISSING_CLOSING_PARENTHESIS:
+        return "missing closing )";
+    case PCRE2_ERROR_UNMATCHED_CLOSING_PARENTHESIS:
+        return "unexpected )";
+    case PCRE2_ERROR_MISSING_SQUARE_BRACKET:
+        return "missing closing ]";
+    case PCRE2_ERROR_QUANTIFIER_INVALID:
+        return "missing argument to repetition operator";
+    case PCRE2_ERROR_CLASS_RANGE_ORDER:
+        return "invalid character class range";
+    default:
+        return NULL;
+    }
+}
+
 static int bad_pattern(const char *pattern, int code, struct bb_error *err)
 {
     PCRE2_UCHAR text[128];
+    const char *known = go_text(code);
     if (pcre2_get_error_message(code, text, sizeof(text)) < 0) {
         text[0] = '\0';
     }
-    return bbi_error_set(err, BB_EPARSE, "error parsing regexp: %s: `%.200s`", (const char *)text,
-                         pattern);
+    return bbi_error_set(err, BB_EPARSE, "error parsing regexp: %s: `%.200s`",
+                         known != NULL ? known : (const char *)text, pattern);
 }
 
 int bbi_regex_compile(struct bbi_arena *arena, const char *pattern, struct bbi_regex **out,

@@ -3,6 +3,7 @@
 #include "engine/base/clock.h"
 #include "engine/influxql/influxql.h"
 #include "engine/query/emit.h"
+#include "engine/query/parse.h"
 #include "engine/query/statement.h"
 
 /* What a statement does besides answering. */
@@ -162,7 +163,7 @@ int bbi_query_run(const struct bbi_query_env *env, const struct bb_query *query,
     bbi_account_init(&ctx.acct, "query", env->query_memory_bytes, env->acct);
     bbi_arena_init(&ast_arena, &ctx.acct);
     atomic_fetch_add_explicit(&env->counters->queries, 1, memory_order_relaxed);
-    int rc = bbi_ql_parse(query->text, query->text_length, NULL, &ast_arena, &ast, err);
+    int rc = bbi_query_parse(query, &ast_arena, &ast, err);
     if (rc == BB_OK) {
         rc = run_all(&ctx, ast, err);
     } else {

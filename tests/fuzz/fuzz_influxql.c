@@ -13,10 +13,13 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static const struct bbi_ql_param params[] = {
-    {"n", BBI_QL_NUMBER, {.number = -1.5}},   {"i", BBI_QL_INTEGER, {.integer = INT64_MIN}},
-    {"s", BBI_QL_STRING, {.string = "it's"}}, {"r", BBI_QL_REGEX, {.string = "a/b\\d"}},
-    {"v", BBI_QL_VAR, {.string = "select"}},  {"b", BBI_QL_BOOLEAN, {.boolean = true}},
-    {"d", BBI_QL_DURATION, {.integer = -90}},
+    {"b", BBI_QL_BOOLEAN, {.boolean = true}, NULL},
+    {"d", BBI_QL_DURATION, {.integer = -90}, NULL},
+    {"i", BBI_QL_INTEGER, {.integer = INT64_MIN}, NULL},
+    {"n", BBI_QL_NUMBER, {.number = -1.5}, NULL},
+    {"r", BBI_QL_REGEX, {.string = "a/b\\d"}, NULL},
+    {"s", BBI_QL_STRING, {.string = "it's"}, NULL},
+    {"v", BBI_QL_VAR, {.string = "select"}, NULL},
 };
 
 static const struct bbi_ql_options options = {

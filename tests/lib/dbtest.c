@@ -196,7 +196,11 @@ static bool run(struct dbtest *t, const char *text, struct bbi_buf *out)
                            .series = on_series,
                            .rows = on_rows,
                            .statement_end = on_end};
-    struct bb_query query = {.database = "t", .text = text, .text_length = strlen(text)};
+    struct bb_query query = {.database = "t",
+                             .text = text,
+                             .text_length = strlen(text),
+                             .params = t->params,
+                             .param_count = t->param_count};
     bbi_buf_init(&a.head, NULL, ANSWER_MAX);
     if (bb_query(t->db, &query, &sink, &err) != BB_OK) {
         bbi_buf_printf(out, "error: %s\n", err.text);

@@ -14,6 +14,8 @@ struct dbtest {
     char dir[128];
     struct bb_options options;
     struct bb_db *db;
+    const struct bb_param *params; /* of the queries that follow; [param_count] */
+    size_t param_count;
 };
 
 /** Make a directory, open it and create the database "t". */

@@ -355,15 +355,15 @@ static void several_statements(void **state)
 static void parameters_become_literals(void **state)
 {
     static const struct bbi_ql_param params[] = {
-        {"n", BBI_QL_NUMBER, {.number = -1.5}},
-        {"i", BBI_QL_INTEGER, {.integer = INT64_MIN}},
-        {"u", BBI_QL_UNSIGNED, {.unsigned_integer = UINT64_MAX}},
-        {"s", BBI_QL_STRING, {.string = "it's; DROP"}},
-        {"r", BBI_QL_REGEX, {.string = "a/b"}},
-        {"v", BBI_QL_VAR, {.string = "the field"}},
-        {"b", BBI_QL_BOOLEAN, {.boolean = true}},
-        {"d", BBI_QL_DURATION, {.integer = 5400000000000}},
-        {"lim", BBI_QL_INTEGER, {.integer = 7}},
+        {"b", BBI_QL_BOOLEAN, {.boolean = true}, NULL},
+        {"d", BBI_QL_DURATION, {.integer = 5400000000000}, NULL},
+        {"i", BBI_QL_INTEGER, {.integer = INT64_MIN}, NULL},
+        {"lim", BBI_QL_INTEGER, {.integer = 7}, NULL},
+        {"n", BBI_QL_NUMBER, {.number = -1.5}, NULL},
+        {"r", BBI_QL_REGEX, {.string = "a/b"}, NULL},
+        {"s", BBI_QL_STRING, {.string = "it's; DROP"}, NULL},
+        {"u", BBI_QL_UNSIGNED, {.unsigned_integer = UINT64_MAX}, NULL},
+        {"v", BBI_QL_VAR, {.string = "the field"}, NULL},
     };
     struct bbi_ql_options options = {.params = params, .param_count = 9};
     (void)state;
@@ -375,7 +375,7 @@ static void parameters_become_literals(void **state)
                 "SELECT \"the field\", -1.5, -9223372036854775808, 18446744073709551615 FROM "
                 "\"the field\", /a\\/b/ WHERE a = 'it\\'s; DROP' AND b =~ /a\\/b/ AND c = true AND "
                 "time > now() - 90m LIMIT 7");
-    struct bbi_ql_param negative = {"d", BBI_QL_DURATION, {.integer = -5}};
+    struct bbi_ql_param negative = {"d", BBI_QL_DURATION, {.integer = -5}, NULL};
     struct bbi_ql_options negatives = {.params = &negative, .param_count = 1};
     static const char policy[] = "CREATE DATABASE d WITH DURATION $d";
     struct bb_error err;
@@ -443,7 +443,7 @@ static void memory_may_run_out(void **state)
     static const char text[] =
         "SELECT mean(a), $s, -b FROM x.y.z, /r/ WHERE a = 'b' AND c = 1 GROUP BY time(1h), d; SHOW "
         "TAG VALUES WITH KEY IN (a, b); SELECT a FROM a.b.c.d";
-    static const struct bbi_ql_param param = {"s", BBI_QL_STRING, {.string = "x"}};
+    static const struct bbi_ql_param param = {"s", BBI_QL_STRING, {.string = "x"}, NULL};
     static const struct bbi_ql_options options = {.params = &param, .param_count = 1};
     uint64_t n = 0;
     int rc;
