@@ -1,4 +1,28 @@
-# Headers of libbusbar-client and the busbar shell are listed here.
+# libbusbar-client: HTTP by libcurl, JSON by yajl, nothing of the engine. It exports ^bb_ alone.
+lib_LTLIBRARIES += libbusbar-client.la
+include_HEADERS += client/busbar_client.h
+pkgconfig_DATA += busbar-client.pc
+
+libbusbar_client_la_SOURCES = \
+	client/busbar_client.h \
+	client/client.c \
+	client/http.c \
+	client/impl.h \
+	client/query.c \
+	client/results.c \
+	client/results.h \
+	client/text.c \
+	client/text.h \
+	client/write.c \
+	client/writer.c
+libbusbar_client_la_LIBADD = $(CURL_LIBS) $(YAJL_LIBS) $(ZLIB_LIBS)
+libbusbar_client_la_LDFLAGS = $(AM_LDFLAGS) -no-undefined -version-info 0:0:0 \
+	-export-symbols-regex '^bb_'
+
+# The page that docs/client.md shows; tests/e2e runs it.
+check_PROGRAMS += client-example
+client_example_SOURCES = client/example.c
+client_example_LDADD = libbusbar-client.la
 
 # busbar import, export and status: a library of their own for the tests' sake.
 noinst_LTLIBRARIES += libimport.la

@@ -1,5 +1,5 @@
 # Tests that drive the real busbard by pytest, as two programs for make check.
-E2E_TESTS = tests/e2e/check_server.py tests/e2e/check_data.py
+E2E_TESTS = tests/e2e/check_server.py tests/e2e/check_data.py tests/e2e/check_shell.py
 TESTS += $(E2E_TESTS) tests/e2e/csv2lp.sh
 EXTRA_DIST += \
 	$(E2E_TESTS) \
@@ -8,6 +8,7 @@ EXTRA_DIST += \
 	tests/e2e/conftest.py \
 	tests/e2e/e2e_run.py \
 	tests/e2e/pytest.ini \
+	tests/e2e/test_client.py \
 	tests/e2e/test_data.py \
 	tests/e2e/test_hostile.py \
 	tests/e2e/test_http.py \
