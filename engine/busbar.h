@@ -278,6 +278,35 @@ int bb_flush(struct bb_db *db, struct bb_error *err) BB_CHECKED;
  */
 int bb_compact(struct bb_db *db, bool full, struct bb_error *err) BB_CHECKED;
 
+/** Times that something took, in buckets; all counts since the start. */
+#define BB_LATENCY_BUCKETS 19
+struct bb_latency {
+    uint64_t buckets[BB_LATENCY_BUCKETS]; /* of each bucket alone; the last is beyond all bounds */
+    uint64_t sum_ns;
+};
+
+/** The longest time that the bucket counts; UINT64_MAX for the last. */
+uint64_t bb_latency_bound_ns(size_t bucket);
+
+/** Count one; other threads may do so and read at the same time. */
+void bb_latency_add(struct bb_latency *latency, uint64_t ns);
+void bb_latency_read(const struct bb_latency *latency, struct bb_latency *out);
+
+/** What statements are counted by: X(name, text). */
+#define BB_STATEMENT_TABLE(X)          \
+    X(BB_STATEMENT_SELECT, "select")   \
+    X(BB_STATEMENT_EXPLAIN, "explain") \
+    X(BB_STATEMENT_SHOW, "show")       \
+    X(BB_STATEMENT_DELETE, "delete")   \
+    X(BB_STATEMENT_SCHEMA, "schema")   \
+    X(BB_STATEMENT_ADMIN, "admin")
+
+#define BB_STATEMENT_ENUM(name, text) name,
+enum bb_statement {
+    BB_STATEMENT_TABLE(BB_STATEMENT_ENUM) BB_STATEMENT_COUNT
+};
+#undef BB_STATEMENT_ENUM
+
 /** Numbers of an open database; counters since it was opened. */
 struct bb_stats {
     uint64_t points_written, points_rejected, batches_written;
@@ -289,13 +318,35 @@ struct bb_stats {
     uint64_t segments, segment_bytes, segments_quarantined;
     uint64_t wal_corruptions;
     uint64_t queries, query_errors;
-    uint64_t series, databases;
+    struct bb_latency statements[BB_STATEMENT_COUNT]; /* waiting for a slow sink counts too */
+    uint64_t statement_errors[BB_CODE_COUNT];         /* by enum bb_code; texts that do not parse
+                                                        * too */
+    struct bb_latency wal_sync;                       /* each write and sync of the log */
+    uint64_t series, databases, measurements;
+    uint64_t segment_values;
     uint64_t memory_used_bytes, memory_peak_bytes;
     bool background_idle; /* nothing to flush or compact right now but the active memtable */
     bool read_only;
 };
 
 void bb_stats_get(struct bb_db *db, struct bb_stats *stats);
+
+/** Numbers of one database; what is not flushed yet is in none of those about segments. */
+struct bb_database_stats {
+    const char *name; /* borrowed for the call */
+    uint64_t policies, measurements, fields, series;
+    uint64_t partitions, segments, segment_bytes, segments_quarantined;
+    uint64_t segment_values;    /* values in segments, overwritten ones until compaction too */
+    bool has_times;             /* else the next two mean nothing */
+    int64_t time_min, time_max; /* of what is in segments */
+};
+
+/** Told of each database, by name; not 0 ends it. */
+typedef int (*bb_database_stats_fn)(void *arg, const struct bb_database_stats *stats);
+
+/** Returns BB_OK, what fn returned, or BB_ENOMEM. */
+int bb_stats_databases(struct bb_db *db, bb_database_stats_fn fn, void *arg,
+                       struct bb_error *err) BB_CHECKED;
 
 #ifdef __cplusplus
 }

@@ -3,7 +3,7 @@
 # be compiled twice.
 lib_LTLIBRARIES += libbusbar.la
 noinst_LTLIBRARIES += libbusbar-internal.la
-unit_tests += tests/unit/test_db_engine tests/unit/test_db_full
+unit_tests += tests/unit/test_db_engine tests/unit/test_db_full tests/unit/test_db_stats
 include_HEADERS += engine/busbar.h
 
 libbusbar_la_SOURCES = \
@@ -21,6 +21,7 @@ libbusbar_la_SOURCES = \
 	engine/series_cache.h \
 	engine/stage.c \
 	engine/stage.h \
+	engine/stats.c \
 	engine/write.c
 libbusbar_la_LIBADD = $(ENGINE_LIBS)
 libbusbar_la_LDFLAGS = $(AM_LDFLAGS) -no-undefined -version-info 0:0:0 \

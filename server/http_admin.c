@@ -9,9 +9,10 @@
 #include "server/http_handlers.h"
 #include "server/json.h"
 #include "server/metrics.h"
+#include "server/status.h"
 #include "server/version.h"
 
-#define TEXT_MAX_BYTES ((size_t)1 << 20)
+#define TEXT_MAX_BYTES ((size_t)16 << 20)
 
 struct admin_run {
     struct http_job base; /* first */
@@ -103,6 +104,11 @@ static int ask_metrics(struct admin_run *run, struct server *server)
     return metrics_write(server, &run->text);
 }
 
+static int ask_status(struct admin_run *run, struct server *server)
+{
+    return status_write(server, &run->text, &run->err);
+}
+
 static int ask_flush(struct admin_run *run, struct server *server)
 {
     return bb_flush(server->db, &run->err);
@@ -149,6 +155,13 @@ void http_metrics_run(struct http_conn *conn)
 {
     struct admin_run *run = make_run(conn, ask_metrics, "text/plain; version=0.0.4; charset=utf-8",
                                      200);
+    if (run != NULL)
+        http_job_submit(&run->base, conn, &conn->client.loop->server->admin_pool);
+}
+
+void http_status_run(struct http_conn *conn)
+{
+    struct admin_run *run = make_run(conn, ask_status, "application/json", 200);
     if (run != NULL)
         http_job_submit(&run->base, conn, &conn->client.loop->server->admin_pool);
 }

@@ -13,6 +13,7 @@ static const struct http_route routes[] = {
     {"/ping", GET | HEAD, "GET, HEAD", false, NULL, http_ping_run},
     {"/health", GET | HEAD, "GET, HEAD", false, NULL, http_health_run},
     {"/metrics", GET | HEAD, "GET, HEAD", false, NULL, http_metrics_run},
+    {"/debug/status", GET | HEAD, "GET, HEAD", false, NULL, http_status_run},
     {"/debug/flush", POST, "POST", true, NULL, http_flush_run},
     {"/debug/compact", POST, "POST", true, NULL, http_compact_run},
 };

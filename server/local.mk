@@ -57,6 +57,10 @@ libserver_la_SOURCES = \
 	server/number.h \
 	server/pool.c \
 	server/pool.h \
+	server/process.c \
+	server/process.h \
+	server/rates.c \
+	server/rates.h \
 	server/reject.c \
 	server/reject.h \
 	server/result.c \
@@ -64,6 +68,8 @@ libserver_la_SOURCES = \
 	server/server.h \
 	server/settings.c \
 	server/settings.h \
+	server/status.c \
+	server/status.h \
 	server/units.c \
 	server/units.h \
 	server/version.h

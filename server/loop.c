@@ -81,6 +81,8 @@ static void on_tick(uv_timer_t *tick)
 {
     struct loop *loop = tick->data;
     uint64_t now = loop_now_ms(loop);
+    if (loop->index == 0 && loop->stop_at_ms == 0)
+        rates_tick(&loop->server->rates, now);
     bool overdue = loop->stop_at_ms != 0 && now >= loop->stop_at_ms;
     for (struct client *c = loop->clients, *after; c != NULL; c = after) {
         after = c->next;

@@ -244,6 +244,7 @@ static int stop(struct server *server, struct bb_error *err)
     pool_fini(&server->write_pool);
     pool_fini(&server->query_pool);
     pool_fini(&server->admin_pool);
+    rates_fini(&server->rates);
     int rc = bb_db_close(&server->db, err);
     for (size_t i = 0; i < server->loop_count; i++)
         loop_fini(&server->loops[i]);
@@ -257,6 +258,7 @@ static int start(struct server *server, struct bb_error *err)
     resolve_settings(s);
     raise_descriptor_limit(s);
     server->request_budget.limit_bytes = s->request_memory;
+    rates_init(&server->rates, server);
     server->line_precision_ns = units_precision_ns(s->line_precision);
     if (server->line_precision_ns == 0 || !log_set_level(s->log_level)) {
         snprintf(err->text, sizeof(err->text), "%s",

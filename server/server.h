@@ -14,6 +14,7 @@
 #include "server/buf.h"
 #include "server/listen.h"
 #include "server/pool.h"
+#include "server/rates.h"
 #include "server/settings.h"
 
 /** Counters of the server: X(member, label pairs or "", metric, help). See metrics.c. */
@@ -35,6 +36,7 @@ struct server {
     struct pool write_pool, query_pool;
     struct pool admin_pool; /* health, metrics, operators: answered however busy the others are */
     struct budget request_budget;
+    struct rates rates;
     struct counters counters;
     struct loop *loops;
     size_t loop_count;

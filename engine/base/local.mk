@@ -15,6 +15,7 @@ libbusbar_la_SOURCES += \
 	engine/base/error.c \
 	engine/base/error.h \
 	engine/base/hash.h \
+	engine/base/latency.c \
 	engine/base/log.c \
 	engine/base/log.h \
 	engine/base/mem.c \
@@ -37,6 +38,7 @@ unit_tests += \
 	tests/unit/test_base_decimal \
 	tests/unit/test_base_error \
 	tests/unit/test_base_hash \
+	tests/unit/test_base_latency \
 	tests/unit/test_base_log \
 	tests/unit/test_base_mem \
 	tests/unit/test_base_pool \

@@ -20,6 +20,8 @@
 struct bbi_query_counters {
     _Atomic uint64_t queries;
     _Atomic uint64_t errors;
+    struct bb_latency statements[BB_STATEMENT_COUNT];
+    _Atomic uint64_t errors_by_code[BB_CODE_COUNT];
 };
 
 struct bbi_query_env {

@@ -121,6 +121,49 @@ static int run_statement(struct bbi_qctx *ctx, const struct bbi_ql_statement *st
     return rc;
 }
 
+static enum bb_statement class_of(const struct bbi_ql_statement *statement)
+{
+    switch (statement->kind) {
+    case BBI_QL_SELECT:
+        return BB_STATEMENT_SELECT;
+    case BBI_QL_EXPLAIN:
+        return BB_STATEMENT_EXPLAIN;
+    case BBI_QL_DELETE:
+    case BBI_QL_DROP_SERIES:
+    case BBI_QL_DROP_MEASUREMENT:
+    case BBI_QL_DROP_SHARD:
+        return BB_STATEMENT_DELETE;
+    case BBI_QL_CREATE_DATABASE:
+    case BBI_QL_CREATE_POLICY:
+    case BBI_QL_ALTER_POLICY:
+    case BBI_QL_DROP_DATABASE:
+    case BBI_QL_DROP_POLICY:
+        return BB_STATEMENT_SCHEMA;
+    default:
+        return statement->kind >= BBI_QL_SHOW_DATABASES ? BB_STATEMENT_SHOW : BB_STATEMENT_ADMIN;
+    }
+}
+
+static void count_error(const struct bbi_query_env *env, int code)
+{
+    atomic_fetch_add_explicit(&env->counters->errors, 1, memory_order_relaxed);
+    atomic_fetch_add_explicit(&env->counters->errors_by_code[code], 1, memory_order_relaxed);
+}
+
+/* One statement, timed and counted. */
+static int run_counted(struct bbi_qctx *ctx, const struct bbi_ql_statement *statement,
+                       struct bb_error *err)
+{
+    int64_t start_ns = bbi_clock_mono_ns();
+    int rc = run_statement(ctx, statement, err);
+    bb_latency_add(&ctx->env->counters->statements[class_of(statement)],
+                   (uint64_t)(bbi_clock_mono_ns() - start_ns));
+    if (rc != BB_OK) {
+        count_error(ctx->env, rc);
+    }
+    return rc;
+}
+
 static int refused(struct bb_error *err)
 {
     return bbi_error_set(err, BB_ECANCELED, "query interrupted");
@@ -139,9 +182,7 @@ static int run_all(struct bbi_qctx *ctx, const struct bbi_ql_query *ast, struct 
         if (rc != BB_OK) {
             rc = bbi_error_set(&failure, BB_ECANCELED, "not executed");
         } else {
-            rc = run_statement(ctx, ast->statements[i], &failure);
-            atomic_fetch_add_explicit(&ctx->env->counters->errors, rc != BB_OK,
-                                      memory_order_relaxed);
+            rc = run_counted(ctx, ast->statements[i], &failure);
         }
         if (sink->statement_end(sink->arg, rc != BB_OK ? &failure : NULL) != 0) {
             return refused(err);
@@ -167,7 +208,7 @@ int bbi_query_run(const struct bbi_query_env *env, const struct bb_query *query,
     if (rc == BB_OK) {
         rc = run_all(&ctx, ast, err);
     } else {
-        atomic_fetch_add_explicit(&env->counters->errors, 1, memory_order_relaxed);
+        count_error(env, rc);
     }
     bbi_qctx_drop_snapshot(&ctx);
     bbi_arena_fini(&ast_arena);

@@ -139,6 +139,7 @@ static void publish(struct bbi_wal *wal, size_t count, int64_t sync_ns)
     wal->disk_full = false;
     wal->stats.syncs++;
     wal->stats.sync_ns += (uint64_t)sync_ns;
+    bb_latency_add(&wal->stats.sync, (uint64_t)sync_ns);
     struct bbi_wal_notice *due = take_notices(wal, false);
     size_t handle_count = take_handles(wal, handles, WAL_EXTENTS);
     pthread_cond_broadcast(&wal->room);

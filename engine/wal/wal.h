@@ -179,11 +179,12 @@ uint64_t bbi_wal_bytes(struct bbi_wal *wal);
 
 /** Counters since open. */
 struct bbi_wal_stats {
-    uint64_t frames;  /* appended */
-    uint64_t bytes;   /* appended, headers included */
-    uint64_t syncs;   /* groups made durable */
-    uint64_t sync_ns; /* time spent in write and sync */
-    uint64_t waits;   /* appends that waited for room in the buffer */
+    uint64_t frames;        /* appended */
+    uint64_t bytes;         /* appended, headers included */
+    uint64_t syncs;         /* groups made durable */
+    uint64_t sync_ns;       /* time spent in write and sync */
+    uint64_t waits;         /* appends that waited for room in the buffer */
+    struct bb_latency sync; /* of each write and sync */
 };
 
 void bbi_wal_get_stats(struct bbi_wal *wal, struct bbi_wal_stats *stats);

@@ -5,4 +5,4 @@ import sys
 
 from e2e_run import main
 
-sys.exit(main(["http", "write", "query", "lines", "hostile", "lifecycle"]))
+sys.exit(main(["http", "write", "query", "lines", "hostile", "lifecycle", "admin"]))

@@ -9,6 +9,7 @@ EXTRA_DIST += \
 	tests/e2e/e2e_run.py \
 	tests/e2e/pytest.ini \
 	tests/e2e/test_client.py \
+	tests/e2e/test_admin.py \
 	tests/e2e/test_data.py \
 	tests/e2e/test_hostile.py \
 	tests/e2e/test_http.py \
