@@ -7,7 +7,7 @@
 #include <time.h>
 #include <unistd.h>
 
-/** Fields of /proc/self/stat behind the name, which may hold anything but ends with the last ')'. */
+/** The fields of /proc/self/stat behind the name, which ends with the last ')'. */
 static void read_stat(struct process *p)
 {
     char text[1024];
