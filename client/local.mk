@@ -29,26 +29,45 @@ noinst_LTLIBRARIES += libimport.la
 libimport_la_SOURCES = \
 	client/csv.c \
 	client/csv.h \
+	client/import.c \
+	client/import.h \
 	client/import_buf.c \
 	client/import_buf.h \
+	client/import_csv.c \
 	client/import_escape.c \
 	client/import_escape.h \
+	client/import_exit.h \
 	client/import_guess.c \
+	client/import_job.c \
+	client/import_job.h \
+	client/import_line.c \
+	client/import_lines.c \
+	client/import_lines.h \
 	client/import_map.c \
 	client/import_map.h \
 	client/import_map_internal.h \
+	client/import_options.c \
+	client/import_options.h \
 	client/import_order.c \
 	client/import_order.h \
+	client/import_progress.c \
+	client/import_progress.h \
+	client/import_rejects.c \
+	client/import_rejects.h \
 	client/import_row.c \
 	client/import_row.h \
+	client/import_send.c \
+	client/import_send.h \
 	client/import_source.c \
 	client/import_source.h \
+	client/import_state.c \
+	client/import_state.h \
 	client/import_time.c \
 	client/import_time.h \
 	client/import_zone.c \
 	client/import_zone.h
 
-import_unit_libs = libimport.la $(UNIT_LIBS) $(ZLIB_LIBS)
+import_unit_libs = libimport.la libbusbar-client.la $(UNIT_LIBS) $(ZLIB_LIBS)
 unit_tests += \
 	tests/unit/test_client_csv \
 	tests/unit/test_client_import_row \
