@@ -7,6 +7,7 @@
 #include <string.h>
 #include <zlib.h>
 
+#include "client/import_conn.h"
 #include "client/import_exit.h"
 
 static const char usage_text[] =
@@ -16,13 +17,7 @@ static const char usage_text[] =
     "told by its content. An import that was interrupted goes on where the server has\n"
     "acknowledged, when the same command is run again.\n"
     "\n"
-    "where to\n"
-    "  --url URL               the server (http://127.0.0.1:8086; or BUSBAR_URL)\n"
-    "  -d, --database NAME     and database (or what the file's CONTEXT-DATABASE says)\n"
-    "  --rp NAME               and retention policy (the default one)\n"
-    "  -u, --user NAME[:PASSWORD]  (or BUSBAR_USER, BUSBAR_PASSWORD)\n"
-    "  --token TOKEN           (or BUSBAR_TOKEN)\n"
-    "  --create                make the database if it is missing\n"
+    "where to\n" CONN_USAGE "  --create                make the database if it is missing\n"
     "\n"
     "what columns mean; what is not said is guessed, and --dry-run shows it\n"
     "  -m, --map COLUMN=ROLE   repeatable; ROLE is tag[:KEY], field[:NAME[:TYPE]],\n"
@@ -58,10 +53,7 @@ static const char usage_text[] =
     "130 interrupted\n";
 
 enum {
-    OPT_URL = 256,
-    OPT_RP,
-    OPT_TOKEN,
-    OPT_CREATE,
+    OPT_CREATE = 256,
     OPT_MEASUREMENT,
     OPT_TZ,
     OPT_STAMP,
@@ -79,12 +71,7 @@ enum {
 };
 
 static const struct option long_options[] = {
-    {"url", required_argument, NULL, OPT_URL},
-    {"database", required_argument, NULL, 'd'},
-    {"db", required_argument, NULL, 'd'},
-    {"rp", required_argument, NULL, OPT_RP},
-    {"user", required_argument, NULL, 'u'},
-    {"token", required_argument, NULL, OPT_TOKEN},
+    CONN_LONG_OPTIONS,
     {"create", no_argument, NULL, OPT_CREATE},
     {"map", required_argument, NULL, 'm'},
     {"measurement", required_argument, NULL, OPT_MEASUREMENT},
@@ -170,18 +157,6 @@ static bool add_to_list(const char **list, unsigned *n, const char *value)
     return true;
 }
 
-/** NAME or NAME:PASSWORD. */
-static bool set_user(struct bb_client_options *client, char *value)
-{
-    char *colon = strchr(value, ':');
-    if (colon != NULL)
-        *colon++ = '\0';
-    client->user = value;
-    if (colon != NULL)
-        client->password = colon;
-    return true;
-}
-
 static bool set_format(struct import_options *o, const char *value)
 {
     bool csv = strcmp(value, "csv") == 0;
@@ -245,21 +220,6 @@ static bool take_map_option(struct import_options *o, int c, const char *value)
 static bool take_option(struct import_options *o, int c, char *value)
 {
     switch (c) {
-    case OPT_URL:
-        o->client.url = value;
-        return true;
-    case 'd':
-        o->client.database = value;
-        o->database_given = true;
-        return *value != '\0';
-    case OPT_RP:
-        o->client.retention_policy = value;
-        return true;
-    case 'u':
-        return set_user(&o->client, value);
-    case OPT_TOKEN:
-        o->client.token = value;
-        return true;
     case OPT_CREATE:
         o->create = true;
         return true;
@@ -273,7 +233,7 @@ static bool take_option(struct import_options *o, int c, char *value)
         o->quiet = true;
         return true;
     default:
-        return take_map_option(o, c, value);
+        return conn_take(&o->client, c, value) || take_map_option(o, c, value);
     }
 }
 
@@ -301,7 +261,7 @@ int import_options_parse(struct import_options *o, int argc, char **argv)
 {
     *o = (struct import_options){
         .dry_lines = 10, .batch_rows = 10000, .precision = "ns", .tz = "UTC"};
-    bb_client_options_init(&o->client);
+    conn_init(&o->client);
     o->row = (struct row_options){.measurement = "reading", .decimal = '.'};
     o->row.tags = o->tags;
     int c;
@@ -319,6 +279,7 @@ int import_options_parse(struct import_options *o, int argc, char **argv)
             return EXIT_USAGE;
         }
     }
+    o->database_given = o->client.database != NULL;
     o->files = (const char *const *)argv + optind;
     o->file_count = argc - optind;
     return check(o);

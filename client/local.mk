@@ -29,10 +29,20 @@ noinst_LTLIBRARIES += libimport.la
 libimport_la_SOURCES = \
 	client/csv.c \
 	client/csv.h \
+	client/export.c \
+	client/export.h \
+	client/export_out.c \
+	client/export_out.h \
+	client/export_rows.c \
+	client/export_rows.h \
+	client/export_schema.c \
+	client/export_schema.h \
 	client/import.c \
 	client/import.h \
 	client/import_buf.c \
 	client/import_buf.h \
+	client/import_conn.c \
+	client/import_conn.h \
 	client/import_csv.c \
 	client/import_escape.c \
 	client/import_escape.h \
