@@ -306,6 +306,21 @@ static struct query_run *make_run(struct server *server)
     return run;
 }
 
+/* As InfluxDB: blanks around the text do not count for places in messages. */
+static void trim(struct buf *text)
+{
+    static const char blanks[] = " \t\n\v\f\r";
+    size_t at = 0;
+    while (text->len > 0 && strchr(blanks, text->data[text->len - 1]) != NULL &&
+           text->data[text->len - 1] != '\0')
+        text->len--;
+    while (at < text->len && strchr(blanks, text->data[at]) != NULL && text->data[at] != '\0')
+        at++;
+    text->len -= at;
+    if (at > 0)
+        memmove(text->data, text->data + at, text->len);
+}
+
 void http_query_run(struct http_conn *conn)
 {
     struct server *server = conn->client.loop->server;
@@ -316,6 +331,7 @@ void http_query_run(struct http_conn *conn)
     }
     bool ok = get_param(conn, "q", &run->text) && get_param(conn, "db", &run->database) &&
               get_param(conn, "rp", &run->policy) && get_format(conn, &run->format);
+    trim(&run->text);
     if (ok && run->text.len == 0) {
         http_error(conn, 400, "missing required parameter \"q\"");
         ok = false;

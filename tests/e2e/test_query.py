@@ -63,6 +63,14 @@ def test_missing_q(loaded):
         assert (reply.status, reply.error()) == (400, 'missing required parameter "q"')
 
 
+def test_blanks_around_the_text_do_not_count(loaded):
+    reply = loaded.query_reply(" \n\tSELECT value \r\n", db="test")
+    assert (reply.status, reply.error()) == (
+        400, "error parsing query: found EOF, expected FROM at line 1, char 14")
+    blank = loaded.query_reply(" \n ", db="test")
+    assert (blank.status, blank.error()) == (400, 'missing required parameter "q"')
+
+
 def test_parse_error_runs_nothing(loaded):
     reply = loaded.query_reply("CREATE DATABASE never; SELEC")
     assert reply.status == 400
