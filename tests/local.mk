@@ -4,6 +4,7 @@ include tests/crash/local.mk
 include tests/torture/local.mk
 include tests/fuzz/local.mk
 include tests/e2e/local.mk
+include tests/diff/local.mk
 include tests/style/local.mk
 include tests/chroot/local.mk
 

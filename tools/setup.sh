@@ -2,7 +2,8 @@
 # Install the Debian packages that Busbar needs: setup.sh build|test|ci.
 #   build  compile and run it
 #   test   and pass make check
-#   ci     and what continuous integration adds: clang, its sanitizers, clang-format
+#   ci     and what continuous integration adds: clang, its sanitizers, clang-format, and InfluxDB,
+#          with which answers are compared
 # Nothing is asked of the system where all of them are there already.
 set -eu
 
@@ -12,7 +13,7 @@ build='
     libcurl4-openssl-dev libyajl-dev node-llhttp curl gzip tzdata
 '
 test='libcmocka-dev python3 python3-pytest universal-ctags'
-ci='clang libclang-rt-14-dev clang-format'
+ci='clang libclang-rt-14-dev clang-format influxdb'
 
 case ${1-} in
 build) wanted=$build ;;

@@ -1,0 +1,169 @@
+"""Two replies to one query: equal, or in what they differ."""
+
+import json
+import math
+import re
+
+RELATIVE = 1e-12
+
+
+class Difference:
+    def __init__(self, kind, where, ours, theirs):
+        self.kind = kind
+        self.where = where
+        self.ours = ours
+        self.theirs = theirs
+        self.ties = False  # whether the data has several series at one time
+
+    def __str__(self):
+        return "%s at %s\n  busbard: %s\n  influxd: %s" % (self.kind, self.where, self.ours,
+                                                           self.theirs)
+
+
+def documents(body):
+    """A reply is one JSON document, or one a line when it is chunked."""
+    text = body.decode("utf-8", errors="surrogateescape").strip()
+    decoder = json.JSONDecoder()
+    found, at = [], 0
+    while at < len(text):
+        document, at = decoder.raw_decode(text, at)
+        found.append(document)
+        while at < len(text) and text[at].isspace():
+            at += 1
+    return found
+
+
+def joined(body):
+    """The documents of a chunked reply as if it had come at once."""
+    whole = {}
+    for document in documents(body):
+        whole.update({k: v for k, v in document.items() if k != "results"})
+        for result in document.get("results", []):
+            join_result(whole.setdefault("results", []), result)
+    return whole
+
+
+def join_result(results, result):
+    if not results or results[-1].get("statement_id") != result.get("statement_id"):
+        results.append({**result, "series": []})
+    results[-1].pop("partial", None)
+    results[-1].update({k: v for k, v in result.items() if k not in ("series", "partial")})
+    into = results[-1]["series"]
+    for series in result.get("series", []):
+        more = into and into[-1].pop("partial", False)
+        if more:
+            into[-1]["values"] = into[-1]["values"] + series["values"]
+            if series.get("partial"):
+                into[-1]["partial"] = True
+        else:
+            into.append(dict(series))
+
+
+def close(a, b, floor):
+    """Numbers that agree to the last digits. Whole ones agree exactly unless they may be sums."""
+    if a == b:
+        return True
+    return math.isclose(a, b, rel_tol=RELATIVE, abs_tol=floor)
+
+
+def values_agree(a, b, floor):
+    number = (int, float)
+    if isinstance(a, bool) or isinstance(b, bool) or not (
+            isinstance(a, number) and isinstance(b, number)):
+        return type(a) is type(b) and a == b
+    return close(a, b, floor)
+
+
+def compare_rows(where, columns, ours, theirs, floor):
+    for i, (mine, other) in enumerate(zip(ours, theirs)):
+        if len(mine) != len(other):
+            return Difference("shape", "%s row %d" % (where, i), mine, other)
+        for c, (a, b) in enumerate(zip(mine, other)):
+            exact = columns[c] == "time"
+            if (a != b) if exact else not values_agree(a, b, floor):
+                return Difference("time" if exact else "value", "%s row %d column %s" % (
+                    where, i, columns[c]), mine, other)
+    if len(ours) != len(theirs):
+        at = min(len(ours), len(theirs))
+        return Difference("rows", where, "%d rows, then %s" % (len(ours), ours[at:at + 2]),
+                          "%d rows, then %s" % (len(theirs), theirs[at:at + 2]))
+    return None
+
+
+def compare_series(where, ours, theirs, floor):
+    for key in ("name", "tags", "columns", "partial"):
+        if ours.get(key) != theirs.get(key):
+            return Difference("series", where + " " + key, ours.get(key), theirs.get(key))
+    return compare_rows(where, ours.get("columns", []), ours.get("values", []),
+                        theirs.get("values", []), floor)
+
+
+def compare_result(where, ours, theirs, floor):
+    if ours.get("error") != theirs.get("error"):
+        # A side without an error shows how much it answered.
+        shown = [side.get("error") or "no error, %d series" % len(side.get("series", []))
+                 for side in (ours, theirs)]
+        return Difference("error", where, *shown)
+    mine, other = ours.get("series", []), theirs.get("series", [])
+    for i, (a, b) in enumerate(zip(mine, other)):
+        found = compare_series("%s series %d" % (where, i), a, b, floor)
+        if found:
+            return found
+    if len(mine) != len(other):
+        return Difference("series", where, "%d series" % len(mine), "%d series" % len(other))
+    for key in ("statement_id", "partial"):
+        if ours.get(key) != theirs.get(key):
+            return Difference("result", where + " " + key, ours.get(key), theirs.get(key))
+    return None
+
+
+def compare_documents(mine, other, floor):
+    if mine.get("error") != other.get("error"):
+        return Difference("message", "reply", mine.get("error"), other.get("error"))
+    results = mine.get("results", []), other.get("results", [])
+    if len(results[0]) != len(results[1]):
+        return Difference("shape", "results", len(results[0]), len(results[1]))
+    for i, (x, y) in enumerate(zip(*results)):
+        found = compare_result("result %d" % i, x, y, floor)
+        if found:
+            return found
+    return None
+
+
+def compare(ours, theirs, floor):
+    """ours and theirs are (status, body). None if they agree."""
+    if ours == theirs:
+        return None
+    try:
+        mine, other = documents(ours[1]), documents(theirs[1])
+        if len(mine) > 1 or len(other) > 1:
+            found = compare_documents(joined(ours[1]), joined(theirs[1]), floor)
+            if found:
+                return found
+    except ValueError:
+        return Difference("body", "reply", ours[1][:300], theirs[1][:300])
+    if ours[0] != theirs[0]:
+        return Difference("status", "reply", "%d %r" % (ours[0], ours[1][:300]),
+                          "%d %r" % (theirs[0], theirs[1][:300]))
+    for a, b in zip(mine, other):
+        found = compare_documents(a, b, floor)
+        if found:
+            return found
+    if len(mine) != len(other):
+        return Difference("chunks", "reply", "%d documents" % len(mine),
+                          "%d documents" % len(other))
+    return None
+
+
+def unsupported(reply):
+    """The message with which busbard says that it does not execute this yet, or None."""
+    if b"is not supported" not in reply[1]:
+        return None
+    try:
+        for result in documents(reply[1])[0].get("results", []):
+            error = result.get("error", "")
+            if error.endswith("is not supported"):
+                return re.sub("(SHOW [A-Z ]*[A-Z]) .*(?= is not)", r"\1 ...", error)
+    except ValueError:
+        pass
+    return None

@@ -1,0 +1,335 @@
+#!/usr/bin/env python3
+"""Compare busbard with a real influxd on random data and random queries.
+
+    difftest.py --seed 1 --datasets 50 --queries 20000
+
+Each data set is loaded into influxd once and into four databases of busbard, whose states differ:
+all in memory, flushed, compacted, and mixed. Every query runs in all five. The answers of the four
+must be the same bytes; the first of them must agree with influxd's (compare.py), but for what
+known.py explains. What differs otherwise is made small (shrink.py) and printed with its data.
+docs/influxql.md tells what the differences are.
+"""
+
+import argparse
+import collections
+import json
+import os
+import random
+import sys
+import tempfile
+import time
+
+from compare import Difference, compare, unsupported
+from dataset import Dataset, batches_of
+from generate import quote
+from known import explain
+from servers import Busbar, Influx, find_influxd
+from shrink import shrink_list, shrink_query
+from statements import Statements, write_case
+from tree import texts_of
+
+STATES = ["memory", "flushed", "compacted", "mixed"]
+SKIPPED = 77
+
+
+def options():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
+    parser.add_argument("--seed", type=int, default=None)
+    parser.add_argument("--datasets", type=int, default=8)
+    parser.add_argument("--queries", type=int, default=1600, help="over all data sets")
+    parser.add_argument("--seconds", type=float, default=0, help="start no data set after this")
+    parser.add_argument("--report", type=int, default=8, help="differences to make small")
+    parser.add_argument("--plant", action="store_true",
+                        help="patch an answer now and then: the run must fail")
+    parser.add_argument("--strict", action="store_true",
+                        help="what busbard does not execute yet counts as a difference")
+    parser.add_argument("--only", default="", help="select, show, broken, change or write")
+    return parser.parse_args()
+
+
+class Bench:
+    """Both servers, and databases in them."""
+
+    def __init__(self, folder):
+        self.influx = Influx(os.path.join(folder, "influx"))
+        self.busbar = Busbar(os.path.join(folder, "busbar"))
+        self.count = 0
+
+    def stop(self):
+        self.influx.stop()
+        self.busbar.stop()
+
+    def create(self, policies, states=tuple(STATES)):
+        self.count += 1
+        name = "db%d" % self.count
+        names = {"influx": name, **{state: name + state for state in states}}
+        for where, db in names.items():
+            link = self.influx if where == "influx" else self.busbar
+            link.must('CREATE DATABASE "%s"' % db)
+            if len(policies) > 1:
+                link.must('CREATE RETENTION POLICY "rp2" ON "%s" DURATION INF REPLICATION 1 '
+                          'SHARD DURATION 1d' % db)
+        return names
+
+    def drop(self, names):
+        for where, db in names.items():
+            (self.influx if where == "influx" else self.busbar).must('DROP DATABASE "%s"' % db)
+
+    def load(self, link, db, batches):
+        for policy, lines in batches:
+            status, body = link.write("\n".join(lines).encode(), db=db, rp=policy)
+            if status != 204:
+                raise AssertionError("a batch of %s was refused: %d %r" % (db, status, body))
+
+    def fill(self, batches, policies, states=tuple(STATES)):
+        names = self.create(policies)
+        self.load(self.influx, names["influx"], batches)
+        half = len(batches) // 2
+        if "compacted" in states:
+            for at in range(0, len(batches), max(1, len(batches) // 4)):
+                self.load(self.busbar, names["compacted"],
+                          batches[at:at + max(1, len(batches) // 4)])
+                self.busbar.flush()
+            self.busbar.compact()
+        if "mixed" in states or "flushed" in states:
+            self.load(self.busbar, names["mixed"], batches[:half])
+            self.load(self.busbar, names["flushed"], batches)
+            self.busbar.flush()
+            self.load(self.busbar, names["mixed"], batches[half:])
+        if "memory" in states:
+            self.load(self.busbar, names["memory"], batches)
+        return names
+
+
+class Run:
+    def __init__(self, arguments, bench, seed):
+        self.arguments = arguments
+        self.bench = bench
+        self.seed = seed
+        self.counts = collections.Counter()
+        self.known = collections.Counter()
+        self.not_yet = collections.Counter()
+        self.reported = 0
+        self.ties = False
+        self.plant_rng = random.Random(seed) if arguments.plant else None
+
+    # one query in all states
+
+    def answer(self, link, db, text, parameters):
+        return link.query(text, db=db, **parameters)
+
+    def patched(self, reply):
+        """A planted fault: another digit, or an empty answer."""
+        if self.plant_rng is None or self.plant_rng.random() > 0.05 or b"values" not in reply[1]:
+            return reply
+        self.counts["planted"] += 1
+        body = reply[1]
+        at = body.rindex(b"]]")
+        return reply[0], body[:at] + (b"7" if body[at - 1:at].isdigit() else b",null") + body[at:]
+
+    def compare_text(self, names, text, parameters, floor, states):
+        """(Difference or None, state) of one statement."""
+        theirs = self.answer(self.bench.influx, names["influx"], text, parameters)
+        first = None
+        for state in states:
+            ours = self.answer(self.bench.busbar, names[state], text, parameters)
+            if first is None:
+                first = self.patched(ours)
+                message = unsupported(ours)
+                if message and message.encode() not in theirs[1]:
+                    self.not_yet[message] += 1
+                    return (Difference("unsupported", "reply", message, theirs[1][:200])
+                            if self.arguments.strict else None), state
+                difference = compare(first, theirs, floor)
+                if difference:
+                    return difference, state
+            elif ours[1].replace(names[state].encode(), b"") != first[1].replace(
+                    names[states[0]].encode(), b""):
+                difference = compare(ours, first, 0.0)
+                if difference or self.plant_rng is None:
+                    return Difference("states", state, ours[1][:600], first[1][:600]), state
+        return None, None
+
+    def compare_query(self, names, query, parameters, floor, states=tuple(STATES)):
+        for text in texts_of(query):
+            before = sum(self.not_yet.values())
+            difference, state = self.compare_text(names, text, parameters, floor, states)
+            if sum(self.not_yet.values()) > before:
+                return None, None
+            if difference:
+                difference.ties = self.ties
+                name = explain(text, difference)
+                if name is None:
+                    return difference, state
+                self.known[name] += 1
+                if query["kind"] == "steps":
+                    return None, None
+        return None, None
+
+    # differences
+
+    def still_differs(self, points, query, parameters, data, kind, state):
+        states = tuple(STATES) if kind == "states" else (state,)
+        names = self.bench.fill(batches_of(points), data.policies, states)
+        known = self.known.copy(), self.not_yet.copy()
+        try:
+            difference, _ = self.compare_query(names, query, parameters, data.floor, states)
+        finally:
+            self.bench.drop(names)
+            self.known, self.not_yet = known
+        return difference is not None and difference.kind == kind
+
+    def report(self, data, label, query, parameters, difference, state, names):
+        self.counts["differences"] += 1
+        if self.reported >= self.arguments.report:
+            print("%s: not made small: %s\n%s\n" % (label, "; ".join(texts_of(query)), difference))
+            return
+        self.reported += 1
+        planted, self.plant_rng = self.plant_rng, None
+        points, kind = data.points(), difference.kind
+
+        def differs(some_points, some_query):
+            return self.still_differs(some_points, some_query, parameters, data, kind, state)
+
+        if planted is None and differs(points, query):
+            if query["kind"] != "steps":
+                saved = self.known.copy(), self.not_yet.copy()
+                query = shrink_query(query, lambda q: self.kind_of(
+                    names, q, parameters, data.floor) == kind, 150)
+                self.known, self.not_yet = saved
+            points = shrink_list(points, lambda p: differs(p, query), 120)
+            query = shrink_query(query, lambda q: differs(points, q), 60)
+            fresh = self.bench.fill(batches_of(points), data.policies)
+            difference, state = self.compare_query(fresh, query, parameters, data.floor)
+            self.bench.drop(fresh)
+        elif planted is None:
+            points = []
+            print("(differs only behind what ran before it in this data set)")
+        self.plant_rng = planted
+        print(repro(label, points, texts_of(query), parameters, difference, state))
+
+    def kind_of(self, names, query, parameters, floor):
+        difference, _ = self.compare_query(names, query, parameters, floor)
+        return difference.kind if difference else None
+
+    # a data set
+
+    def dataset(self, number, queries):
+        seed = "%d.%d" % (self.seed, number)
+        rng = random.Random(seed)
+        data = Dataset(rng)
+        self.ties = data.ties
+        data.floor = 1e-14 * data.magnitude * data.count
+        names = self.bench.fill(data.batches, data.policies)
+        makers = Statements(rng, data)
+        for i in range(queries):
+            label = "seed %s query %d" % (seed, i)
+            last = i >= queries - max(1, queries // 25)
+            kind = "change" if last else rng.choice(["select"] * 16 + ["show"] * 3 + ["broken"] * 3
+                                                    + ["write"] * 2)
+            if self.arguments.only and kind != self.arguments.only:
+                continue
+            self.counts[kind] += 1
+            if kind == "write":
+                self.write(rng, label)
+                continue
+            parameters = self.parameters(rng, kind)
+            query = getattr(makers, kind)()
+            difference, state = self.compare_query(names, query, parameters, data.floor)
+            if difference:
+                self.report(data, label, query, parameters, difference, state, names)
+                if kind == "change":
+                    break
+        self.bench.drop(names)
+
+    def parameters(self, rng, kind):
+        found = {}
+        if rng.random() < 0.25:
+            found["epoch"] = rng.choice(["ns", "u", "ms", "s", "m", "h"])
+        if rng.random() < 0.05:
+            found["pretty"] = "true"
+        if rng.random() < 0.08 and kind == "select":
+            found["chunked"] = "true"
+            found["chunk_size"] = rng.choice(["1", "3", "10", "100"])
+        return found
+
+    def write(self, rng, label):
+        """Lines into a measurement space of their own: status and message, then what is there."""
+        parameters, lines = write_case(rng)
+        fresh = self.bench.create([""], ["memory"])
+        body = "\n".join(lines).encode()
+        ours = self.bench.busbar.write(body, db=fresh["memory"], **parameters)
+        theirs = self.bench.influx.write(body, db=fresh["influx"], **parameters)
+        difference = compare(ours, theirs, 0.0)
+        text = body.decode()
+        shown = json.loads(self.bench.influx.query("SHOW MEASUREMENTS", db=fresh["influx"])[1])
+        looks = ["SHOW MEASUREMENTS", "SHOW FIELD KEYS", "SHOW SERIES"]
+        looks += ["SELECT * FROM %s GROUP BY *" % quote(name)
+                  for series in shown["results"][0].get("series", [])
+                  for name, in series["values"]]
+        for look in [] if difference else looks:
+            difference = difference or compare(
+                self.answer(self.bench.busbar, fresh["memory"], look, {"epoch": "ns"}),
+                self.answer(self.bench.influx, fresh["influx"], look, {"epoch": "ns"}), 0.0)
+        self.bench.drop(fresh)
+        if difference is None:
+            return
+        name = explain(text, difference)
+        if name is not None:
+            self.known[name] += 1
+            return
+        self.counts["differences"] += 1
+        print("%s: write %s\n%s\n%s\n" % (label, parameters, text, difference))
+
+    def summary(self, seconds):
+        print("seed %d: %s; %.0f s" % (self.seed, ", ".join(
+            "%d %s" % (n, what) for what, n in sorted(self.counts.items())), seconds))
+        for title, counter in (("known differences", self.known),
+                               ("not executed yet", self.not_yet)):
+            if counter:
+                print("%s: %s" % (title, "; ".join("%d %s" % (n, name) for name, n in
+                                                   counter.most_common())))
+
+
+def repro(label, points, texts, parameters, difference, state):
+    lines = ["---- %s, state %s" % (label, state)]
+    lines += ["  rp=%s %s" % (policy or "autogen", line) for policy, line in points[:40]]
+    if len(points) > 40:
+        lines.append("  ... and %d more points" % (len(points) - 40))
+    lines += ["  > " + text for text in texts]
+    if parameters:
+        lines.append("  with %s" % parameters)
+    lines.append(str(difference))
+    return "\n".join(lines) + "\n"
+
+
+def main():
+    arguments = options()
+    if find_influxd() is None:
+        print("skipped: no influxd (Debian: influxdb)")
+        return SKIPPED
+    seed = arguments.seed if arguments.seed is not None else int(time.time())
+    start = time.monotonic()
+    with tempfile.TemporaryDirectory(prefix="busbar-diff-") as folder:
+        bench = Bench(folder)
+        run = Run(arguments, bench, seed)
+        try:
+            share = max(1, arguments.queries // arguments.datasets)
+            for number in range(arguments.datasets):
+                if arguments.seconds and time.monotonic() - start > arguments.seconds:
+                    break
+                run.dataset(number, share)
+                run.counts["data sets"] += 1
+                sys.stdout.flush()
+        finally:
+            bench.stop()
+    run.summary(time.monotonic() - start)
+    if arguments.plant:
+        seen = run.counts["differences"] > 0 and run.counts["planted"] > 0
+        print("planted %d faults, saw %d" % (run.counts["planted"], run.counts["differences"]))
+        return 0 if seen else 1
+    return 1 if run.counts["differences"] else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,13 @@
+# The same random data and queries to busbard and to a real influxd.
+TESTS += tests/diff/check_diff.py
+EXTRA_DIST += \
+	tests/diff/check_diff.py \
+	tests/diff/compare.py \
+	tests/diff/dataset.py \
+	tests/diff/difftest.py \
+	tests/diff/generate.py \
+	tests/diff/known.py \
+	tests/diff/servers.py \
+	tests/diff/shrink.py \
+	tests/diff/statements.py \
+	tests/diff/tree.py

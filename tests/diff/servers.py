@@ -1,0 +1,135 @@
+"""The two servers under comparison: a real influxd and busbard, each with one connection kept."""
+
+import http.client
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+import urllib.parse
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.join(HERE, os.pardir, "e2e"))
+
+from busbar_e2e import Server  # noqa: E402 (the path comes first)
+
+FORM = {"Content-Type": "application/x-www-form-urlencoded"}
+
+CONFIG = """reporting-disabled = true
+bind-address = "127.0.0.1:0"
+[meta]
+  dir = "{dir}/meta"
+[data]
+  dir = "{dir}/data"
+  wal-dir = "{dir}/wal"
+  query-log-enabled = false
+  index-version = "inmem"
+[monitor]
+  store-enabled = false
+[http]
+  bind-address = "127.0.0.1:0"
+  log-enabled = false
+[continuous_queries]
+  enabled = false
+[retention]
+  enabled = false
+"""
+
+
+def find_influxd():
+    """The program, or None if it is not installed."""
+    return os.environ.get("INFLUXD") or shutil.which("influxd")
+
+
+class Link:
+    """Requests to one server over a kept connection; each reply is (status, body).
+
+    A server that breaks off twice replies (0, b"broke off")."""
+
+    def __init__(self, port):
+        self.port = port
+        self.connection = None
+
+    def send(self, method, path, body, headers):
+        for _ in (1, 2):
+            if self.connection is None:
+                self.connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=120)
+            try:
+                self.connection.request(method, path, body=body, headers=headers)
+                reply = self.connection.getresponse()
+                return reply.status, reply.read()
+            except (http.client.HTTPException, OSError):
+                self.connection.close()
+                self.connection = None
+                if not self.process_alive():
+                    raise AssertionError("the server ended") from None
+        return 0, b"broke off"
+
+    def query(self, q, **params):
+        return self.send("POST", "/query", urllib.parse.urlencode({"q": q, **params}), FORM)
+
+    def write(self, lines, **params):
+        return self.send("POST", "/write?" + urllib.parse.urlencode(params), lines, {})
+
+    def must(self, q, **params):
+        status, body = self.query(q, **params)
+        if status != 200 or b'"error"' in body:
+            raise AssertionError("%s: %d %r" % (q, status, body))
+
+
+class Influx(Link):
+    """A real influxd on free ports, with all of its files in folder."""
+
+    def __init__(self, folder):
+        os.makedirs(folder)
+        config = os.path.join(folder, "influxdb.conf")
+        with open(config, "w", encoding="utf-8") as f:
+            f.write(CONFIG.format(dir=folder))
+        self.log_path = os.path.join(folder, "log")
+        with open(self.log_path, "wb") as log:
+            self.process = subprocess.Popen([find_influxd(), "-config", config], stdout=log,
+                                            stderr=log)
+        super().__init__(self.wait_for_port())
+
+    def process_alive(self):
+        return self.process.poll() is None
+
+    def wait_for_port(self):
+        end = time.monotonic() + 60
+        while time.monotonic() < end and self.process.poll() is None:
+            with open(self.log_path, encoding="utf-8", errors="replace") as f:
+                found = re.search(r"Listening on HTTP.* addr=127\.0\.0\.1:(\d+)", f.read())
+            if found:
+                return int(found.group(1))
+            time.sleep(0.05)
+        self.stop()
+        with open(self.log_path, encoding="utf-8", errors="replace") as f:
+            raise AssertionError("influxd did not start:\n" + f.read())
+
+    def stop(self):
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGKILL)
+        self.process.wait()
+
+
+class Busbar(Link):
+    """busbard with its data in folder."""
+
+    def __init__(self, folder):
+        self.server = Server(folder, line="off").start()
+        super().__init__(self.server.http_port)
+
+    def process_alive(self):
+        return self.server.alive()
+
+    def flush(self):
+        self.server.flush()
+
+    def compact(self):
+        self.server.compact()
+
+    def stop(self):
+        if self.server.alive():
+            self.server.stop()
