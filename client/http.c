@@ -175,7 +175,6 @@ static int explain(const struct bb_client *client, CURLcode code, struct bb_clie
     case CURLE_SEND_ERROR:
         return bbc_fail(error, BB_CLIENT_BROKEN, "%s: the connection broke: %s", url, why);
     case CURLE_URL_MALFORMAT:
-    case CURLE_UNSUPPORTED_PROTOCOL:
         return bbc_fail(error, BB_CLIENT_USAGE, "%s: %s", url, why);
     case CURLE_OUT_OF_MEMORY:
         return bbc_fail(error, BB_CLIENT_NOMEM, "out of memory");

@@ -24,6 +24,36 @@ check_PROGRAMS += client-example
 client_example_SOURCES = client/example.c
 client_example_LDADD = libbusbar-client.la
 
+# The shell, as a library for its tests.
+noinst_LTLIBRARIES += libshell.la
+libshell_la_SOURCES = \
+	client/shell.c \
+	client/shell.h \
+	client/shell_canvas.c \
+	client/shell_canvas.h \
+	client/shell_commands.c \
+	client/shell_complete.c \
+	client/shell_complete.h \
+	client/shell_edit.c \
+	client/shell_format.c \
+	client/shell_input.c \
+	client/shell_input.h \
+	client/shell_main.c \
+	client/shell_plot.c \
+	client/shell_schema.c \
+	client/shell_schema.h \
+	client/shell_table.c \
+	client/shell_term.c \
+	client/shell_term.h \
+	client/shell_text.c \
+	client/shell_text.h \
+	client/text.c \
+	client/text.h
+
+bin_PROGRAMS += busbar
+busbar_SOURCES = client/main.c
+busbar_LDADD = libshell.la libimport.la libbusbar-client.la $(EDIT_LIBS) $(ZLIB_LIBS)
+
 # busbar import, export and status: a library of their own for the tests' sake.
 noinst_LTLIBRARIES += libimport.la
 libimport_la_SOURCES = \

@@ -116,7 +116,8 @@ struct bbc_results {
     int key;
 
     unsigned statement;
-    bool statement_told;
+    bool any_told;
+    unsigned told; /* the last statement that was; its chunks come in several documents */
     bool series_told;
     bool series_partial, last_partial;
     unsigned last_statement;
@@ -191,9 +192,10 @@ static int place_of(const struct bbc_results *r)
 
 static int tell_statement(struct bbc_results *r)
 {
-    if (r->statement_told)
+    if (r->any_told && r->told == r->statement)
         return 1;
-    r->statement_told = true;
+    r->any_told = true;
+    r->told = r->statement;
     const struct bb_client_handler *h = r->handler;
     return h->statement == NULL ? 1 : called(r, h->statement(h->arg, r->statement));
 }
@@ -314,9 +316,7 @@ static int on_number(void *arg, const char *data, size_t n)
         char digits[16] = "";
         if (n < sizeof(digits))
             memcpy(digits, data, n);
-        unsigned id = (unsigned)strtoul(digits, NULL, 10);
-        r->statement_told = r->statement_told && id == r->statement;
-        r->statement = id;
+        r->statement = (unsigned)strtoul(digits, NULL, 10);
         return tell_statement(r);
     }
     if (place == PLACE_TOP || place == PLACE_COLUMNS || place == PLACE_TAGS)
@@ -369,7 +369,6 @@ static int enter(struct bbc_results *r, int to)
     case PLACE_DOC:
         r->document = true;
         r->statement = 0;
-        r->statement_told = false;
         break;
     case PLACE_SERIES:
         r->series_told = false;
@@ -461,7 +460,6 @@ static int on_end(void *arg)
         if (!tell_statement(r))
             return 0;
         r->statement++;
-        r->statement_told = false;
         return 1;
     default:
         return 1;
@@ -544,8 +542,8 @@ int bbc_results_feed(struct bbc_results *results, const char *data, size_t n)
 
 int bbc_results_end(struct bbc_results *r, bool complete, struct bb_client_error *error)
 {
-    if (complete && r->kind == BB_CLIENT_OK && check(r, yajl_complete_parse(r->yajl)) == 0 &&
-        (!r->document || r->depth > 0))
+    if (complete && r->kind == BB_CLIENT_OK &&
+        (yajl_complete_parse(r->yajl) != yajl_status_ok || !r->document || r->depth > 0))
         stop(r, BB_CLIENT_PROTOCOL, "the reply is empty or cut off");
     if (r->kind == BB_CLIENT_OK)
         return BB_CLIENT_OK;

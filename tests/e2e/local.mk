@@ -16,4 +16,5 @@ EXTRA_DIST += \
 	tests/e2e/test_lifecycle.py \
 	tests/e2e/test_lines.py \
 	tests/e2e/test_query.py \
+	tests/e2e/test_shell.py \
 	tests/e2e/test_write.py

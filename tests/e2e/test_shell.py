@@ -1,0 +1,251 @@
+"""The busbar shell: formats, settings, errors and exit codes, against a real server and false
+ones."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import threading
+import time
+
+import pytest
+
+from busbar_e2e import BUILDDIR, Server
+
+BUSBAR = os.path.join(BUILDDIR, "busbar")
+LINES = ('m,dev=a f=1.5,n=1i,s="x,\\"y\\"",ok=true 1710460800000000000\n'
+         'm,dev=b\\ c f=18446744073709551615,n=-2i,s="\x1b[31m",ok=false 1711846800000000001\n')
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    s = Server(tmp_path_factory.mktemp("shell") / "data").start().create("db one")
+    assert s.write(LINES, db="db one").status == 204
+    yield s
+    s.kill()
+
+
+def busbar(*args, url=None, stdin="", env=None, timeout=60):
+    full = {k: v for k, v in os.environ.items() if not k.startswith("BUSBAR_")}
+    full.update({"LC_ALL": "C.UTF-8", **(env or {})})
+    if url is not None:
+        full["BUSBAR_URL"] = url
+    return subprocess.run([BUSBAR] + list(args), input=stdin, capture_output=True, text=True,
+                          timeout=timeout, check=False, env=full)
+
+
+@pytest.fixture
+def shell(server):
+    def run(*args, **kwargs):
+        return busbar("-d", "db one", *args, url="http://" + server.http_address, **kwargs)
+    return run
+
+
+def test_table(shell):
+    out = shell("-e", "SELECT dev, f, n, s, ok FROM m")
+    assert out.returncode == 0
+    assert out.stdout == (
+        "m\n"
+        "time                            dev                     f   n  s         ok\n"
+        "──────────────────────────────  ───  ────────────────────  ──  ────────  ─────\n"
+        "2024-03-15T00:00:00Z            a                     1.5   1  x,\"y\"     true\n"
+        "2024-03-31T01:00:00.000000001Z  b c  18446744073709552000  -2  \\x1b[31m  false\n")
+
+
+def test_table_fits(shell):
+    out = shell("--width", "30", "-e", "SELECT dev, f, s FROM m")
+    lines = out.stdout.splitlines()
+    assert all(len(line) <= 30 for line in lines), out.stdout
+    assert any("…" in line for line in lines)
+
+
+def test_zone(shell):
+    out = shell("--tz", "Europe/London", "--format", "csv", "-e", "SELECT n FROM m")
+    assert out.stdout.splitlines()[1:] == ["m,2024-03-15T00:00:00+00:00,1",
+                                           "m,2024-03-31T02:00:00.000000001+01:00,-2"]
+    assert shell("--tz", "Mars/Base").returncode == 2
+    out = shell("--epoch", "s", "--format", "csv", "-e", "SELECT n FROM m LIMIT 1")
+    assert out.stdout.splitlines()[1] == "m,1710460800,1"
+
+
+def test_csv(shell):
+    out = shell("--format", "csv", "-e", "SELECT s, n FROM m GROUP BY dev LIMIT 1")
+    assert out.stdout == ('name,dev,time,s,n\n'
+                          'm,a,2024-03-15T00:00:00Z,"x,""y""",1\n'
+                          'm,b c,2024-03-31T01:00:00.000000001Z,\x1b[31m,-2\n')
+
+
+def test_json(shell, server):
+    for query in ("SELECT * FROM m GROUP BY dev", "SHOW MEASUREMENTS", "SELECT x FROM nothing",
+                  "SHOW TAG KEYS ON nowhere"):
+        out = shell("--format", "json", "-e", query)
+        assert json.loads(out.stdout) == server.query_reply(query, db="db one").json(), query
+
+
+def test_line_protocol_comes_back(shell, server):
+    out = shell("--format", "line", "-e", "SELECT * FROM m")
+    assert out.returncode == 0, out.stderr
+    server.create("copy")
+    assert server.write(out.stdout, db="copy").status == 204
+    for query in ("SELECT * FROM m", "SHOW FIELD KEYS", "SHOW TAG KEYS", "SHOW SERIES"):
+        assert server.query(query, db="copy") == server.query(query, db="db one")
+    out = shell("--format", "line", "-e", "SHOW MEASUREMENTS")
+    assert out.returncode == 1 and "time" in out.stderr
+
+
+def test_files_and_standard_input(shell, tmp_path):
+    script = tmp_path / "script"
+    script.write_text("-- a comment; with a semicolon\nSELECT n FROM m\nWHERE s = ';'; "
+                      "\\format csv\nSHOW\n  MEASUREMENTS;")
+    for out in (shell("-f", str(script)), shell(stdin=script.read_text()),
+                shell("-f", "-", stdin=script.read_text())):
+        assert (out.returncode, out.stdout) == (0, "name,name\nmeasurements,m\n")
+    assert shell("-f", str(tmp_path / "none")).returncode == 4
+    script.write_bytes(b"\0\1\2")
+    out = shell("-f", str(script))
+    assert out.returncode == 4 and "no text" in out.stderr
+
+
+def test_commands(shell):
+    assert "InfluxQL" in shell("-e", "\\?").stdout
+    out = shell("-e", "\\d", "-e", "\\d m", "-e", "\\use other", "-e", "SELECT x FROM m")
+    assert out.returncode == 1 and "database not found: other" in out.stderr
+    assert "unsigned" not in out.stdout and "fieldKey" in out.stdout and "dev" in out.stdout
+    out = shell("-e", "\\nothing")
+    assert out.returncode == 2 and "\\nothing" in out.stderr
+    out = shell("-e", "INSERT m2 x=1i 5", "-e", "SELECT x FROM m2", "--format", "csv", "--timing")
+    assert out.stdout.splitlines()[1] == "m2,1970-01-01T00:00:00.000000005Z,1"
+    assert " ms" in out.stderr
+
+
+def test_plots(shell, server):
+    server.write("\n".join("p v=%d %d" % (i * i, 1710460800 + 3600 * i) for i in range(50)),
+                 db="db one", precision="s")
+    out = shell("--width", "60", "-e", "\\plot SELECT v FROM p")
+    lines = out.stdout.splitlines()
+    assert lines[0].split()[0] == "3000" and lines[-3].split()[0] == "0"
+    # A parabola: the right end is at the top, the left end at the bottom.
+    top = next(line for line in lines if any(c > "\u2800" for c in line)).rstrip()
+    assert len(top) == max(len(line.rstrip()) for line in lines[:-2])
+    assert lines[-3].split("│")[1][0] > "\u2800"
+    assert "15 Mar 00:00" in lines[-2] and "17 Mar 01:00" in lines[-2] and "p v" in lines[-1]
+    out = shell("-e", "SELECT v FROM p LIMIT 3", "-e", "\\plot bar", "--width", "60")
+    bars = out.stdout.splitlines()[-3:]
+    assert [b.count("█") for b in bars] == [0, 7, 28], bars
+    out = shell("-e", "\\heat SELECT v FROM p", "--tz", "Europe/London")
+    days = {line[:3]: line[4:] for line in out.stdout.splitlines()}
+    assert days["Sun"].startswith("██") and days["Mon"] == " ." * 24
+    assert "lowest 0, highest 2401" in out.stdout
+    out = shell("-e", "\\plot SHOW MEASUREMENTS")
+    assert out.returncode == 1 and "no times" in out.stderr
+    assert "\033" in shell("--color", "always", "-e", "\\plot SELECT v FROM p").stdout
+    assert "\033" not in shell("-e", "\\plot SELECT v FROM p").stdout
+
+
+def test_exit_codes(shell, server):
+    assert shell("-e", "SELECT").returncode == 1
+    assert shell("-e", "SELECT x FROM", "-e", "SHOW DATABASES").stdout != ""
+    for bad in (["--format", "xml"], ["--nothing"], ["extra"], ["--url", "ftp://x"],
+                ["--color", "no"], ["--timeout", "-1"]):
+        out = shell(*bad)
+        assert out.returncode == 2 and out.stderr, bad
+    assert shell("--help").returncode == 0 and shell("--version").stdout.startswith("busbar ")
+    with socket.create_server(("127.0.0.1", 0)) as s:
+        port = s.getsockname()[1]
+    out = busbar("-e", "SHOW DATABASES", url="http://127.0.0.1:%d" % port)
+    assert out.returncode == 3 and "no connection to http://127.0.0.1:%d" % port in out.stderr
+
+
+class FalseServer:
+    """Answers each connection with bytes, then closes it or keeps still."""
+
+    def __init__(self, reply, hold=False):
+        self.reply, self.hold = reply, hold
+        self.socket = socket.create_server(("127.0.0.1", 0))
+        self.url = "http://127.0.0.1:%d" % self.socket.getsockname()[1]
+        self.gone = threading.Event()
+        threading.Thread(target=self.serve, daemon=True).start()
+
+    def serve(self):
+        while True:
+            try:
+                conn, _ = self.socket.accept()
+            except OSError:
+                return
+            with conn:
+                conn.recv(65536)
+                conn.sendall(self.reply)
+                if self.hold:
+                    while conn.recv(65536):
+                        pass
+                    self.gone.set()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.socket.close()
+
+
+HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nX-Influxdb-Version: 1.8\r\n"
+START = b'{"results":[{"statement_id":0,"series":[{"name":"m","columns":["time","v"],"values":['
+
+
+def whole(body, status=b"200 OK"):
+    return (HEAD.replace(b"200 OK", status) + b"Content-Length: %d\r\n\r\n" % len(body) + body)
+
+
+@pytest.mark.parametrize("reply, code, said", [
+    (b"HTTP/1.1 200 OK\r\nContent-Length: 15\r\nContent-Type: text/html\r\n\r\n<html>Hi</html>", 7,
+     "text/html"),
+    (b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n", 7, "status 404"),
+    (b"SSH-2.0-OpenSSH_9.2p1\r\n", 7, "no InfluxDB API"),
+    (b"", 6, "broke"),
+    (HEAD + b"Transfer-Encoding: chunked\r\n\r\n3e8\r\n" + START + b"[1,2],[3,", 6, "broke"),
+    (whole(b"{}"), 0, ""),
+    (whole(b'{"results'), 7, "cut off"),
+    (whole(b'[1]'), 7, "no result"),
+    (whole(b'{"error":"who is that"}', b"401 Unauthorized"), 5, "error: who is that"),
+    (whole(b'{"error":"shutdown"}'), 1, "error: shutdown"),
+    (whole(b'{"error":"busy"}', b"503 Service Unavailable"), 1, "error: busy"),
+])
+def test_false_servers(reply, code, said):
+    with FalseServer(reply) as false:
+        out = busbar("-e", "SELECT v FROM m", url=false.url)
+    assert (out.returncode, said in out.stderr) == (code, True), out
+
+
+def test_rows_before_a_break_are_shown():
+    with FalseServer(HEAD + b"Transfer-Encoding: chunked\r\n\r\n3e8\r\n" + START
+                     + b"[1000000000,2],[3,") as false:
+        out = busbar("--format", "csv", "-e", "SELECT v FROM m", url=false.url)
+    assert out.returncode == 6 and "m,1970-01-01T00:00:01Z,2\n" in out.stdout
+
+
+def test_interrupt_closes_the_connection():
+    with FalseServer(HEAD + b"Transfer-Encoding: chunked\r\n\r\n", hold=True) as false:
+        process = subprocess.Popen([BUSBAR, "-H", false.url, "-e", "SELECT v FROM m", "-e", "x"],
+                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        time.sleep(0.5)
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=20)
+        assert (process.returncode, err) == (130, "canceled\n")
+        assert false.gone.wait(10)
+
+
+def test_timeout():
+    with FalseServer(HEAD + b"Transfer-Encoding: chunked\r\n\r\n", hold=True) as false:
+        out = busbar("--timeout", "0.3", "-e", "SELECT v FROM m", url=false.url)
+        assert out.returncode == 6 and "no reply in time" in out.stderr
+
+
+def test_large_result_streams(shell, server):
+    """300,000 rows through a pipe that is closed early, and in bounded memory."""
+    server.write("\n".join("big v=%di %d" % (i, i) for i in range(300000)), db="db one")
+    out = subprocess.run(
+        "'%s' -H http://%s -d 'db one' --format csv -e 'SELECT v FROM big' | head -2"
+        % (BUSBAR, server.http_address), shell=True, capture_output=True, text=True, check=False)
+    assert out.stdout.splitlines()[1] == "big,1970-01-01T00:00:00Z,0"
+    out = shell("-e", "SELECT v FROM big", "--format", "csv")
+    assert len(out.stdout.splitlines()) == 300001
