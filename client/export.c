@@ -1,7 +1,7 @@
 /*
  * busbar export: one query for each measurement, its rows written as they arrive. Series come one
  * after the other, in the order of their tags, each in the order of time. Types come from
- * SHOW FIELD KEYS and numbers pass as the server wrote them, so that what is imported again is the same.
+ * SHOW FIELD KEYS, and numbers pass as the server wrote them, so that nothing changes on the way.
  */
 #include "client/export.h"
 
@@ -37,8 +37,9 @@ static const char usage_text[] =
     "  --delimiter CHAR        of csv: (,)\n"
     "  -q, --quiet             no progress and no summary\n"
     "\n"
-    "exit codes: 0 done; 1 the server warned that something is missing; 2 usage; 3 the server is\n"
-    "not there or fails; 4 the file cannot be written; 5 the server refuses; 130 interrupted\n";
+    "exit codes: 0 done; 1 the server refused, or warned that something is missing; 2 usage;\n"
+    "3 nobody answers; 4 the file cannot be written; 5 access denied; 6 the connection broke;\n"
+    "7 what answers is no InfluxDB API; 130 interrupted\n";
 
 enum {
     OPT_FORMAT = 256,
@@ -185,7 +186,7 @@ static int parse_options(struct export *e, int argc, char **argv)
     e->format.delimiter = ',';
     e->format.time_column = "time";
     optind = 1;
-    while ((c = getopt_long(argc, argv, "d:u:o:qh", long_options, &index)) != -1) {
+    while ((c = getopt_long(argc, argv, "H:d:u:o:qh", long_options, &index)) != -1) {
         if (c == 'h') {
             fputs(usage_text, stdout);
             return EXIT_OK;
@@ -282,9 +283,9 @@ static int query_failed(struct export *e, const struct bb_client_error *err)
     if (stopped != 0)
         return fail(e, EXIT_INTERRUPTED, "interrupted");
     if (e->statement_error[0] != '\0')
-        return fail(e, EXIT_REFUSED, "%s", e->statement_error);
+        return fail(e, EXIT_FAILED, "%s", e->statement_error);
     if (e->rows.error != NULL)
-        return fail(e, EXIT_SERVER, "%s", e->rows.error);
+        return fail(e, EXIT_PROTOCOL, "%s", e->rows.error);
     if (err->kind == BB_CLIENT_CANCELED)
         return -1; /* the file could not be written, as closing it will tell */
     return fail(e, import_exit_of(err), "%s", err->text);
@@ -403,7 +404,7 @@ static int run(struct export *e)
         return fail(e, EXIT_FILE, "%s", error);
     if (code == EXIT_OK && to_file && !e->quiet)
         print_summary(e, bytes);
-    return code == EXIT_OK && e->warned ? EXIT_REJECTED : code;
+    return code == EXIT_OK && e->warned ? EXIT_FAILED : code;
 }
 
 int bbsh_export_main(int argc, char **argv)

@@ -29,12 +29,20 @@ int import_exit_of(const struct bb_client_error *error)
         return EXIT_OK;
     case BB_CLIENT_USAGE:
         return EXIT_USAGE;
+    case BB_CLIENT_UNREACHABLE:
+        return EXIT_UNREACHABLE;
+    case BB_CLIENT_BROKEN:
+    case BB_CLIENT_TIMEOUT:
+        return EXIT_LOST;
+    case BB_CLIENT_HTTP:
+    case BB_CLIENT_PROTOCOL:
+        return EXIT_PROTOCOL;
     case BB_CLIENT_SERVER:
-        return error->status >= 500 ? EXIT_SERVER : EXIT_REFUSED;
+        return error->status == 401 || error->status == 403 ? EXIT_DENIED : EXIT_FAILED;
     case BB_CLIENT_CANCELED:
         return EXIT_INTERRUPTED;
     default:
-        return EXIT_SERVER;
+        return EXIT_FAILED;
     }
 }
 
@@ -262,44 +270,58 @@ static void close_job(struct job *job, bool ok)
     else if (job->keeps_state && job->done.rows > 0)
         import_state_save(&job->state, &job->done, true);
     if (job->rejects != NULL && rejects_count(job->rejects) > 0 && job->exit_code == EXIT_OK)
-        job->exit_code = EXIT_REJECTED;
+        job->exit_code = EXIT_FAILED;
     rejects_destroy(&job->rejects);
     source_close(&job->source);
 }
 
-static int import_file(const struct import_options *options, const char *path)
+/** `go_on`: whether further files have a chance. */
+static int import_file(const struct import_options *options, const char *path, bool *go_on)
 {
+    int sender_code;
     struct job job = {.options = options};
     bool ok = open_job(&job, path) && run_job(&job);
     progress_clear(&job.progress);
     if (job.sender != NULL && job.position.rows > 0 && !options->quiet)
         print_summary(&job, ok);
+    *go_on = import_stopped == 0 &&
+             (job.sender == NULL || sender_error(job.sender, &sender_code) == NULL);
     close_job(&job, ok);
     return job.exit_code;
 }
 
 /** CREATE DATABASE for --create. */
-static int create_database(const struct import_options *o)
+static int create_database(struct bb_client *client, const char *name, struct bb_client_error *err)
+{
+    struct import_buf text = {0};
+    struct bb_client_handler handler = {0};
+    import_buf_add_text(&text, "CREATE DATABASE \"");
+    for (const char *at = name; *at != '\0'; at++) {
+        if (*at == '"' || *at == '\\')
+            import_buf_add_char(&text, '\\');
+        import_buf_add_char(&text, *at);
+    }
+    import_buf_add_char(&text, '"');
+    int rc = bb_client_query(client, import_buf_text(&text), NULL, &handler, err);
+    import_buf_fini(&text);
+    return rc;
+}
+
+/** A server that is not there is told at once; one that goes away later is waited for. */
+static int check_server(const struct import_options *o)
 {
     struct bb_client *client;
+    struct bb_client_server server;
     struct bb_client_error err;
-    if (bb_client_create(&client, &o->client, &err) == BB_CLIENT_OK) {
-        struct import_buf text = {0};
-        import_buf_add_text(&text, "CREATE DATABASE \"");
-        for (const char *at = o->client.database; *at != '\0'; at++) {
-            if (*at == '"' || *at == '\\')
-                import_buf_add_char(&text, '\\');
-            import_buf_add_char(&text, *at);
-        }
-        import_buf_add_char(&text, '"');
-        struct bb_client_handler handler = {0};
-        if (bb_client_query(client, import_buf_text(&text), NULL, &handler, &err) == BB_CLIENT_OK)
-            err.kind = BB_CLIENT_OK;
-        import_buf_fini(&text);
-        bb_client_destroy(&client);
-    }
-    if (err.kind != BB_CLIENT_OK)
-        fprintf(stderr, "busbar import: %s\n", err.text);
+    int rc = bb_client_create(&client, &o->client, &err);
+    if (rc == BB_CLIENT_OK)
+        rc = bb_client_ping(client, &server, &err);
+    if (rc == BB_CLIENT_OK && o->create && o->client.database != NULL)
+        rc = create_database(client, o->client.database, &err);
+    bb_client_destroy(&client);
+    if (rc == BB_CLIENT_OK)
+        return EXIT_OK;
+    fprintf(stderr, "busbar import: %s\n", err.text);
     return import_exit_of(&err);
 }
 
@@ -312,16 +334,13 @@ int bbsh_import_main(int argc, char **argv)
         return code;
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
-    code = options.create && options.client.database != NULL && !options.dry_run
-               ? create_database(&options)
-               : EXIT_OK;
+    code = options.dry_run ? EXIT_OK : check_server(&options);
     if (code != EXIT_OK)
         return code;
-    for (int i = 0; i < options.file_count; i++) {
-        int file_code = import_file(&options, options.files[i]);
+    bool go_on = true;
+    for (int i = 0; i < options.file_count && go_on; i++) {
+        int file_code = import_file(&options, options.files[i], &go_on);
         code = file_code > code ? file_code : code;
-        if (file_code == EXIT_SERVER || file_code == EXIT_INTERRUPTED || file_code == EXIT_REFUSED)
-            break;
     }
     return code;
 }

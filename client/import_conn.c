@@ -1,7 +1,6 @@
 #include "client/import_conn.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 static void take_environment(const char **value, const char *name)
 {
@@ -19,33 +18,35 @@ void conn_init(struct bb_client_options *options)
     take_environment(&options->token, "BUSBAR_TOKEN");
 }
 
-bool conn_take(struct bb_client_options *options, int c, char *value)
+bool conn_take(struct bb_client_options *options, int c, const char *value)
 {
-    char *colon;
+    const char **target;
     switch (c) {
-    case CONN_URL:
-        options->url = value;
-        return *value != '\0';
+    case 'H':
+        target = &options->url;
+        break;
     case 'd':
     case CONN_DATABASE:
-        options->database = value;
-        return *value != '\0';
+        target = &options->database;
+        break;
     case CONN_POLICY:
-        options->retention_policy = value;
-        return *value != '\0';
+        target = &options->retention_policy;
+        break;
     case 'u':
-    case CONN_USER:
-        options->user = value;
-        colon = strchr(value, ':');
-        if (colon != NULL) {
-            *colon = '\0';
-            options->password = colon + 1;
-        }
-        return *value != '\0';
+        target = &options->user;
+        break;
+    case CONN_PASSWORD:
+        target = &options->password;
+        break;
     case CONN_TOKEN:
-        options->token = value;
-        return *value != '\0';
+        target = &options->token;
+        break;
+    case CONN_CA_FILE:
+        target = &options->ca_file;
+        break;
     default:
         return false;
     }
+    *target = value;
+    return *value != '\0';
 }

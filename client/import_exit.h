@@ -3,14 +3,16 @@
 
 #include "client/busbar_client.h"
 
-/** Exit codes of busbar import, export and status; busbar(1) lists them. */
+/** Exit codes of busbar import, export and status, those of the shell; busbar(1) lists them. */
 enum import_exit {
     EXIT_OK = 0,
-    EXIT_REJECTED = 1, /* some rows were refused; status: something is wrong with the server */
+    EXIT_FAILED = 1, /* the server refused; rows were rejected; status: something is wrong */
     EXIT_USAGE = 2,
-    EXIT_SERVER = 3,  /* not there, ends in the middle, or is something else */
-    EXIT_FILE = 4,    /* cannot be read or written, or is not what it says */
-    EXIT_REFUSED = 5, /* the server says no: no such database, no permission */
+    EXIT_UNREACHABLE = 3, /* nobody answers at the address */
+    EXIT_FILE = 4,        /* cannot be read or written, or is not what it says */
+    EXIT_DENIED = 5,      /* 401 or 403 */
+    EXIT_LOST = 6,        /* the connection broke, or no reply came in time */
+    EXIT_PROTOCOL = 7,    /* what answers is no InfluxDB API */
     EXIT_INTERRUPTED = 130
 };
 

@@ -25,7 +25,7 @@ static bool set_text(struct line_job *j, char **text, const struct lines_record 
 static int statement_failed(void *arg, unsigned statement, const char *text)
 {
     (void)statement;
-    job_fail(arg, EXIT_REFUSED, "%s", text);
+    job_fail(arg, EXIT_FAILED, "%s", text);
     return 1;
 }
 

@@ -48,9 +48,9 @@ static const char usage_text[] =
     "  --batch N               rows that are sent together (10000)\n"
     "  -q, --quiet             no progress and no summary\n"
     "\n"
-    "exit codes: 0 all rows are stored; 1 some were rejected; 2 usage; 3 the server is not\n"
-    "there or fails; 4 a file cannot be read or is not what it says; 5 the server refuses;\n"
-    "130 interrupted\n";
+    "exit codes: 0 all rows are stored; 1 some were rejected, or the server refused; 2 usage;\n"
+    "3 nobody answers; 4 a file cannot be read or is not what it says; 5 access denied;\n"
+    "6 the connection broke; 7 what answers is no InfluxDB API; 130 interrupted\n";
 
 enum {
     OPT_CREATE = 256,
@@ -266,7 +266,7 @@ int import_options_parse(struct import_options *o, int argc, char **argv)
     o->row.tags = o->tags;
     int c;
     optind = 1;
-    while ((c = getopt_long(argc, argv, "d:u:m:t:nqh", long_options, NULL)) != -1) {
+    while ((c = getopt_long(argc, argv, "H:d:u:m:t:nqh", long_options, NULL)) != -1) {
         if (c == 'h') {
             fputs(usage_text, stdout);
             return EXIT_OK;

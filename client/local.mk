@@ -105,9 +105,13 @@ libimport_la_SOURCES = \
 	client/import_time.c \
 	client/import_time.h \
 	client/import_zone.c \
-	client/import_zone.h
+	client/import_zone.h \
+	client/status.c \
+	client/status.h \
+	client/status_print.c \
+	client/status_print.h
 
-import_unit_libs = libimport.la libbusbar-client.la $(UNIT_LIBS) $(ZLIB_LIBS)
+import_unit_libs = libimport.la libbusbar-client.la $(UNIT_LIBS) $(ZLIB_LIBS) $(YAJL_LIBS)
 unit_tests += \
 	tests/unit/test_client_csv \
 	tests/unit/test_client_import_row \
