@@ -196,7 +196,8 @@ static void init_query_env(struct bb_db *db)
                                            .arg = db,
                                            .snapshot = bbi_db_snapshot,
                                            .schema_changed = bbi_db_schema_changed,
-                                           .delete_rows = bbi_db_delete_rows};
+                                           .delete_rows = bbi_db_delete_rows,
+                                           .drop_series = bbi_db_drop_series};
 }
 
 struct log_route {

@@ -140,6 +140,8 @@ int bbi_db_schema_changed(void *db, struct bb_error *err);
 /** See bbi_query_env. */
 int bbi_db_delete_rows(void *db, uint32_t db_id, uint32_t rp_id, const roaring_bitmap_t *series,
                        int64_t tmin, int64_t tmax, struct bb_error *err);
+int bbi_db_drop_series(void *db, uint32_t db_id, uint32_t mid, const roaring_bitmap_t *series,
+                       struct bb_error *err);
 
 /* ---- replay.c ---- */
 

@@ -168,7 +168,7 @@ static int resolve_key(struct bbi_points *p, struct bbi_catalog *catalog,
     if (rc == BB_OK) {
         bbi_series_cache_unlock(cache);
         bbi_series_cache_write_lock(cache);
-        bbi_series_cache_put(cache, hash, point->series_id, point->measurement_id);
+        bbi_series_cache_put(cache, p->epoch, hash, point->series_id, point->measurement_id);
         bbi_series_cache_unlock(cache);
         bbi_series_cache_read_lock(cache);
     }
@@ -401,6 +401,10 @@ int bbi_points_build(struct bbi_points *points, struct bbi_catalog *catalog,
     bbi_lp_feed(&parser, write->lines, write->lines_length, true);
     points->ahead.key = NULL;
     bbi_series_cache_read_lock(cache);
+    if (points->epoch != bbi_series_cache_epoch(cache)) {
+        points->epoch = bbi_series_cache_epoch(cache);
+        memo_clear(points->memo);
+    }
     int rc = build_lines(points, catalog, cache, &parser, err);
     bbi_series_cache_unlock(cache);
     return rc;

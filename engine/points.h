@@ -44,6 +44,7 @@ struct bbi_points {
     struct bbi_buf encoded;      /* the batch's own record */
     struct bbi_key_ahead ahead;
     struct bbi_account *acct;
+    uint64_t epoch; /* of the series cache when the batch was resolved */
     uint64_t rejected;
     bb_reject_fn reject;
     void *reject_arg;

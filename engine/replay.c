@@ -247,9 +247,11 @@ static void drop_unknown(struct replay *r, struct bbi_batch *batch)
         }
         if (known) {
             batch->points[kept++] = *point;
+        } else if (next_series != 0 && !bbi_catalog_was_measurement(r->db->catalog, batch->db_id,
+                                                                    point->measurement_id)) {
+            r->lost_rows++;
         }
     }
-    r->lost_rows += next_series == 0 ? 0 : batch->point_count - kept;
     batch->point_count = kept;
 }
 

@@ -1,6 +1,7 @@
 #include "engine/series_cache.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <string.h>
 #include <sys/random.h>
 
@@ -32,6 +33,7 @@ struct bbi_series_cache {
     uint64_t buckets_max;
     uint64_t used;
     uint64_t seed;
+    _Atomic uint64_t epoch;
 };
 
 /* Readers hold the lock for a batch each; without preference they would never let a new series in.
@@ -180,9 +182,12 @@ static void grow(struct bbi_series_cache *cache)
     bbi_mem_free(old);
 }
 
-void bbi_series_cache_put(struct bbi_series_cache *cache, struct bbi_hash128 hash,
+void bbi_series_cache_put(struct bbi_series_cache *cache, uint64_t epoch, struct bbi_hash128 hash,
                           uint32_t series_id, uint32_t measurement_id)
 {
+    if (epoch != bbi_series_cache_epoch(cache)) {
+        return;
+    }
     uint64_t slots = cache->bucket_count * WAYS;
     bool crowded = cache->used >= slots / 2 ||
                    (cache->used >= slots / 8 &&
@@ -196,6 +201,14 @@ void bbi_series_cache_put(struct bbi_series_cache *cache, struct bbi_hash128 has
 
 void bbi_series_cache_clear(struct bbi_series_cache *cache)
 {
+    bbi_series_cache_write_lock(cache);
     memset(cache->buckets, 0, cache->bucket_count * sizeof(struct bucket));
     cache->used = 0;
+    atomic_fetch_add(&cache->epoch, 1);
+    bbi_series_cache_unlock(cache);
+}
+
+uint64_t bbi_series_cache_epoch(const struct bbi_series_cache *cache)
+{
+    return atomic_load(&cache->epoch);
 }

@@ -38,11 +38,17 @@ void bbi_series_cache_prefetch(const struct bbi_series_cache *cache, struct bbi_
 bool bbi_series_cache_get(const struct bbi_series_cache *cache, struct bbi_hash128 hash,
                           uint32_t *series_id, uint32_t *measurement_id);
 
-/** Remember; may forget another. */
-void bbi_series_cache_put(struct bbi_series_cache *cache, struct bbi_hash128 hash,
+/** Remember; may forget another. With an epoch that is past, nothing is remembered. */
+void bbi_series_cache_put(struct bbi_series_cache *cache, uint64_t epoch, struct bbi_hash128 hash,
                           uint32_t series_id, uint32_t measurement_id);
 
-/** Forget everything (a database was dropped). */
+/**
+ * Forget everything, because series were dropped, and begin a new epoch. Called without the lock.
+ *
+ * Whoever resolves names notes the epoch first, under the lock; what was resolved in an epoch that
+ * is past may be gone.
+ */
 void bbi_series_cache_clear(struct bbi_series_cache *cache);
+uint64_t bbi_series_cache_epoch(const struct bbi_series_cache *cache);
 
 #endif

@@ -228,11 +228,17 @@ static int check_disk(struct bb_db *db, size_t bytes, struct bb_error *err)
     }
 }
 
+/* Not told to callers: the batch is to be resolved again. */
+#define BBI_STALE_BATCH (BB_CODE_COUNT + 1)
+
 static int prepare_batch(struct bb_db *db, void *arg, struct bb_error *err)
 {
     struct bbi_points *points = arg;
     int rc = check_disk(db, points->records.len, err);
     rc = rc == BB_OK ? make_room(db, err) : rc;
+    if (rc == BB_OK && points->epoch != bbi_series_cache_epoch(db->cache)) {
+        return bbi_error_set(err, BBI_STALE_BATCH, "series were dropped meanwhile");
+    }
     return rc == BB_OK ? bbi_memtable_prepare(db->active, &points->batch, err) : rc;
 }
 
@@ -272,22 +278,13 @@ static int find_policy(struct bb_db *db, const struct bb_write *write, struct bb
     return bbi_catalog_rp_find(db->catalog, db_id, name, strlen(name), rp, err);
 }
 
-/* Parse, resolve, stage and append. *lsn is 0 when there was nothing to store. */
-static int write_points(struct bb_db *db, const struct bb_write *write, struct bbi_points *points,
-                        struct bb_write_result *result, uint64_t *lsn, struct bb_error *err)
+/* Append what was built. *lsn is 0 when there was nothing to store. */
+static int append_points(struct bb_db *db, const struct bb_write *write, struct bbi_points *points,
+                         uint64_t *lsn, struct bb_error *err)
 {
-    struct bbi_rp rp;
-    struct bb_write w = *write;
-    w.now_ns = write->now_ns == 0 ? bbi_clock_wall_ns() : write->now_ns;
+    int rc = BB_OK;
     *lsn = 0;
-    int rc = find_policy(db, &w, &rp, err);
-    if (rc == BB_OK) {
-        rc = bbi_points_build(points, db->catalog, db->cache, &rp, &w, err);
-    }
-    if (rc == BB_OK) {
-        rc = bbi_stages_run(points, &rp, w.now_ns, err);
-    }
-    if (rc == BB_OK && points->batch.point_count != 0) {
+    if (points->batch.point_count != 0) {
         bbi_buf_reset(&points->encoded);
         bbi_batchrec_encode(&points->encoded, &points->batch);
         bbi_record_put(&points->records, BBI_RECORD_BATCH, points->encoded.data,
@@ -296,13 +293,38 @@ static int write_points(struct bb_db *db, const struct bb_write *write, struct b
     }
     if (rc == BB_OK && points->records.len != 0) {
         struct bbi_append append = {.record = &points->records,
-                                    .source = w.source,
+                                    .source = write->source,
                                     .prepare = prepare_batch,
                                     .apply = apply_batch,
                                     .arg = points};
         rc = bbi_buf_check(&points->records, "batch", err);
         rc = rc == BB_OK ? bbi_db_append(db, &append, lsn, err) : rc;
     }
+    return rc;
+}
+
+/* Parse, resolve, stage and append; again if series were dropped in between, without telling of
+ * rejected lines twice. */
+static int write_points(struct bb_db *db, const struct bb_write *write, struct bbi_points *points,
+                        struct bb_write_result *result, uint64_t *lsn, struct bb_error *err)
+{
+    struct bbi_rp rp;
+    struct bb_write w = *write;
+    int rc;
+    w.now_ns = write->now_ns == 0 ? bbi_clock_wall_ns() : write->now_ns;
+    do {
+        rc = find_policy(db, &w, &rp, err);
+        if (rc == BB_OK) {
+            rc = bbi_points_build(points, db->catalog, db->cache, &rp, &w, err);
+        }
+        if (rc == BB_OK) {
+            rc = bbi_stages_run(points, &rp, w.now_ns, err);
+        }
+        if (rc == BB_OK) {
+            rc = append_points(db, &w, points, lsn, err);
+        }
+        w.reject = NULL;
+    } while (rc == BBI_STALE_BATCH);
     if (rc == BB_OK) {
         result->points_written = points->batch.point_count;
         result->points_rejected = points->rejected;
@@ -386,6 +408,7 @@ int bb_write_submit(struct bb_db *db, const struct bb_write *write, struct bb_wr
 
 struct deletion {
     struct bbi_tombstone tombstone;
+    uint32_t drop_mid;       /* not 0: the series' names go too */
     struct bbi_tombset *set; /* the new one, made before the log so that applying cannot fail */
 };
 
@@ -401,7 +424,15 @@ static int prepare_tombset(struct bb_db *db, void *arg, struct bb_error *err)
     if (rc != BB_OK) {
         return rc;
     }
-    return bbi_tombset_create(&db->acct, db->tombs, &d->tombstone, NULL, 0, &d->set, err);
+    rc = bbi_tombset_create(&db->acct, db->tombs, &d->tombstone, NULL, 0, &d->set, err);
+    if (rc == BB_OK && d->drop_mid != 0) {
+        rc = bbi_catalog_series_drop(db->catalog, d->tombstone.db_id, d->drop_mid,
+                                     d->set->tombs[d->set->count - 1]->t.series, err);
+        if (rc == BB_OK) {
+            bbi_series_cache_clear(db->cache);
+        }
+    }
+    return rc;
 }
 
 static void apply_delete(struct bb_db *db, void *arg, uint64_t lsn)
@@ -422,28 +453,23 @@ static void apply_delete(struct bb_db *db, void *arg, uint64_t lsn)
     }
 }
 
-int bbi_db_delete_rows(void *arg, uint32_t db_id, uint32_t rp_id, const roaring_bitmap_t *series,
-                       int64_t tmin, int64_t tmax, struct bb_error *err)
+static int delete_rows(struct bb_db *db, struct deletion *d, const roaring_bitmap_t *series,
+                       struct bb_error *err)
 {
-    struct bb_db *db = arg;
-    struct deletion d = {.tombstone = {.db_id = db_id, .rp_id = rp_id, .tmin = tmin, .tmax = tmax}};
     struct bbi_buf record;
     uint64_t lsn;
-    if (roaring_bitmap_is_empty(series) || tmin > tmax) {
-        return BB_OK;
-    }
     bbi_buf_init(&record, &db->write_acct, BBI_WAL_PAYLOAD_MAX);
-    d.tombstone.series = roaring_bitmap_copy(series);
-    if (d.tombstone.series == NULL) {
+    d->tombstone.series = roaring_bitmap_copy(series);
+    if (d->tombstone.series == NULL) {
         return bbi_error_nomem(err, "deletion");
     }
-    bbi_record_put_delete(&record, &d.tombstone);
+    bbi_record_put_delete(&record, &d->tombstone);
     int rc = bbi_buf_check(&record, "deletion", err);
     if (rc == BB_OK) {
         struct bbi_append append = {.record = &record,
                                     .prepare = prepare_tombset,
                                     .apply = apply_delete,
-                                    .arg = &d,
+                                    .arg = d,
                                     .frees_space = true};
         rc = bbi_db_append(db, &append, &lsn, err);
     }
@@ -451,9 +477,27 @@ int bbi_db_delete_rows(void *arg, uint32_t db_id, uint32_t rp_id, const roaring_
         rc = bbi_wal_wait(db->wal, lsn, err);
     }
     bbi_buf_fini(&record);
-    bbi_tombset_unref(&d.set);
-    if (d.tombstone.series != NULL) {
-        roaring_bitmap_free(d.tombstone.series);
+    bbi_tombset_unref(&d->set);
+    if (d->tombstone.series != NULL) {
+        roaring_bitmap_free(d->tombstone.series);
     }
     return rc;
+}
+
+int bbi_db_delete_rows(void *db, uint32_t db_id, uint32_t rp_id, const roaring_bitmap_t *series,
+                       int64_t tmin, int64_t tmax, struct bb_error *err)
+{
+    struct deletion d = {.tombstone = {.db_id = db_id, .rp_id = rp_id, .tmin = tmin, .tmax = tmax}};
+    if (roaring_bitmap_is_empty(series) || tmin > tmax) {
+        return BB_OK;
+    }
+    return delete_rows(db, &d, series, err);
+}
+
+int bbi_db_drop_series(void *db, uint32_t db_id, uint32_t mid, const roaring_bitmap_t *series,
+                       struct bb_error *err)
+{
+    struct deletion d = {.tombstone = {.db_id = db_id, .tmin = BBI_TIME_MIN, .tmax = BBI_TIME_MAX},
+                         .drop_mid = mid};
+    return roaring_bitmap_is_empty(series) ? BB_OK : delete_rows(db, &d, series, err);
 }

@@ -19,6 +19,8 @@
     X(DELETE)           \
     X(BATCH)            \
     X(SOURCE)           \
+    X(SERIES_DROP)      \
+    X(MEASUREMENT_DROP) \
     X(SEGMENT_ADD)      \
     X(SEGMENT_REMOVE)   \
     X(TOMBSTONE_REMOVE) \
@@ -247,6 +249,15 @@ void bbi_record_put_measurement_new(struct bbi_buf *b, const struct bbi_record_m
     small_put_tail(b, BBI_RECORD_MEASUREMENT_NEW, &s, r->name, r->name_len);
 }
 
+void bbi_record_put_measurement_drop(struct bbi_buf *b, uint32_t db_id, uint32_t mid)
+{
+    struct small_body s;
+    small_init(&s);
+    small_varint(&s, db_id);
+    small_varint(&s, mid);
+    small_put(b, BBI_RECORD_MEASUREMENT_DROP, &s);
+}
+
 int bbi_record_get_measurement(const struct bbi_record *record, struct bbi_record_measurement *r,
                                struct bb_error *err)
 {
@@ -257,6 +268,9 @@ int bbi_record_get_measurement(const struct bbi_record *record, struct bbi_recor
     }
     *r = (struct bbi_record_measurement){.db_id = get_id(&c)};
     r->mid = get_id(&c);
+    if (record->type == BBI_RECORD_MEASUREMENT_DROP) {
+        return body_close(record, &c, err);
+    }
     r->name = get_tail_name(&c, &r->name_len);
     return body_close(record, &c, err);
 }
@@ -377,24 +391,58 @@ int bbi_series_reader_next(struct bbi_series_reader *r, struct bbi_record_series
 
 /* ---- deletions ---- */
 
-void bbi_record_put_delete(struct bbi_buf *b, const struct bbi_tombstone *t)
+/* The body of s, with a bitmap for its last part. */
+static void put_with_bitmap(struct bbi_buf *b, enum bbi_record_type type,
+                            const struct small_body *s, const roaring_bitmap_t *ids)
 {
     struct bbi_buf bitmap;
     bbi_buf_init(&bitmap, b->acct, BODY_BYTES_MAX);
-    bbi_bitmap_put(&bitmap, t->series);
+    bbi_bitmap_put(&bitmap, ids);
     if (bitmap.err != BB_OK) {
         b->err = b->err == BB_OK ? bitmap.err : b->err;
     } else {
-        struct small_body s;
-        small_init(&s);
-        small_varint(&s, t->lsn);
-        small_varint(&s, t->db_id);
-        small_varint(&s, t->rp_id);
-        small_zigzag(&s, t->tmin);
-        small_zigzag(&s, t->tmax);
-        small_put_tail(b, BBI_RECORD_DELETE, &s, bitmap.data, bitmap.len);
+        small_put_tail(b, type, s, bitmap.data, bitmap.len);
     }
     bbi_buf_fini(&bitmap);
+}
+
+void bbi_record_put_series_drop(struct bbi_buf *b, const struct bbi_record_series_drop *r)
+{
+    struct small_body s;
+    small_init(&s);
+    small_varint(&s, r->db_id);
+    small_varint(&s, r->mid);
+    put_with_bitmap(b, BBI_RECORD_SERIES_DROP, &s, r->sids);
+}
+
+int bbi_record_get_series_drop(const struct bbi_record *record, struct bbi_record_series_drop *r,
+                               struct bb_error *err)
+{
+    struct bbi_cursor c;
+    *r = (struct bbi_record_series_drop){.sids = NULL};
+    int rc = body_open(record, &c, err);
+    if (rc != BB_OK) {
+        return rc;
+    }
+    r->db_id = get_id(&c);
+    r->mid = get_id(&c);
+    if (c.err != BB_OK) {
+        return body_error(record, err);
+    }
+    rc = bbi_bitmap_get(c.p, bbi_cursor_left(&c), &r->sids, err);
+    return rc == BB_OK ? rc : bbi_error_wrap(err, "record SERIES_DROP");
+}
+
+void bbi_record_put_delete(struct bbi_buf *b, const struct bbi_tombstone *t)
+{
+    struct small_body s;
+    small_init(&s);
+    small_varint(&s, t->lsn);
+    small_varint(&s, t->db_id);
+    small_varint(&s, t->rp_id);
+    small_zigzag(&s, t->tmin);
+    small_zigzag(&s, t->tmax);
+    put_with_bitmap(b, BBI_RECORD_DELETE, &s, t->series);
 }
 
 int bbi_record_get_delete(const struct bbi_record *record, uint64_t lsn, struct bbi_tombstone *t,

@@ -37,6 +37,8 @@ enum bbi_record_type {
     BBI_RECORD_DELETE = 9,
     BBI_RECORD_BATCH = 10,  /* body: the log's module */
     BBI_RECORD_SOURCE = 11, /* body: the log's module */
+    BBI_RECORD_SERIES_DROP = 12,
+    BBI_RECORD_MEASUREMENT_DROP = 13,
     /* only in the catalog log: */
     BBI_RECORD_SEGMENT_ADD = 32,
     BBI_RECORD_SEGMENT_REMOVE = 33,
@@ -85,6 +87,7 @@ struct bbi_record_rp {
     size_t name_len;
 };
 
+/** MEASUREMENT_NEW; MEASUREMENT_DROP has no name. */
 struct bbi_record_measurement {
     uint32_t db_id;
     uint32_t mid;
@@ -107,6 +110,7 @@ void bbi_record_put_rp_new(struct bbi_buf *b, const struct bbi_record_rp *r);
 void bbi_record_put_rp_alter(struct bbi_buf *b, const struct bbi_record_rp *r);
 void bbi_record_put_rp_drop(struct bbi_buf *b, uint32_t db_id, uint32_t rp_id);
 void bbi_record_put_measurement_new(struct bbi_buf *b, const struct bbi_record_measurement *r);
+void bbi_record_put_measurement_drop(struct bbi_buf *b, uint32_t db_id, uint32_t mid);
 void bbi_record_put_field_new(struct bbi_buf *b, const struct bbi_record_field *r);
 
 /** DATABASE_NEW or DATABASE_DROP. */
@@ -115,6 +119,7 @@ int bbi_record_get_database(const struct bbi_record *record, struct bbi_record_d
 /** RP_NEW, RP_ALTER or RP_DROP. */
 int bbi_record_get_rp(const struct bbi_record *record, struct bbi_record_rp *r,
                       struct bb_error *err) BB_CHECKED;
+/** MEASUREMENT_NEW or MEASUREMENT_DROP. */
 int bbi_record_get_measurement(const struct bbi_record *record, struct bbi_record_measurement *r,
                                struct bb_error *err) BB_CHECKED;
 int bbi_record_get_field(const struct bbi_record *record, struct bbi_record_field *r,
@@ -162,6 +167,18 @@ int bbi_series_reader_init(struct bbi_series_reader *r, const struct bbi_record 
 /** The next of r->left series. */
 int bbi_series_reader_next(struct bbi_series_reader *r, struct bbi_record_series *series,
                            struct bb_error *err) BB_CHECKED;
+
+/** SERIES_DROP: names that are no more; their rows go by a DELETE. */
+struct bbi_record_series_drop {
+    uint32_t db_id;
+    uint32_t mid;
+    roaring_bitmap_t *sids;
+};
+
+void bbi_record_put_series_drop(struct bbi_buf *b, const struct bbi_record_series_drop *r);
+/** r->sids is the caller's to free. */
+int bbi_record_get_series_drop(const struct bbi_record *record, struct bbi_record_series_drop *r,
+                               struct bb_error *err) BB_CHECKED;
 
 /* ---- deletions ---- */
 

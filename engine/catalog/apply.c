@@ -4,6 +4,7 @@
 
 #include "engine/catalog/key.h"
 #include "engine/catalog/posting.h"
+#include "engine/catalog/purge.h"
 #include "engine/catalog/strsort.h"
 
 /* Tags and series that are sorted together: the more, the fuller LMDB's pages. */
@@ -234,7 +235,8 @@ static int apply_tombstone(struct bbi_index_writer *w, const struct raw_record *
     return is_add ? misc_put(w, &k, raw->bytes, raw->len, err) : misc_delete(w, &k, err);
 }
 
-static int apply_one(struct bbi_index_writer *w, const struct raw_record *raw, struct bb_error *err)
+static int apply_one(struct bbi_index_writer *w, const struct raw_record *raw,
+                     struct bbi_account *acct, struct bb_error *err)
 {
     struct bbi_record_database database;
     struct misc_key k;
@@ -257,6 +259,10 @@ static int apply_one(struct bbi_index_writer *w, const struct raw_record *raw, s
     case BBI_RECORD_DELETE:
     case BBI_RECORD_TOMBSTONE_REMOVE:
         return apply_tombstone(w, raw, err);
+    case BBI_RECORD_SERIES_DROP:
+        return bbi_purge_series(w, &raw->record, acct, err);
+    case BBI_RECORD_MEASUREMENT_DROP:
+        return bbi_purge_measurement(w, &raw->record, err);
     case BBI_RECORD_CHECKPOINT:
         k = misc_start(BBI_MISC_CHECKPOINT);
         return misc_put(w, &k, raw->bytes, raw->len, err);
@@ -267,7 +273,7 @@ static int apply_one(struct bbi_index_writer *w, const struct raw_record *raw, s
 }
 
 int bbi_apply_records(struct bbi_index_writer *writer, const uint8_t *records, size_t len,
-                      struct bb_error *err)
+                      struct bbi_account *acct, struct bb_error *err)
 {
     struct bbi_cursor c;
     int rc = BB_OK;
@@ -277,7 +283,7 @@ int bbi_apply_records(struct bbi_index_writer *writer, const uint8_t *records, s
         rc = bbi_record_next(&c, &raw.record, err);
         if (rc == BB_OK) {
             raw.len = (size_t)(c.p - raw.bytes);
-            rc = apply_one(writer, &raw, err);
+            rc = apply_one(writer, &raw, acct, err);
         }
     }
     return rc;
@@ -508,6 +514,16 @@ static int run_reserve(struct series_run *run, size_t series_count, size_t items
                : BB_OK;
 }
 
+const roaring_bitmap_t *bbi_dropped_find(const struct bbi_dropped_list *dropped, uint32_t db_id)
+{
+    for (size_t i = 0; i < dropped->count; i++) {
+        if (dropped->list[i].db_id == db_id) {
+            return dropped->list[i].sids;
+        }
+    }
+    return NULL;
+}
+
 static int apply_run(struct series_run *run, struct bbi_overlay_series *const *series, size_t count,
                      size_t items, uint64_t seed, struct bb_error *err)
 {
@@ -524,22 +540,45 @@ static int apply_run(struct series_run *run, struct bbi_overlay_series *const *s
     return rc == BB_OK ? put_postings(run, err) : rc;
 }
 
+/* The series of one database, a run at a time. live[] has room for all of them. */
+static int apply_db(struct series_run *run, const struct bbi_overlay_db *db,
+                    const roaring_bitmap_t *dropped, struct bbi_overlay_series **live,
+                    struct bb_error *err)
+{
+    uint64_t seed = bbi_index_seed(run->w);
+    size_t count = 0;
+    int rc = BB_OK;
+    for (size_t i = 0; i < db->count; i++) {
+        if (dropped == NULL || !roaring_bitmap_contains(dropped, db->series[i]->sid)) {
+            live[count++] = db->series[i];
+        }
+    }
+    run->db_id = db->db_id;
+    for (size_t i = 0, next; rc == BB_OK && i < count; i = next) {
+        size_t items = 0;
+        for (next = i; next < count && items < ITEMS_MAX; next++) {
+            items += item_count(live[next]);
+        }
+        rc = apply_run(run, live + i, next - i, items, seed, err);
+    }
+    return rc;
+}
+
 int bbi_apply_series(struct bbi_index_writer *writer, const struct bbi_overlay *overlay,
-                     struct bbi_account *acct, struct bb_error *err)
+                     const struct bbi_dropped_list *dropped, struct bbi_account *acct,
+                     struct bb_error *err)
 {
     struct series_run run = {.w = writer, .acct = acct};
-    uint64_t seed = bbi_index_seed(writer);
     int rc = BB_OK;
     bbi_buf_init(&run.scratch, acct, SCRATCH_MAX);
     for (const struct bbi_overlay_db *db = overlay->dbs; rc == BB_OK && db != NULL; db = db->next) {
-        run.db_id = db->db_id;
-        for (size_t i = 0, next; rc == BB_OK && i < db->count; i = next) {
-            size_t items = 0;
-            for (next = i; next < db->count && items < ITEMS_MAX; next++) {
-                items += item_count(db->series[next]);
-            }
-            rc = apply_run(&run, db->series + i, next - i, items, seed, err);
+        struct bbi_overlay_series **live = bbi_mem_zalloc(acct, db->count,
+                                                          sizeof(struct bbi_overlay_series *));
+        rc = live == NULL ? bbi_error_nomem(err, "series to be indexed") : BB_OK;
+        if (rc == BB_OK) {
+            rc = apply_db(&run, db, bbi_dropped_find(dropped, db->db_id), live, err);
         }
+        bbi_mem_free(live);
     }
     bbi_buf_fini(&run.scratch);
     bbi_mem_free(run.items);

@@ -25,12 +25,26 @@ int bbi_series_value_get(const struct bbi_index_entry *entry, uint32_t *mid, con
 
 /** Apply records of all types but SERIES_NEW, BATCH and SOURCE, in their order. */
 int bbi_apply_records(struct bbi_index_writer *writer, const uint8_t *records, size_t len,
-                      struct bb_error *err) BB_CHECKED;
+                      struct bbi_account *acct, struct bb_error *err) BB_CHECKED;
 
-/** Add all series of a generation: records, ids by key, postings. Those that are there already
+/** Ids that are passed over, by database. */
+struct bbi_dropped {
+    uint32_t db_id;
+    roaring_bitmap_t *sids;
+};
+struct bbi_dropped_list {
+    struct bbi_dropped *list; /* [count] */
+    size_t count;
+};
+
+/** NULL: none of this database. */
+const roaring_bitmap_t *bbi_dropped_find(const struct bbi_dropped_list *dropped, uint32_t db_id);
+
+/** Add all series of a generation but dropped ones: records, ids by key, postings. Those that are there already
  * change nothing. Working memory of about 40 bytes for each series and tag, but for at most half a
  * million of them at a time, comes from acct. */
 int bbi_apply_series(struct bbi_index_writer *writer, const struct bbi_overlay *overlay,
-                     struct bbi_account *acct, struct bb_error *err) BB_CHECKED;
+                     const struct bbi_dropped_list *dropped, struct bbi_account *acct,
+                     struct bb_error *err) BB_CHECKED;
 
 #endif

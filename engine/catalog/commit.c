@@ -30,6 +30,7 @@ struct commit {
     struct bbi_buf edit; /* its records, the checkpoint last */
     struct bbi_record_checkpoint counters;
     const struct bbi_next_ids *ids;
+    struct bbi_dropped_list dropped; /* of the databases in frozen: their series are not written */
 };
 
 /* ---- gathering ---- */
@@ -48,6 +49,53 @@ static int gather_frozen(struct bbi_catalog *cat, struct commit *c, struct bb_er
     }
     bbi_catalog_unlock(cat);
     return c->frozen == NULL ? bbi_error_nomem(err, "catalog commit") : BB_OK;
+}
+
+static bool has_dropped(const struct commit *c, uint32_t db_id)
+{
+    for (size_t i = 0; i < c->dropped.count; i++) {
+        if (c->dropped.list[i].db_id == db_id) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* What was dropped up to now; what is dropped from now on goes by the next commit's records. */
+static int gather_dropped(struct bbi_catalog *cat, struct commit *c, struct bb_error *err)
+{
+    size_t count = 0;
+    int rc = BB_OK;
+    for (size_t i = 0; i < c->count; i++) {
+        for (const struct bbi_overlay_db *db = c->frozen[i]->dbs; db != NULL; db = db->next) {
+            count++;
+        }
+    }
+    c->dropped.list = bbi_mem_zalloc(cat->acct, count, sizeof(c->dropped.list[0]));
+    if (c->dropped.list == NULL) {
+        return bbi_error_nomem(err, "catalog commit");
+    }
+    for (size_t i = 0; rc == BB_OK && i < c->count; i++) {
+        const struct bbi_overlay_db *db = c->frozen[i]->dbs;
+        for (; rc == BB_OK && db != NULL; db = db->next) {
+            if (!has_dropped(c, db->db_id)) {
+                struct bbi_dropped *d = &c->dropped.list[c->dropped.count++];
+                d->db_id = db->db_id;
+                rc = bbi_catalog_dropped(cat, db->db_id, &d->sids, err);
+            }
+        }
+    }
+    return rc;
+}
+
+static void release_dropped(struct commit *c)
+{
+    for (size_t i = 0; i < c->dropped.count; i++) {
+        if (c->dropped.list[i].sids != NULL) {
+            roaring_bitmap_free(c->dropped.list[i].sids);
+        }
+    }
+    bbi_mem_free(c->dropped.list);
 }
 
 /* Counters belong to what is written with them: ids that only the active overlay has given must not
@@ -117,7 +165,8 @@ int bbi_catalog_log_stage(struct bbi_catlog *log, struct bbi_buf *stage, size_t 
     return rc;
 }
 
-static int log_series(struct bbi_catalog *cat, const struct bbi_overlay *o, struct bb_error *err)
+static int log_series(struct bbi_catalog *cat, const struct bbi_overlay *o,
+                      const struct bbi_dropped_list *list, struct bb_error *err)
 {
     struct bbi_series_writer writer;
     struct bbi_buf stage;
@@ -125,8 +174,12 @@ static int log_series(struct bbi_catalog *cat, const struct bbi_overlay *o, stru
     bbi_series_writer_init(&writer, cat->acct);
     bbi_buf_init(&stage, cat->acct, STAGE_MAX);
     for (const struct bbi_overlay_db *db = o->dbs; rc == BB_OK && db != NULL; db = db->next) {
+        const roaring_bitmap_t *dropped = bbi_dropped_find(list, db->db_id);
         for (size_t i = 0; rc == BB_OK && i < db->count; i++) {
             const struct bbi_overlay_series *s = db->series[i];
+            if (dropped != NULL && roaring_bitmap_contains(dropped, s->sid)) {
+                continue;
+            }
             bbi_series_writer_add(&writer, db->db_id,
                                   &(struct bbi_record_series){s->sid, s->mid, s->key, s->key_len},
                                   &stage);
@@ -151,7 +204,7 @@ static int write_log(struct bbi_catalog *cat, const struct commit *c, struct bb_
     for (size_t i = 0; rc == BB_OK && i < c->count; i++) {
         rc = log_records(&cat->log, &c->frozen[i]->records, err);
         if (rc == BB_OK) {
-            rc = log_series(cat, c->frozen[i], err);
+            rc = log_series(cat, c->frozen[i], &c->dropped, err);
         }
     }
     if (rc == BB_OK) {
@@ -171,13 +224,13 @@ static int write_index(struct bbi_catalog *cat, const struct commit *c, struct b
     int rc = bbi_index_write_begin(cat->index, &writer, err);
     for (size_t i = 0; rc == BB_OK && i < c->count; i++) {
         const struct bbi_overlay *o = c->frozen[i];
-        rc = bbi_apply_records(writer, o->records.data, o->records.len, err);
+        rc = bbi_apply_records(writer, o->records.data, o->records.len, cat->acct, err);
         if (rc == BB_OK) {
-            rc = bbi_apply_series(writer, o, cat->acct, err);
+            rc = bbi_apply_series(writer, o, &c->dropped, cat->acct, err);
         }
     }
     if (rc == BB_OK) {
-        rc = bbi_apply_records(writer, c->edit.data, c->edit.len, err);
+        rc = bbi_apply_records(writer, c->edit.data, c->edit.len, cat->acct, err);
     }
     if (rc != BB_OK) {
         bbi_index_write_abort(&writer);
@@ -304,7 +357,8 @@ static int commit_locked(struct bbi_catalog *cat, const struct bbi_catalog_edit 
         return rc;
     }
     gather_counters(cat, c, edit->checkpoint_lsn);
-    rc = gather_edit(c, edit, err);
+    rc = gather_dropped(cat, c, err);
+    rc = rc == BB_OK ? gather_edit(c, edit, err) : rc;
     if (rc == BB_OK) {
         rc = commit(cat, c, err);
     }
@@ -324,6 +378,7 @@ static int commit_edit(struct bbi_catalog *cat, const struct bbi_catalog_edit *e
     for (size_t i = 0; i < c.count; i++) {
         bbi_overlay_unref(c.frozen[i]);
     }
+    release_dropped(&c);
     bbi_mem_free(c.frozen);
     bbi_buf_fini(&c.edit);
     pthread_mutex_unlock(&cat->commit_lock);

@@ -80,6 +80,10 @@ int bbi_catalog_publish_series(struct bbi_catalog *cat, struct bbi_schema_db *db
 int bbi_catalog_absorb(struct bbi_catalog *cat, const struct bbi_record *record,
                        struct bb_error *err) BB_CHECKED;
 
+/** A copy of the ids that were dropped since the start; NULL: none. */
+int bbi_catalog_dropped(struct bbi_catalog *cat, uint32_t db_id, roaring_bitmap_t **out,
+                        struct bb_error *err) BB_CHECKED;
+
 /* ---- overlays as a reader sees them ---- */
 
 /** The generations at one moment; while they are held, a series is in one of them, or in LMDB for
@@ -102,9 +106,10 @@ int bbi_view_each(struct bbi_catalog *cat, const struct bbi_view *view, uint32_t
 
 /* ---- series in LMDB ---- */
 
+/** Ids in `dropped` (may be NULL) are passed over. */
 int bbi_index_find_key(struct bbi_index *index, uint32_t db_id, uint64_t hash, const uint8_t *key,
-                       size_t key_len, uint32_t *mid, uint32_t *sid, bool *found,
-                       struct bb_error *err) BB_CHECKED;
+                       size_t key_len, const roaring_bitmap_t *dropped, uint32_t *mid,
+                       uint32_t *sid, bool *found, struct bb_error *err) BB_CHECKED;
 
 /** out |= all series of a measurement that LMDB has. */
 int bbi_select_all(struct bbi_catalog *cat, uint32_t db_id, uint32_t mid, roaring_bitmap_t *out,

@@ -6,6 +6,7 @@ libbusbar_la_SOURCES += \
 	engine/catalog/catlog.h \
 	engine/catalog/commit.c \
 	engine/catalog/ddl.c \
+	engine/catalog/drop.c \
 	engine/catalog/index.c \
 	engine/catalog/index.h \
 	engine/catalog/internal.h \
@@ -20,6 +21,8 @@ libbusbar_la_SOURCES += \
 	engine/catalog/posting.c \
 	engine/catalog/posting.h \
 	engine/catalog/publish.c \
+	engine/catalog/purge.c \
+	engine/catalog/purge.h \
 	engine/catalog/reconcile.c \
 	engine/catalog/reconcile.h \
 	engine/catalog/recover.c \

@@ -62,7 +62,8 @@ struct bbi_overlay_db *bbi_overlay_db_find(const struct bbi_overlay *o, uint32_t
 }
 
 const struct bbi_overlay_series *bbi_overlay_find(const struct bbi_overlay *o, uint32_t db_id,
-                                                  uint64_t hash, const uint8_t *key, size_t key_len)
+                                                  uint64_t hash, const uint8_t *key, size_t key_len,
+                                                  const roaring_bitmap_t *dropped)
 {
     const struct bbi_overlay_db *db = bbi_overlay_db_find(o, db_id);
     if (db == NULL || db->slot_cap == 0) {
@@ -73,7 +74,8 @@ const struct bbi_overlay_series *bbi_overlay_find(const struct bbi_overlay *o, u
          at = (at + 1) & (db->slot_cap - 1)) {
         if (db->slots[at].hash == hash32) {
             const struct bbi_overlay_series *s = db->series[db->slots[at].place - 1];
-            if (s->key_len == key_len && memcmp(s->key, key, key_len) == 0) {
+            if (s->key_len == key_len && memcmp(s->key, key, key_len) == 0 &&
+                (dropped == NULL || !roaring_bitmap_contains(dropped, s->sid))) {
                 return s;
             }
         }

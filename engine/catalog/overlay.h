@@ -16,6 +16,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <roaring/roaring.h>
+
 #include "engine/base/arena.h"
 #include "engine/base/buf.h"
 #include "engine/base/error.h"
@@ -69,14 +71,15 @@ bool bbi_overlay_is_empty(const struct bbi_overlay *o);
 /** The series of one database, NULL if there are none. */
 struct bbi_overlay_db *bbi_overlay_db_find(const struct bbi_overlay *o, uint32_t db_id);
 
-/** By key and the key's hash, or by id. NULL if it is not there. */
+/** By key and the key's hash, passing over ids in `dropped` (may be NULL), or by id. NULL if it is
+ * not there. */
 const struct bbi_overlay_series *bbi_overlay_find(const struct bbi_overlay *o, uint32_t db_id,
-                                                  uint64_t hash, const uint8_t *key,
-                                                  size_t key_len);
+                                                  uint64_t hash, const uint8_t *key, size_t key_len,
+                                                  const roaring_bitmap_t *dropped);
 const struct bbi_overlay_series *bbi_overlay_get(const struct bbi_overlay *o, uint32_t db_id,
                                                  uint32_t sid);
 
-/** Add a series whose id and key are not there. BB_ENOMEM: unchanged. */
+/** Add a series whose id is not there, nor its key but for dropped ones. BB_ENOMEM: unchanged. */
 int bbi_overlay_add(struct bbi_overlay *o, uint32_t db_id, const struct bbi_record_series *series,
                     uint64_t hash, struct bb_error *err) BB_CHECKED;
 

@@ -220,6 +220,22 @@ static void put_array(struct bbi_buf *b, const uint32_t *sids, size_t count)
     }
 }
 
+/* Whichever form is smallest; not empty. */
+static void put_bitmap(struct bbi_buf *b, roaring_bitmap_t *all)
+{
+    uint32_t few[ARRAY_MAX];
+    uint64_t cardinality = roaring_bitmap_get_cardinality(all);
+    (void)roaring_bitmap_run_optimize(all);
+    size_t bitmap_bytes = roaring_bitmap_portable_size_in_bytes(all);
+    if (cardinality <= ARRAY_MAX && 2 * cardinality <= bitmap_bytes) {
+        roaring_bitmap_to_uint32_array(all, few);
+        put_array(b, few, (size_t)cardinality);
+    } else {
+        bbi_buf_u8(b, KIND_BITMAP);
+        bbi_bitmap_put(b, all);
+    }
+}
+
 static int put_ids(struct bbi_buf *b, const struct bbi_posting *old, const uint32_t *sids,
                    size_t count, struct bb_error *err)
 {
@@ -233,17 +249,7 @@ static int put_ids(struct bbi_buf *b, const struct bbi_posting *old, const uint3
     }
     int rc = old == NULL ? BB_OK : bbi_posting_or(old, all, err);
     if (rc == BB_OK) {
-        uint32_t few[ARRAY_MAX];
-        uint64_t cardinality = roaring_bitmap_get_cardinality(all);
-        (void)roaring_bitmap_run_optimize(all);
-        size_t bitmap_bytes = roaring_bitmap_portable_size_in_bytes(all);
-        if (cardinality <= ARRAY_MAX && 2 * cardinality <= bitmap_bytes) {
-            roaring_bitmap_to_uint32_array(all, few);
-            put_array(b, few, (size_t)cardinality);
-        } else {
-            bbi_buf_u8(b, KIND_BITMAP);
-            bbi_bitmap_put(b, all);
-        }
+        put_bitmap(b, all);
     }
     roaring_bitmap_free(all);
     return rc;
@@ -311,4 +317,83 @@ int bbi_posting_add(struct bbi_index_writer *writer, uint32_t db_id, uint32_t mi
     return rc != BB_OK ? rc
                        : bbi_index_put(writer, BBI_INDEX_POSTINGS, p.bytes, p.len, scratch->data,
                                        scratch->len, err);
+}
+
+/* ---- removing ---- */
+
+/* The form stands behind the two numbers of the key. */
+static enum bbi_posting_form form_of_key(const struct bbi_index_entry *entry)
+{
+    struct bbi_cursor key;
+    bbi_cursor_init(&key, entry->key, entry->key_len);
+    (void)bbi_index_get_uint(&key);
+    (void)bbi_index_get_uint(&key);
+    return (enum bbi_posting_form)bbi_cursor_u8(&key);
+}
+
+static int put_rest(struct bbi_index_writer *writer, const struct bbi_index_entry *entry,
+                    roaring_bitmap_t *rest, struct bbi_buf *scratch, struct bb_error *err)
+{
+    uint8_t key[BBI_INDEX_KEY_MAX];
+    memcpy(key, entry->key, entry->key_len);
+    if (roaring_bitmap_is_empty(rest)) {
+        return bbi_index_delete(writer, BBI_INDEX_POSTINGS, key, entry->key_len, err);
+    }
+    put_bitmap(scratch, rest);
+    int rc = bbi_buf_check(scratch, "posting list", err);
+    return rc != BB_OK ? rc
+                       : bbi_index_put(writer, BBI_INDEX_POSTINGS, key, entry->key_len,
+                                       scratch->data, scratch->len, err);
+}
+
+int bbi_posting_remove(struct bbi_index_writer *writer, const struct bbi_index_entry *entry,
+                       const roaring_bitmap_t *gone, struct bbi_buf *scratch, bool *changed,
+                       struct bb_error *err)
+{
+    struct bbi_posting posting;
+    enum bbi_posting_form form = form_of_key(entry);
+    *changed = false;
+    int rc = bbi_posting_parse(entry, form, &posting, err);
+    if (rc == BB_OK) {
+        rc = bbi_posting_intersects(&posting, gone, changed, err);
+    }
+    if (rc != BB_OK || !*changed) {
+        return rc;
+    }
+    roaring_bitmap_t *rest = roaring_bitmap_create();
+    if (rest == NULL) {
+        return bbi_error_nomem(err, "posting list");
+    }
+    bbi_buf_reset(scratch);
+    if (form == BBI_POSTING_LONG) {
+        bbi_buf_block(scratch, posting.blob, posting.blob_len);
+    }
+    rc = bbi_posting_or(&posting, rest, err);
+    if (rc == BB_OK) {
+        roaring_bitmap_andnot_inplace(rest, gone);
+        rc = put_rest(writer, entry, rest, scratch, err);
+    }
+    roaring_bitmap_free(rest);
+    return rc;
+}
+
+int bbi_posting_forget(struct bbi_index_writer *writer, uint32_t db_id, uint32_t mid,
+                       const uint8_t *blob, size_t blob_len, uint32_t high,
+                       const roaring_bitmap_t *gone, struct bbi_buf *scratch, struct bb_error *err)
+{
+    struct bbi_posting_prefix p;
+    struct bbi_index_entry entry;
+    bool found;
+    bool changed;
+    int rc;
+    if (bbi_posting_blob_prefix(&p, db_id, mid, form_of(blob, blob_len), blob, blob_len)) {
+        put_be16(p.bytes + p.len, high);
+        p.len += HIGH_BYTES;
+        rc = bbi_index_write_get(writer, BBI_INDEX_POSTINGS, p.bytes, p.len, &entry, &found, err);
+    } else {
+        bbi_posting_long_prefix(&p, db_id, mid, blob, blob_len);
+        rc = find_probe(writer, &p, blob, blob_len, high, &entry, &found, err);
+    }
+    return rc == BB_OK && found ? bbi_posting_remove(writer, &entry, gone, scratch, &changed, err)
+                                : rc;
 }

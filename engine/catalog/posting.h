@@ -91,4 +91,16 @@ int bbi_posting_add(struct bbi_index_writer *writer, uint32_t db_id, uint32_t mi
                     const uint8_t *blob, size_t blob_len, const uint32_t *sids, size_t count,
                     struct bbi_buf *scratch, struct bb_error *err) BB_CHECKED;
 
+/** Take ids out of one value, found at its key; an empty one goes. scratch is cleared.
+ * *changed: it had any of them. */
+int bbi_posting_remove(struct bbi_index_writer *writer, const struct bbi_index_entry *entry,
+                       const roaring_bitmap_t *gone, struct bbi_buf *scratch, bool *changed,
+                       struct bb_error *err) BB_CHECKED;
+
+/** The same of the list of a blob, for ids with this sid >> 16. */
+int bbi_posting_forget(struct bbi_index_writer *writer, uint32_t db_id, uint32_t mid,
+                       const uint8_t *blob, size_t blob_len, uint32_t high,
+                       const roaring_bitmap_t *gone, struct bbi_buf *scratch,
+                       struct bb_error *err) BB_CHECKED;
+
 #endif

@@ -142,7 +142,8 @@ static int contradiction(uint32_t db_id, const struct bbi_record_series *s, stru
                          s->sid, db_id);
 }
 
-/* Whether overlay or LMDB have this key, or another one under this id. */
+/* Whether overlay or LMDB have this key, or another one under this id. A key under a higher id than
+ * the record's has been dropped and given again since: the record is old, and so known. */
 static int find_series(struct bbi_catalog *cat, const struct bbi_schema_db *db,
                        const struct bbi_record_series *s, uint64_t hash, bool *known,
                        struct bb_error *err)
@@ -153,8 +154,13 @@ static int find_series(struct bbi_catalog *cat, const struct bbi_schema_db *db,
     for (const struct bbi_overlay *o = cat->active; o != NULL;
          o = o == cat->active ? cat->frozen : o->next) {
         const struct bbi_overlay_series *by_key = bbi_overlay_find(o, db->id, hash, s->key,
-                                                                   s->key_len);
+                                                                   s->key_len, db->dropped);
         const struct bbi_overlay_series *by_sid = bbi_overlay_get(o, db->id, s->sid);
+        if (bbi_schema_is_dropped(db, s->sid) ||
+            (by_sid == NULL && by_key != NULL && by_key->sid > s->sid)) {
+            *known = true;
+            return BB_OK;
+        }
         if (by_key != by_sid) {
             return contradiction(db->id, s, err);
         }
@@ -166,9 +172,9 @@ static int find_series(struct bbi_catalog *cat, const struct bbi_schema_db *db,
     if (db->indexed_sid_limit == 0) {
         return BB_OK;
     }
-    int rc = bbi_index_find_key(cat->index, db->id, hash, s->key, s->key_len, &mid, &sid, known,
-                                err);
-    return rc == BB_OK && *known && sid != s->sid ? contradiction(db->id, s, err) : rc;
+    int rc = bbi_index_find_key(cat->index, db->id, hash, s->key, s->key_len, db->dropped, &mid,
+                                &sid, known, err);
+    return rc == BB_OK && *known && sid < s->sid ? contradiction(db->id, s, err) : rc;
 }
 
 static int absorb_one(struct bbi_catalog *cat, struct bbi_schema_db *db,
@@ -176,6 +182,11 @@ static int absorb_one(struct bbi_catalog *cat, struct bbi_schema_db *db,
 {
     uint64_t hash = bbi_hash64_seed(s->key, s->key_len, cat->seed);
     bool known;
+    if (bbi_key_valid(s->key, s->key_len) && s->sid != UINT32_MAX &&
+        bbi_schema_was_measurement(db, s->mid)) {
+        db->next.sid = s->sid >= db->next.sid ? s->sid + 1 : db->next.sid;
+        return BB_OK;
+    }
     if (!bbi_key_valid(s->key, s->key_len) || s->sid == UINT32_MAX ||
         bbi_schema_get(&db->measurements, s->mid) == NULL) {
         return contradiction(db->id, s, err);

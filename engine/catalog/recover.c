@@ -268,6 +268,24 @@ static int load_schema(struct bbi_recovery *r, struct bb_error *err)
 
 /* ---- replaying the log ---- */
 
+/* The series of the portion but those that were dropped in it. The bitmaps stay the schema's. */
+static int apply_series(struct bbi_catalog *cat, struct bbi_index_writer *writer,
+                        struct bb_error *err)
+{
+    struct bbi_dropped_list dropped = {.count = 0};
+    dropped.list = bbi_mem_zalloc(cat->acct, cat->schema.db_count, sizeof(dropped.list[0]));
+    if (dropped.list == NULL) {
+        return bbi_error_nomem(err, "replaying catalog.log");
+    }
+    for (size_t i = 0; i < cat->schema.db_count; i++) {
+        const struct bbi_schema_db *db = cat->schema.dbs[i];
+        dropped.list[dropped.count++] = (struct bbi_dropped){db->id, db->dropped};
+    }
+    int rc = bbi_apply_series(writer, cat->active, &dropped, cat->acct, err);
+    bbi_mem_free(dropped.list);
+    return rc;
+}
+
 /* Everything gathered since the last portion goes to LMDB, which has the log up to end then. */
 static int flush_portion(struct bbi_recovery *r, uint64_t end, struct bb_error *err)
 {
@@ -283,10 +301,11 @@ static int flush_portion(struct bbi_recovery *r, uint64_t end, struct bb_error *
     }
     int rc = bbi_index_write_begin(cat->index, &writer, err);
     if (rc == BB_OK) {
-        rc = bbi_apply_records(writer, cat->active->records.data, cat->active->records.len, err);
+        rc = bbi_apply_records(writer, cat->active->records.data, cat->active->records.len,
+                               cat->acct, err);
     }
     if (rc == BB_OK) {
-        rc = bbi_apply_series(writer, cat->active, cat->acct, err);
+        rc = apply_series(cat, writer, err);
     }
     if (rc != BB_OK) {
         bbi_index_write_abort(&writer);

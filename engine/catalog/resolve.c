@@ -40,7 +40,8 @@ int bbi_catalog_no_database(uint32_t db_id, struct bb_error *err)
 
 static int find_in_list(struct bbi_index_reader *reader, uint32_t db_id,
                         const struct bbi_index_entry *list, const uint8_t *key, size_t key_len,
-                        uint32_t *mid, uint32_t *sid, bool *found, struct bb_error *err)
+                        const roaring_bitmap_t *dropped, uint32_t *mid, uint32_t *sid, bool *found,
+                        struct bb_error *err)
 {
     for (size_t at = 0; at + 4 <= list->value_len; at += 4) {
         uint8_t index_key[BBI_SERIES_KEY_BYTES];
@@ -49,6 +50,9 @@ static int find_in_list(struct bbi_index_reader *reader, uint32_t db_id,
         size_t known_len;
         bool there;
         uint32_t candidate = bbi_get_u32(list->value + at);
+        if (dropped != NULL && roaring_bitmap_contains(dropped, candidate)) {
+            continue;
+        }
         size_t len = bbi_series_index_key(index_key, db_id, candidate);
         int rc = bbi_index_get(reader, BBI_INDEX_SERIES, index_key, len, &entry, &there, err);
         if (rc == BB_OK && !there) {
@@ -71,8 +75,8 @@ static int find_in_list(struct bbi_index_reader *reader, uint32_t db_id,
 }
 
 int bbi_index_find_key(struct bbi_index *index, uint32_t db_id, uint64_t hash, const uint8_t *key,
-                       size_t key_len, uint32_t *mid, uint32_t *sid, bool *found,
-                       struct bb_error *err)
+                       size_t key_len, const roaring_bitmap_t *dropped, uint32_t *mid,
+                       uint32_t *sid, bool *found, struct bb_error *err)
 {
     uint8_t index_key[BBI_SERIES_KEY_BYTES];
     struct bbi_index_reader *reader;
@@ -86,7 +90,7 @@ int bbi_index_find_key(struct bbi_index *index, uint32_t db_id, uint64_t hash, c
     size_t len = bbi_hash_index_key(index_key, db_id, hash);
     rc = bbi_index_get(reader, BBI_INDEX_KEYS, index_key, len, &list, &has_list, err);
     if (rc == BB_OK && has_list) {
-        rc = find_in_list(reader, db_id, &list, key, key_len, mid, sid, found, err);
+        rc = find_in_list(reader, db_id, &list, key, key_len, dropped, mid, sid, found, err);
     }
     bbi_index_read_end(&reader);
     return rc;
@@ -117,7 +121,7 @@ static int search_overlays(struct bbi_catalog *cat, struct search *s, struct bbi
     for (const struct bbi_overlay *o = cat->active; o != NULL;
          o = o == cat->active ? cat->frozen : o->next) {
         const struct bbi_overlay_series *series = bbi_overlay_find(o, s->db_id, s->hash, s->key,
-                                                                   s->key_len);
+                                                                   s->key_len, (*db)->dropped);
         if (series != NULL) {
             s->found = true;
             s->mid = series->mid;
@@ -134,12 +138,21 @@ static int search(struct bbi_catalog *cat, struct search *s, struct bb_error *er
     struct bbi_schema_db *db;
     bbi_catalog_read_lock(cat);
     int rc = search_overlays(cat, s, &db, err);
-    bbi_catalog_unlock(cat);
     if (rc != BB_OK || s->found || !s->is_indexed) {
+        bbi_catalog_unlock(cat);
         return rc;
     }
-    return bbi_index_find_key(cat->index, s->db_id, s->hash, s->key, s->key_len, &s->mid, &s->sid,
-                              &s->found, err);
+    /* What was dropped is only known under the lock. */
+    bool is_free = db->dropped == NULL;
+    if (is_free) {
+        bbi_catalog_unlock(cat);
+    }
+    rc = bbi_index_find_key(cat->index, s->db_id, s->hash, s->key, s->key_len,
+                            is_free ? NULL : db->dropped, &s->mid, &s->sid, &s->found, err);
+    if (!is_free) {
+        bbi_catalog_unlock(cat);
+    }
+    return rc;
 }
 
 static int create_measurement(struct bbi_catalog *cat, struct bbi_schema_db *db,

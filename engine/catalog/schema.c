@@ -118,6 +118,46 @@ static bool table_add(struct bbi_schema_table *t, struct bbi_arena *arena, uint3
     return true;
 }
 
+/* Take an entry out of a table's slots and move up those that stand behind it for want of a free
+ * one. */
+static void slots_remove(struct bbi_schema_entry **slots, size_t cap, bool by_id,
+                         const struct bbi_schema_entry *e)
+{
+    size_t mask = cap - 1;
+    size_t hole = (by_id ? hash_id(e->id) : e->hash) & mask;
+    while (slots[hole] != e) {
+        hole = (hole + 1) & mask;
+    }
+    for (size_t at = (hole + 1) & mask; slots[at] != NULL; at = (at + 1) & mask) {
+        size_t home = (by_id ? hash_id(slots[at]->id) : slots[at]->hash) & mask;
+        if (((at - home) & mask) >= ((at - hole) & mask)) {
+            slots[hole] = slots[at];
+            hole = at;
+        }
+    }
+    slots[hole] = NULL;
+}
+
+static void table_remove(struct bbi_schema_table *t, struct bbi_schema_entry *e)
+{
+    slots_remove(t->by_name, t->cap, false, e);
+    slots_remove(t->by_id, t->cap, true, e);
+    t->count--;
+}
+
+/* All that belongs to a measurement; its memory goes with the database. */
+static void table_remove_owned(struct bbi_schema_table *t, uint32_t owner)
+{
+    for (size_t slot = 0; slot < t->cap;) {
+        struct bbi_schema_entry *e = t->by_id[slot];
+        if (e != NULL && e->owner == owner) {
+            table_remove(t, e);
+        } else {
+            slot++;
+        }
+    }
+}
+
 static void table_fini(struct bbi_schema_table *t)
 {
     bbi_mem_free(t->by_name);
@@ -138,6 +178,9 @@ static void db_destroy(struct bbi_schema_db *db)
     table_fini(&db->measurements);
     table_fini(&db->fields);
     table_fini(&db->tag_keys);
+    if (db->dropped != NULL) {
+        roaring_bitmap_free(db->dropped);
+    }
     bbi_arena_fini(&db->arena);
     bbi_mem_free(db);
 }
@@ -428,6 +471,9 @@ static int add_entry(struct bbi_schema_db *db, struct bbi_schema_table *t,
     const struct bbi_schema_entry *by_id = bbi_schema_get(t, want->id);
     const struct bbi_schema_entry *by_name = bbi_schema_find(t, want->owner, want->name,
                                                              want->name_len);
+    if (by_id == NULL && by_name != NULL && want->id < by_name->id) {
+        return BB_OK; /* the name has been dropped and given again since this was written */
+    }
     if (by_id != by_name || (by_id != NULL && by_id->type != want->type) ||
         want->id == UINT32_MAX) {
         return contradiction(record, db->id, want->id, err);
@@ -472,7 +518,9 @@ static int apply_field(struct bbi_schema *s, const struct bbi_record *record, bo
         return rc;
     }
     if (bbi_schema_get(&db->measurements, r.mid) == NULL) {
-        return contradiction(record, r.db_id, r.field_id, err);
+        return bbi_schema_was_measurement(db, r.mid)
+                   ? BB_OK
+                   : contradiction(record, r.db_id, r.field_id, err);
     }
     struct bbi_schema_entry want = {.id = r.field_id,
                                     .owner = r.mid,
@@ -480,6 +528,59 @@ static int apply_field(struct bbi_schema *s, const struct bbi_record *record, bo
                                     .name = r.name,
                                     .name_len = (uint32_t)r.name_len};
     return add_entry(db, &db->fields, record, &want, &db->next.field_id, changed, err);
+}
+
+static int apply_series_drop(struct bbi_schema *s, const struct bbi_record *record, bool *changed,
+                             struct bb_error *err)
+{
+    struct bbi_record_series_drop r;
+    struct bbi_schema_db *db = NULL;
+    int rc = bbi_record_get_series_drop(record, &r, err);
+    if (rc == BB_OK) {
+        rc = find_db(s, record, r.db_id, &db, err);
+    }
+    if (rc == BB_OK && db != NULL) {
+        struct bbi_schema_entry *m = bbi_schema_get(&db->measurements, r.mid);
+        if (m != NULL) {
+            m->thinned = true;
+        }
+        if (db->dropped == NULL) {
+            db->dropped = roaring_bitmap_create();
+        }
+        if (db->dropped == NULL) {
+            rc = bbi_error_nomem(err, "dropped series");
+        } else {
+            roaring_bitmap_or_inplace(db->dropped, r.sids);
+            *changed = true;
+        }
+    }
+    if (r.sids != NULL) {
+        roaring_bitmap_free(r.sids);
+    }
+    return rc;
+}
+
+static int apply_measurement_drop(struct bbi_schema *s, const struct bbi_record *record,
+                                  bool *changed, struct bb_error *err)
+{
+    struct bbi_record_measurement r;
+    struct bbi_schema_db *db;
+    int rc = bbi_record_get_measurement(record, &r, err);
+    if (rc == BB_OK) {
+        rc = find_db(s, record, r.db_id, &db, err);
+    }
+    if (rc != BB_OK || db == NULL) {
+        return rc;
+    }
+    struct bbi_schema_entry *m = bbi_schema_get(&db->measurements, r.mid);
+    if (m != NULL) {
+        table_remove(&db->measurements, m);
+        table_remove_owned(&db->fields, r.mid);
+        table_remove_owned(&db->tag_keys, r.mid);
+        *changed = true;
+    }
+    db->next.mid = r.mid >= db->next.mid && r.mid != UINT32_MAX ? r.mid + 1 : db->next.mid;
+    return BB_OK;
 }
 
 int bbi_schema_apply(struct bbi_schema *s, const struct bbi_record *record, bool *changed,
@@ -499,6 +600,10 @@ int bbi_schema_apply(struct bbi_schema *s, const struct bbi_record *record, bool
         return apply_measurement(s, record, changed, err);
     case BBI_RECORD_FIELD_NEW:
         return apply_field(s, record, changed, err);
+    case BBI_RECORD_SERIES_DROP:
+        return apply_series_drop(s, record, changed, err);
+    case BBI_RECORD_MEASUREMENT_DROP:
+        return apply_measurement_drop(s, record, changed, err);
     default:
         return bbi_error_set(err, BB_EINVAL, "record %s: not of the schema",
                              bbi_record_type_name(record->type));

@@ -12,6 +12,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <roaring/roaring.h>
+
 #include "engine/base/arena.h"
 #include "engine/base/error.h"
 #include "engine/base/mem.h"
@@ -23,6 +25,7 @@ struct bbi_schema_entry {
     uint32_t id;
     uint32_t owner;
     enum bbi_type type; /* of a field */
+    bool thinned;       /* of a measurement: series of it were dropped since the start */
     uint32_t name_len;
     const uint8_t *name;
 };
@@ -56,6 +59,7 @@ struct bbi_schema_db {
     struct bbi_schema_table tag_keys; /* of all series there are; ids mean nothing */
     struct bbi_next_ids next;         /* what is given next */
     uint32_t indexed_sid_limit;       /* LMDB may hold ids below this */
+    roaring_bitmap_t *dropped;        /* series that overlays and LMDB may still have, or NULL */
     struct bbi_arena arena;           /* all of its entries, policies and names */
 };
 
@@ -91,6 +95,18 @@ struct bbi_schema_entry *bbi_schema_find(const struct bbi_schema_table *t, uint3
                                          const uint8_t *name, size_t len);
 struct bbi_schema_entry *bbi_schema_get(const struct bbi_schema_table *t, uint32_t id);
 
+/** Whether a series was dropped since the start. */
+static inline bool bbi_schema_is_dropped(const struct bbi_schema_db *db, uint32_t sid)
+{
+    return db->dropped != NULL && roaring_bitmap_contains(db->dropped, sid);
+}
+
+/** Whether there was such a measurement and is none any more. */
+static inline bool bbi_schema_was_measurement(const struct bbi_schema_db *db, uint32_t mid)
+{
+    return mid < db->next.mid && bbi_schema_get(&db->measurements, mid) == NULL;
+}
+
 /** A table's entries: slot 0 .. cap - 1, NULL where there is none. */
 static inline struct bbi_schema_entry *bbi_schema_slot(const struct bbi_schema_table *t,
                                                        size_t slot)
@@ -99,7 +115,7 @@ static inline struct bbi_schema_entry *bbi_schema_slot(const struct bbi_schema_t
 }
 
 /**
- * Apply DATABASE_NEW .. FIELD_NEW.
+ * Apply DATABASE_NEW .. FIELD_NEW, SERIES_DROP, MEASUREMENT_DROP.
  *
  * What is there already with the same ids and names changes nothing; what was dropped (an id below
  * the next one that is not there) is passed over. *changed tells.

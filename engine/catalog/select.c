@@ -399,6 +399,16 @@ static int select_view(struct select *s, const struct bbi_view *view, uint32_t m
     return rc;
 }
 
+static void leave_out_dropped(struct bbi_catalog *cat, uint32_t db_id, roaring_bitmap_t *ids)
+{
+    bbi_catalog_read_lock(cat);
+    const struct bbi_schema_db *db = bbi_schema_db_by_id(&cat->schema, db_id);
+    if (db != NULL && db->dropped != NULL) {
+        roaring_bitmap_andnot_inplace(ids, db->dropped);
+    }
+    bbi_catalog_unlock(cat);
+}
+
 int bbi_catalog_select(struct bbi_catalog *cat, uint32_t db_id, uint32_t mid,
                        const struct bbi_tagpred *pred, roaring_bitmap_t **out, struct bb_error *err)
 {
@@ -422,6 +432,7 @@ int bbi_catalog_select(struct bbi_catalog *cat, uint32_t db_id, uint32_t mid,
     bbi_view_end(&view);
     bbi_buf_fini(&s.blob);
     if (rc == BB_OK) {
+        leave_out_dropped(cat, db_id, s.out);
         *out = s.out;
     } else if (s.out != NULL) {
         roaring_bitmap_free(s.out);

@@ -129,18 +129,42 @@ static int take_all(struct tag_list *l, uint32_t mid, struct bb_error *err)
     return rc;
 }
 
+/* Whether posting lists and schema may tell of tags that no series has any more: mid 0, of any
+ * measurement. */
+static bool is_thinned(struct bbi_catalog *cat, uint32_t db_id, uint32_t mid)
+{
+    bbi_catalog_read_lock(cat);
+    const struct bbi_schema_db *db = bbi_schema_db_by_id(&cat->schema, db_id);
+    bool thinned = db != NULL && db->dropped != NULL;
+    if (thinned && mid != 0) {
+        const struct bbi_schema_entry *m = bbi_schema_get(&db->measurements, mid);
+        thinned = m != NULL && m->thinned;
+    }
+    bbi_catalog_unlock(cat);
+    return thinned;
+}
+
 static int list_tags(struct tag_list *l, uint32_t mid, struct bbi_account *acct,
                      struct bbi_names *names, struct bb_error *err)
 {
     struct bbi_names_builder b;
+    roaring_bitmap_t *all = NULL;
+    int rc = BB_OK;
     *names = (struct bbi_names){.count = 0};
     bbi_names_builder_init(&b, acct);
     l->names = &b;
-    int rc = take_all(l, mid, err);
+    if (l->within == NULL && is_thinned(l->cat, l->db_id, mid)) {
+        rc = bbi_catalog_select(l->cat, l->db_id, mid, NULL, &all, err);
+        l->within = all;
+    }
+    rc = rc == BB_OK ? take_all(l, mid, err) : rc;
     if (rc == BB_OK) {
         rc = bbi_names_builder_finish(&b, names, err);
     }
     bbi_names_builder_fini(&b);
+    if (all != NULL) {
+        roaring_bitmap_free(all);
+    }
     return rc;
 }
 
@@ -170,7 +194,7 @@ int bbi_catalog_tag_keys(struct bbi_catalog *cat, uint32_t db_id, uint32_t mid,
 {
     struct tag_list l = {.cat = cat, .db_id = db_id, .within = within};
     struct bbi_names_builder b;
-    if (within != NULL) {
+    if (within != NULL || is_thinned(cat, db_id, mid)) {
         return list_tags(&l, mid, acct, names, err);
     }
     *names = (struct bbi_names){.count = 0};
@@ -195,6 +219,24 @@ int bbi_catalog_tag_values(struct bbi_catalog *cat, uint32_t db_id, uint32_t mid
     return list_tags(&l, mid, acct, names, err);
 }
 
+/* The slow way, by the series there are. */
+static int any_has_key(struct bbi_catalog *cat, uint32_t db_id, uint32_t mid, const uint8_t *key,
+                       size_t key_len, bool *exists, struct bb_error *err)
+{
+    struct bbi_tagpred pred = {.op = BBI_TAGPRED_NEQ,
+                               .key = key,
+                               .key_len = key_len,
+                               .value = (const uint8_t *)"",
+                               .value_len = 0};
+    roaring_bitmap_t *ids;
+    int rc = bbi_catalog_select(cat, db_id, mid, &pred, &ids, err);
+    if (rc == BB_OK) {
+        *exists = !roaring_bitmap_is_empty(ids);
+        roaring_bitmap_free(ids);
+    }
+    return rc;
+}
+
 int bbi_catalog_tag_key_exists(struct bbi_catalog *cat, uint32_t db_id, uint32_t mid,
                                const uint8_t *key, size_t key_len, bool *exists,
                                struct bb_error *err)
@@ -210,7 +252,12 @@ int bbi_catalog_tag_key_exists(struct bbi_catalog *cat, uint32_t db_id, uint32_t
         *exists = e != NULL && same_bytes(e->name, e->name_len, key, key_len);
     }
     bbi_catalog_unlock(cat);
-    return db == NULL ? bbi_catalog_no_database(db_id, err) : BB_OK;
+    if (db == NULL) {
+        return bbi_catalog_no_database(db_id, err);
+    }
+    return *exists && is_thinned(cat, db_id, mid)
+               ? any_has_key(cat, db_id, mid, key, key_len, exists, err)
+               : BB_OK;
 }
 
 /* ---- loading the schema's tag keys ---- */

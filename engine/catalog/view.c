@@ -54,15 +54,17 @@ void bbi_view_end(struct bbi_view *view)
 }
 
 /* Series from *at on; *at is 0 again when there are no more. */
-static int each_slice(const struct bbi_overlay *o, uint32_t db_id, uint32_t mid, size_t *at,
-                      bbi_view_fn each, void *arg, struct bb_error *err)
+static int each_slice(const struct bbi_catalog *cat, const struct bbi_overlay *o, uint32_t db_id,
+                      uint32_t mid, size_t *at, bbi_view_fn each, void *arg, struct bb_error *err)
 {
+    const struct bbi_schema_db *known = bbi_schema_db_by_id(&cat->schema, db_id);
     const struct bbi_overlay_db *db = bbi_overlay_db_find(o, db_id);
     size_t count = db == NULL ? 0 : db->count;
     size_t end = count > SLICE && *at < count - SLICE ? *at + SLICE : count;
     int rc = BB_OK;
     for (size_t i = *at; rc == BB_OK && i < end; i++) {
-        if (mid == 0 || db->series[i]->mid == mid) {
+        if ((mid == 0 || db->series[i]->mid == mid) &&
+            (known == NULL || !bbi_schema_is_dropped(known, db->series[i]->sid))) {
             rc = each(arg, db->series[i], err);
         }
     }
@@ -78,7 +80,7 @@ int bbi_view_each(struct bbi_catalog *cat, const struct bbi_view *view, uint32_t
         size_t at = 0;
         do {
             bbi_catalog_read_lock(cat);
-            rc = each_slice(view->overlays[i], db_id, mid, &at, each, arg, err);
+            rc = each_slice(cat, view->overlays[i], db_id, mid, &at, each, arg, err);
             bbi_catalog_unlock(cat);
         } while (rc == BB_OK && at != 0);
     }

@@ -15,7 +15,9 @@ static int delete_from(struct bbi_qctx *ctx, const struct bbi_measurement *m,
     if (rc == BB_OK) {
         rc = bbi_tagcond_select(ctx, m->db_id, m->id, &cond, &series, err);
     }
-    if (rc == BB_OK && !roaring_bitmap_is_empty(series) && when->tmin <= when->tmax) {
+    if (rc == BB_OK && !when->has_tmin && !when->has_tmax) {
+        rc = ctx->env->drop_series(ctx->env->arg, m->db_id, m->id, series, err);
+    } else if (rc == BB_OK && !roaring_bitmap_is_empty(series) && when->tmin <= when->tmax) {
         rc = ctx->env->delete_rows(ctx->env->arg, m->db_id, 0, series, when->tmin, when->tmax, err);
     }
     if (series != NULL) {

@@ -73,6 +73,7 @@ libbusbar_la_SOURCES += \
 
 unit_tests += \
 	tests/unit/test_query_answers \
+	tests/unit/test_query_drop \
 	tests/unit/test_query_limits \
 	tests/unit/test_query_model \
 	tests/unit/test_query_parse \
@@ -80,5 +81,6 @@ unit_tests += \
 	tests/unit/test_query_states
 
 THREAD_TESTS += \
+	tests/unit/test_query_drop \
 	tests/unit/test_query_limits \
 	tests/unit/test_query_model

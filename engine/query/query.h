@@ -40,6 +40,9 @@ struct bbi_query_env {
      * invisible on return. */
     int (*delete_rows)(void *arg, uint32_t db_id, uint32_t rp_id, const roaring_bitmap_t *series,
                        int64_t tmin, int64_t tmax, struct bb_error *err);
+    /** Delete all rows of these series of a measurement, and their names. */
+    int (*drop_series)(void *arg, uint32_t db_id, uint32_t mid, const roaring_bitmap_t *series,
+                       struct bb_error *err);
 };
 
 /** As bb_query. */

@@ -19,6 +19,19 @@ struct walker {
 
 /* ---- pure regions ---- */
 
+/* Whether the group may hold deleted rows: those of dropped series, of which the catalog knows no
+ * more, so that they are neither selected nor among the others. */
+static bool holds_deleted(const struct walker *w, const struct bbi_segment_group *g)
+{
+    const struct bbi_qscan *scan = w->scan;
+    const struct bbi_tombset *tombs = scan->ctx->snapshot.tombs;
+    const struct bbi_segment_meta *meta = scan->segments[w->region->segments[0]].meta;
+    return tombs != NULL && tombs->count > 0 &&
+           bbi_tombset_touches_range(tombs, scan->ctx->snapshot.lsn, scan->db_id, scan->rp_id,
+                                     g->series_min, g->series_max, g->tmin, g->tmax,
+                                     meta->tombs_lsn);
+}
+
 /* Whether every series that the group may hold is selected and in this part, and all of its rows
  * lie in the region. */
 static bool is_whole(const struct walker *w, const struct bbi_walk_part *part,
@@ -32,9 +45,14 @@ static bool is_whole(const struct walker *w, const struct bbi_walk_part *part,
          g->series_max >= scan->series[part->series_end])) {
         return false;
     }
-    if (scan->complete ||
-        (span < scan->series_count - series_at && scan->series[series_at] == g->series_min &&
-         scan->series[series_at + span] == g->series_max)) {
+    if (span < scan->series_count - series_at && scan->series[series_at] == g->series_min &&
+        scan->series[series_at + span] == g->series_max) {
+        return true;
+    }
+    if (holds_deleted(w, g)) {
+        return false;
+    }
+    if (scan->complete) {
         return true;
     }
     return scan->others != NULL &&

@@ -72,6 +72,7 @@ static void read_record(const struct bbi_record *record)
     struct bbi_record_rp rp;
     struct bbi_record_measurement measurement;
     struct bbi_record_field field;
+    struct bbi_record_series_drop drop;
     struct bbi_segment_meta meta;
     uint64_t id;
     switch (record->type) {
@@ -85,6 +86,7 @@ static void read_record(const struct bbi_record *record)
         (void)!bbi_record_get_rp(record, &rp, &err);
         break;
     case BBI_RECORD_MEASUREMENT_NEW:
+    case BBI_RECORD_MEASUREMENT_DROP:
         (void)!bbi_record_get_measurement(record, &measurement, &err);
         break;
     case BBI_RECORD_FIELD_NEW:
@@ -92,6 +94,11 @@ static void read_record(const struct bbi_record *record)
         break;
     case BBI_RECORD_SERIES_NEW:
         read_series(record);
+        break;
+    case BBI_RECORD_SERIES_DROP:
+        if (bbi_record_get_series_drop(record, &drop, &err) == BB_OK) {
+            roaring_bitmap_free(drop.sids);
+        }
         break;
     case BBI_RECORD_DELETE:
         read_delete(record);
