@@ -102,8 +102,8 @@ int bbi_catalog_open(const struct bbi_fs *fs, const char *dir,
 void bbi_catalog_close(struct bbi_catalog **cat);
 
 /**
- * Apply a schema record (DATABASE_NEW .. SERIES_NEW, the DROPs) of the log at start; what is known already
- * changes nothing. Others than these are BB_EINVAL.
+ * Apply a schema record (DATABASE_NEW .. SERIES_NEW, DROPs) of the log at start; what is known
+ * already changes nothing. Others than these are BB_EINVAL.
  *
  * Returns BB_ECORRUPT for a record that cannot follow on what is known (a database never heard of,
  * an id that is another's): the log lost a frame; the caller reports it and goes on.
@@ -270,8 +270,8 @@ int bbi_catalog_field_resolve(struct bbi_catalog *cat, uint32_t db_id, uint32_t 
  * Drop series of a measurement; with the last one the measurement goes, and its fields: a name that
  * comes back gets new ids. At once gone from all look-ups; durable with the next frame of the log.
  *
- * The caller holds the engine's write lock, lets the same frame delete the rows, and sees to it that
- * no batch that was resolved before is appended behind it.
+ * The caller holds the engine's write lock, lets the same frame delete the rows, and sees to it
+ * that no batch that was resolved before is appended behind it.
  * Returns BB_OK also for ids that are none; BB_ENOTFOUND no such database; BB_ENOMEM, BB_EBUSY,
  * BB_EIO, BB_ECORRUPT: nothing changed.
  */

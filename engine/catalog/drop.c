@@ -14,8 +14,8 @@ static void note_series(roaring_bitmap_t *left, const struct bbi_overlay *o, uin
     }
 }
 
-/* Under the write lock, so that no series comes meanwhile: whether the measurement has series beside
- * those that go. */
+/* Under the write lock, so that no series comes meanwhile: whether the measurement has no series
+ * beside those that go. */
 static int is_last(struct bbi_catalog *cat, const struct bbi_schema_db *db, uint32_t mid,
                    const roaring_bitmap_t *sids, bool *last, struct bb_error *err)
 {
