@@ -40,9 +40,12 @@ struct bbi_dropped_list {
 /** NULL: none of this database. */
 const roaring_bitmap_t *bbi_dropped_find(const struct bbi_dropped_list *dropped, uint32_t db_id);
 
-/** Add all series of a generation but dropped ones: records, ids by key, postings. Those that
- * are there already change nothing. Working memory of about 40 bytes for each series and tag, but for at most half a
- * million of them at a time, comes from acct. */
+/**
+ * Add all series of a generation but dropped ones: records, ids by key, postings.
+ *
+ * Those that are there already change nothing. Working memory of about 40 bytes for each series and
+ * tag, but for at most half a million of them at a time, comes from acct.
+ */
 int bbi_apply_series(struct bbi_index_writer *writer, const struct bbi_overlay *overlay,
                      const struct bbi_dropped_list *dropped, struct bbi_account *acct,
                      struct bb_error *err) BB_CHECKED;
