@@ -216,9 +216,13 @@ static void test_writes_meet_drops(void **state)
         assert_int_equal(pthread_join(thread, NULL), 0);
         bbi_buf_init(&out, NULL, 1u << 16);
         dbtest_query(&t, "SELECT count(v) FROM m", &out);
-        if (strcmp((const char *)out.data, "m: time=0 count=3i\n") != 0) {
-            assert_string_equal(out.data, "");
+        /* The third series may have come after the drop looked for what to drop. */
+        if (strcmp((const char *)out.data, "") == 0) {
             dbtest_expect(&t, "SHOW SERIES", "");
+        } else if (strcmp((const char *)out.data, "m: time=0 count=1i\n") == 0) {
+            dbtest_expect(&t, "SHOW SERIES", ": key=\"m,s=3\"\n");
+        } else {
+            assert_string_equal(out.data, "m: time=0 count=3i\n");
         }
         bbi_buf_fini(&out);
         dbtest_write(&t, "m,s=1 v=3 3\nm,s=2 v=3 3\n");
