@@ -52,7 +52,7 @@ libshell_la_SOURCES = \
 
 bin_PROGRAMS += busbar
 busbar_SOURCES = client/main.c
-busbar_LDADD = libshell.la libimport.la libbusbar-client.la $(EDIT_LIBS) $(ZLIB_LIBS)
+busbar_LDADD = libshell.la libimport.la libbusbar-client.la $(EDIT_LIBS) $(YAJL_LIBS) $(ZLIB_LIBS)
 
 # busbar import, export and status: a library of their own for the tests' sake.
 noinst_LTLIBRARIES += libimport.la

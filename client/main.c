@@ -6,6 +6,7 @@
 #include "client/export.h"
 #include "client/import.h"
 #include "client/shell.h"
+#include "client/status.h"
 
 static const struct {
     const char *name;
@@ -13,6 +14,7 @@ static const struct {
 } commands[] = {
     {"export", bbsh_export_main},
     {"import", bbsh_import_main},
+    {"status", bbsh_status_main},
 };
 
 int main(int argc, char **argv)
