@@ -3,6 +3,7 @@
 EXTRA_DIST += \
 	docs/format/catalog.md \
 	docs/LOCKS.md \
+	docs/busbar.conf \
 	docs/ARCHITECTURE.md \
 	docs/format/codec.md \
 	docs/format/segment.md \
@@ -11,3 +12,5 @@ EXTRA_DIST += \
 	docs/bench.md \
 	docs/http.md \
 	docs/lineproto.md
+
+dist_man_MANS += docs/man/busbard.8 docs/man/busbar.conf.5 docs/man/busbar-lineproto.7

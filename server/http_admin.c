@@ -6,23 +6,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "server/http_admin.h"
 #include "server/http_handlers.h"
 #include "server/json.h"
 #include "server/metrics.h"
 #include "server/status.h"
 #include "server/version.h"
 
-#define TEXT_MAX_BYTES ((size_t)16 << 20)
-
-struct admin_run {
-    struct http_job base; /* first */
-    int (*ask)(struct admin_run *run, struct server *server);
-    const char *type;
-    struct buf text;
-    struct bb_error err;
-    int status;
-    bool full;
-};
+#define TEXT_MAX_BYTES ((size_t)64 << 20)
 
 static void work(struct http_job *job)
 {
@@ -48,13 +39,14 @@ static void reply(struct http_job *job, struct http_conn *conn)
 static void destroy(struct http_job *job)
 {
     struct admin_run *run = (struct admin_run *)job;
+    buf_fini(&run->ids);
     buf_fini(&run->text);
     free(run);
 }
 
-static struct admin_run *make_run(struct http_conn *conn,
-                                  int (*ask)(struct admin_run *, struct server *), const char *type,
-                                  int status)
+struct admin_run *admin_run_make(struct http_conn *conn,
+                                 int (*ask)(struct admin_run *, struct server *), const char *type,
+                                 int status)
 {
     struct admin_run *run = calloc(1, sizeof(*run));
     if (run == NULL) {
@@ -68,6 +60,7 @@ static struct admin_run *make_run(struct http_conn *conn,
     run->type = type;
     run->status = status;
     buf_init(&run->text, TEXT_MAX_BYTES, NULL);
+    buf_init(&run->ids, (size_t)1 << 20, NULL);
     return run;
 }
 
@@ -80,22 +73,22 @@ static int ask_health(struct admin_run *run, struct server *server)
     bb_stats_get(server->db, &stats);
     if (stats.read_only)
         run->status = 503;
-    json_init(&json, &run->text, false);
-    json_object_begin(&json);
-    json_key(&json, "name");
-    json_cstring(&json, "busbar");
-    json_key(&json, "message");
-    json_cstring(&json, stats.read_only ? "read-only after an I/O error of the log"
-                                        : "ready for queries and writes");
-    json_key(&json, "status");
-    json_cstring(&json, stats.read_only ? "fail" : "pass");
-    json_key(&json, "checks");
-    json_array_begin(&json);
-    json_array_end(&json);
-    json_key(&json, "version");
-    json_cstring(&json, bb_version());
-    json_object_end(&json);
-    json_newline(&json);
+    jsonw_init(&json, &run->text, false);
+    jsonw_object_begin(&json);
+    jsonw_key(&json, "name");
+    jsonw_cstring(&json, "busbar");
+    jsonw_key(&json, "message");
+    jsonw_cstring(&json, stats.read_only ? "read-only after an I/O error of the log"
+                                         : "ready for queries and writes");
+    jsonw_key(&json, "status");
+    jsonw_cstring(&json, stats.read_only ? "fail" : "pass");
+    jsonw_key(&json, "checks");
+    jsonw_array_begin(&json);
+    jsonw_array_end(&json);
+    jsonw_key(&json, "version");
+    jsonw_cstring(&json, bb_version());
+    jsonw_object_end(&json);
+    jsonw_newline(&json);
     return json.err;
 }
 
@@ -146,29 +139,29 @@ void http_ping_run(struct http_conn *conn)
 
 void http_health_run(struct http_conn *conn)
 {
-    struct admin_run *run = make_run(conn, ask_health, "application/json", 200);
+    struct admin_run *run = admin_run_make(conn, ask_health, "application/json", 200);
     if (run != NULL)
         http_job_submit(&run->base, conn, &conn->client.loop->server->admin_pool);
 }
 
 void http_metrics_run(struct http_conn *conn)
 {
-    struct admin_run *run = make_run(conn, ask_metrics, "text/plain; version=0.0.4; charset=utf-8",
-                                     200);
+    struct admin_run *run = admin_run_make(conn, ask_metrics,
+                                           "text/plain; version=0.0.4; charset=utf-8", 200);
     if (run != NULL)
         http_job_submit(&run->base, conn, &conn->client.loop->server->admin_pool);
 }
 
 void http_status_run(struct http_conn *conn)
 {
-    struct admin_run *run = make_run(conn, ask_status, "application/json", 200);
+    struct admin_run *run = admin_run_make(conn, ask_status, "application/json", 200);
     if (run != NULL)
         http_job_submit(&run->base, conn, &conn->client.loop->server->admin_pool);
 }
 
 void http_flush_run(struct http_conn *conn)
 {
-    struct admin_run *run = make_run(conn, ask_flush, NULL, 204);
+    struct admin_run *run = admin_run_make(conn, ask_flush, NULL, 204);
     if (run != NULL)
         http_job_submit(&run->base, conn, &conn->client.loop->server->admin_pool);
 }
@@ -178,7 +171,7 @@ void http_compact_run(struct http_conn *conn)
     bool full;
     if (!has_flag(conn, "full", &full))
         return;
-    struct admin_run *run = make_run(conn, ask_compact, NULL, 204);
+    struct admin_run *run = admin_run_make(conn, ask_compact, NULL, 204);
     if (run == NULL)
         return;
     run->full = full;

@@ -16,6 +16,7 @@ void http_ping_run(struct http_conn *conn);
 void http_health_run(struct http_conn *conn);
 void http_metrics_run(struct http_conn *conn);
 void http_status_run(struct http_conn *conn);
+void http_rejects_run(struct http_conn *conn);
 void http_flush_run(struct http_conn *conn);
 void http_compact_run(struct http_conn *conn);
 

@@ -172,12 +172,12 @@ void http_error_text(struct http_conn *conn, int status, const char *text, size_
     struct buf body;
     struct json json;
     buf_init(&body, SIZE_MAX, NULL);
-    json_init(&json, &body, false);
-    json_object_begin(&json);
-    json_key(&json, "error");
-    json_string(&json, text, n);
-    json_object_end(&json);
-    json_newline(&json);
+    jsonw_init(&json, &body, false);
+    jsonw_object_begin(&json);
+    jsonw_key(&json, "error");
+    jsonw_string(&json, text, n);
+    jsonw_object_end(&json);
+    jsonw_newline(&json);
     if (json.err == BB_OK)
         http_reply(conn, status, "application/json", extra, body.data, body.len);
     else

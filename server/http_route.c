@@ -3,9 +3,10 @@
 #include "server/form.h"
 #include "server/http_handlers.h"
 
-#define GET  (1u << HTTP_GET)
-#define HEAD (1u << HTTP_HEAD)
-#define POST (1u << HTTP_POST)
+#define GET    (1u << HTTP_GET)
+#define HEAD   (1u << HTTP_HEAD)
+#define POST   (1u << HTTP_POST)
+#define DELETE (1u << HTTP_DELETE)
 
 static const struct http_route routes[] = {
     {"/write", POST, "POST", false, http_write_check, http_write_run},
@@ -14,6 +15,8 @@ static const struct http_route routes[] = {
     {"/health", GET | HEAD, "GET, HEAD", false, NULL, http_health_run},
     {"/metrics", GET | HEAD, "GET, HEAD", false, NULL, http_metrics_run},
     {"/debug/status", GET | HEAD, "GET, HEAD", false, NULL, http_status_run},
+    {"/debug/rejects", GET | HEAD | POST | DELETE, "GET, HEAD, POST, DELETE", false, NULL,
+     http_rejects_run},
     {"/debug/flush", POST, "POST", true, NULL, http_flush_run},
     {"/debug/compact", POST, "POST", true, NULL, http_compact_run},
 };

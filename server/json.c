@@ -7,13 +7,13 @@
 
 #define INDENT_BYTES 4
 
-void json_init(struct json *j, struct buf *out, bool pretty)
+void jsonw_init(struct json *j, struct buf *out, bool pretty)
 {
     *j = (struct json){.out = out, .pretty = pretty, .first = true};
 }
 
-void json_set_flush(struct json *j, size_t flush_bytes, int (*flush)(void *, struct buf *),
-                    void *arg)
+void jsonw_set_flush(struct json *j, size_t flush_bytes, int (*flush)(void *, struct buf *),
+                     void *arg)
 {
     j->flush_bytes = flush_bytes;
     j->flush = flush;
@@ -85,27 +85,27 @@ static void close_bracket(struct json *j, char bracket)
     value_end(j);
 }
 
-void json_object_begin(struct json *j)
+void jsonw_object_begin(struct json *j)
 {
     open_bracket(j, '{');
 }
 
-void json_object_end(struct json *j)
+void jsonw_object_end(struct json *j)
 {
     close_bracket(j, '}');
 }
 
-void json_array_begin(struct json *j)
+void jsonw_array_begin(struct json *j)
 {
     open_bracket(j, '[');
 }
 
-void json_array_end(struct json *j)
+void jsonw_array_end(struct json *j)
 {
     close_bracket(j, ']');
 }
 
-void json_key(struct json *j, const char *key)
+void jsonw_key(struct json *j, const char *key)
 {
     separate(j);
     put_char(j, '"');
@@ -121,38 +121,38 @@ static void put_value(struct json *j, const char *text, size_t n)
     value_end(j);
 }
 
-void json_i64(struct json *j, int64_t v)
+void jsonw_i64(struct json *j, int64_t v)
 {
     char text[NUMBER_MAX_BYTES];
     put_value(j, text, number_i64(text, v));
 }
 
-void json_u64(struct json *j, uint64_t v)
+void jsonw_u64(struct json *j, uint64_t v)
 {
     char text[NUMBER_MAX_BYTES];
     put_value(j, text, number_u64(text, v));
 }
 
-void json_double(struct json *j, double v)
+void jsonw_double(struct json *j, double v)
 {
     char text[NUMBER_MAX_BYTES];
     if (isfinite(v))
         put_value(j, text, number_double(text, v));
     else
-        json_null(j);
+        jsonw_null(j);
 }
 
-void json_bool(struct json *j, bool v)
+void jsonw_bool(struct json *j, bool v)
 {
     put_value(j, v ? "true" : "false", v ? 4 : 5);
 }
 
-void json_null(struct json *j)
+void jsonw_null(struct json *j)
 {
     put_value(j, "null", 4);
 }
 
-void json_plain_string(struct json *j, const char *text, size_t n)
+void jsonw_plain_string(struct json *j, const char *text, size_t n)
 {
     value_begin(j);
     put_char(j, '"');
@@ -226,7 +226,7 @@ static size_t put_special(struct json *j, const unsigned char *s, size_t n)
     return len;
 }
 
-void json_string(struct json *j, const char *text, size_t n)
+void jsonw_string(struct json *j, const char *text, size_t n)
 {
     const unsigned char *s = (const unsigned char *)text;
     value_begin(j);
@@ -244,12 +244,12 @@ void json_string(struct json *j, const char *text, size_t n)
     value_end(j);
 }
 
-void json_cstring(struct json *j, const char *text)
+void jsonw_cstring(struct json *j, const char *text)
 {
-    json_string(j, text, strlen(text));
+    jsonw_string(j, text, strlen(text));
 }
 
-void json_raw_members(struct json *j, const char *text, size_t n)
+void jsonw_raw_members(struct json *j, const char *text, size_t n)
 {
     if (n == 0)
         return;
@@ -260,7 +260,7 @@ void json_raw_members(struct json *j, const char *text, size_t n)
     value_end(j);
 }
 
-void json_newline(struct json *j)
+void jsonw_newline(struct json *j)
 {
     put_char(j, '\n');
     j->first = true;

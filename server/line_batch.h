@@ -36,6 +36,8 @@ struct line_batch {
     unsigned tries;
     int64_t precision_ns;
     struct bb_write_result result;
+    struct buf kept; /* lines that were refused, laid out for the reject log */
+    int64_t now_ns;  /* when it was submitted first */
     struct rejects rejects;
     struct bb_error err, durable_err;
 };
@@ -45,6 +47,9 @@ struct line_batch *line_batch_create(struct loop *loop, size_t max);
 
 /** Never while it is SUBMITTED. */
 void line_batch_destroy(struct line_batch *batch);
+
+/** None of its lines can be stored: all go to the reject log. */
+void line_batch_reject(struct line_batch *batch, const char *reason);
 
 /** WAITING to SUBMITTED; submitted and durable follow. False: no thread, nothing has happened. */
 bool line_batch_submit(struct line_batch *batch) BB_CHECKED;

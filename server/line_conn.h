@@ -62,6 +62,9 @@ void line_submit_next(struct line_conn *conn);
 /** Count lines that are not stored, and log the first reasons of a connection. */
 void line_reject(struct line_conn *conn, int code, uint64_t lines, const char *reason);
 
+/** Refuse the unfinished line at the end of the filling batch, of which only this is known. */
+void line_reject_tail(struct line_conn *conn, int code, const char *reason);
+
 /** Log why, and close at once. */
 void line_give_up(struct line_conn *conn, const char *reason);
 

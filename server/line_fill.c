@@ -156,8 +156,7 @@ bool line_scan(struct line_conn *conn)
     }
     if (conn->filling != NULL &&
         conn->filling->lines.len - conn->complete > server_of(conn)->settings.max_line) {
-        line_reject(conn, BB_ELIMIT, 1, "line longer than max-line");
-        line_drop_tail(conn);
+        line_reject_tail(conn, BB_ELIMIT, "line longer than max-line");
         conn->skipping = true;
     }
     return true;

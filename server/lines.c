@@ -12,6 +12,7 @@
 #define REPLIES_MAX_BYTES   ((size_t)64 << 10)
 #define NAME_MAX_BYTES      ((size_t)64 << 10)
 #define LOGGED_REJECTS_MAX  20
+#define CUT_KEPT_BYTES      ((size_t)4096)
 #define BATCHES_WAITING_MAX 256
 
 static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buf);
@@ -46,6 +47,28 @@ void line_reject(struct line_conn *conn, int code, uint64_t lines, const char *r
 {
     count_add(&server_of(conn)->counters.rejected[code], lines);
     log_reject(conn, lines, reason, strlen(reason));
+}
+
+void line_reject_tail(struct line_conn *conn, int code, const char *reason)
+{
+    struct reject_log *log = &server_of(conn)->reject_log;
+    const struct buf *lines = &conn->filling->lines;
+    size_t length = lines->len - conn->complete;
+    struct reject_entry entry = {.time_ns = wall_clock_ns(),
+                                 .precision_ns = conn->precision_ns,
+                                 .database = conn->database.data,
+                                 .reason = reason,
+                                 .line = lines->data + conn->complete,
+                                 .length = length < CUT_KEPT_BYTES ? length : CUT_KEPT_BYTES,
+                                 .cut = true};
+    struct buf text;
+    buf_init(&text, SIZE_MAX, NULL);
+    if (reject_log_lay_out(log, &text, &entry) != BB_OK)
+        text.len = 0;
+    reject_log_keep(log, &text, 1);
+    buf_fini(&text);
+    line_reject(conn, code, 1, reason);
+    line_drop_tail(conn);
 }
 
 void line_give_up(struct line_conn *conn, const char *reason)
@@ -156,6 +179,7 @@ static void on_submitted(struct line_batch *batch)
         conn->retry_at_ms = now_of(conn) + RETRY_MS;
     } else if (batch->err.code == BB_ENOTFOUND) {
         line_reject(conn, BB_ENOTFOUND, batch->line_count, batch->err.text);
+        line_batch_reject(batch, batch->err.text);
         batch->state = LINE_BATCH_DONE;
         conn->next = batch->next;
         line_submit_next(conn);
@@ -224,8 +248,7 @@ static void end(struct line_conn *conn)
         return;
     conn->ending = true;
     if (conn->filling != NULL && conn->filling->lines.len > conn->complete && !conn->skipping) {
-        line_reject(conn, BB_EPARSE, 1, "the connection ended within a line");
-        line_drop_tail(conn);
+        line_reject_tail(conn, BB_EPARSE, "the connection ended within a line");
     }
     if (conn->filling != NULL && conn->complete > 0) {
         if (!line_close_batch(conn, "", 0))

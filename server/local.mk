@@ -14,7 +14,7 @@ else
 SERVER_LLHTTP_LIBS = $(LLHTTP_LIBS)
 endif
 
-SERVER_LIBS = libbusbar.la $(UV_LIBS) $(ZLIB_LIBS) $(SERVER_LLHTTP_LIBS)
+SERVER_LIBS = libbusbar.la $(UV_LIBS) $(ZLIB_LIBS) $(JANSSON_LIBS) $(SERVER_LLHTTP_LIBS)
 
 # The parts of busbard, for its tests too.
 noinst_LTLIBRARIES += libserver.la
@@ -28,10 +28,12 @@ libserver_la_SOURCES = \
 	server/http.c \
 	server/http.h \
 	server/http_admin.c \
+	server/http_admin.h \
 	server/http_handlers.h \
 	server/http_job.c \
 	server/http_parse.c \
 	server/http_query.c \
+	server/http_rejects.c \
 	server/http_reply.c \
 	server/http_route.c \
 	server/http_write.c \
@@ -63,18 +65,22 @@ libserver_la_SOURCES = \
 	server/rates.h \
 	server/reject.c \
 	server/reject.h \
+	server/reject_log.c \
+	server/reject_log.h \
 	server/result.c \
 	server/result.h \
 	server/server.h \
 	server/settings.c \
 	server/settings.h \
+	server/settings_load.c \
+	server/settings_table.h \
 	server/status.c \
 	server/status.h \
 	server/units.c \
 	server/units.h \
 	server/version.h
 
-server_unit_libs = libserver.la $(SERVER_LLHTTP_LIBS) $(UNIT_LIBS) $(UV_LIBS) $(ZLIB_LIBS)
+server_unit_libs = libserver.la $(SERVER_LLHTTP_LIBS) $(UNIT_LIBS) $(UV_LIBS) $(ZLIB_LIBS) $(JANSSON_LIBS)
 unit_tests += \
 	tests/unit/test_server_number \
 	tests/unit/test_server_parts \

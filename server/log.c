@@ -12,15 +12,11 @@
 static const char *const level_names[] = {"debug", "info", "warning", "error"};
 static _Atomic int lowest = LOG_INFO;
 
-bool log_set_level(const char *name)
+void log_set_level(const char *name)
 {
-    for (int i = LOG_DEBUG; i <= LOG_ERROR; i++) {
-        if (strcmp(name, level_names[i]) == 0) {
+    for (int i = LOG_DEBUG; i <= LOG_ERROR; i++)
+        if (strcmp(name, level_names[i]) == 0)
             atomic_store(&lowest, i);
-            return true;
-        }
-    }
-    return false;
 }
 
 static size_t put_prefix(char *line, size_t size, enum log_level level)

@@ -19,8 +19,8 @@ enum log_level {
     LOG_ERROR
 };
 
-/** False: not a level. */
-bool log_set_level(const char *name);
+/** One of debug, info, warning, error. */
+void log_set_level(const char *name);
 
 void log_event(enum log_level level, const char *fmt, ...) BB_PRINTF(2, 3);
 

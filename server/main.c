@@ -80,6 +80,7 @@ static int open_database(struct server *server, struct bb_error *err)
     options.query_memory_bytes = s->query_memory;
     options.wal_buffer_bytes = s->wal_buffer;
     options.catalog_map_bytes = s->catalog_map;
+    options.disk_reserve_bytes = s->disk_reserve;
     options.query_threads = (uint32_t)s->query_threads;
     options.query_timeout_ms = (uint32_t)s->query_timeout;
     options.create_if_missing = true;
@@ -245,6 +246,7 @@ static int stop(struct server *server, struct bb_error *err)
     pool_fini(&server->query_pool);
     pool_fini(&server->admin_pool);
     rates_fini(&server->rates);
+    reject_log_close(&server->reject_log);
     int rc = bb_db_close(&server->db, err);
     for (size_t i = 0; i < server->loop_count; i++)
         loop_fini(&server->loops[i]);
@@ -260,12 +262,7 @@ static int start(struct server *server, struct bb_error *err)
     server->request_budget.limit_bytes = s->request_memory;
     rates_init(&server->rates, server);
     server->line_precision_ns = units_precision_ns(s->line_precision);
-    if (server->line_precision_ns == 0 || !log_set_level(s->log_level)) {
-        snprintf(err->text, sizeof(err->text), "%s",
-                 server->line_precision_ns == 0 ? "--line-precision: not one of n, u, ms, s, m or h"
-                                                : "--log-level: no such level");
-        return err->code = BB_EINVAL;
-    }
+    log_set_level(s->log_level);
     /* Ports first: opening the data may take seconds, and a server that runs already has them. */
     int rc = init_loops(server, err);
     if (rc == BB_OK)
@@ -278,6 +275,8 @@ static int start(struct server *server, struct bb_error *err)
         rc = pool_init(&server->query_pool, s->max_queries, err);
     if (rc == BB_OK)
         rc = pool_init(&server->admin_pool, ADMIN_THREADS, err);
+    if (rc == BB_OK)
+        rc = reject_log_open(&server->reject_log, s->data, s->reject_log, &server->admin_pool, err);
     return rc;
 }
 
@@ -300,6 +299,10 @@ int main(int argc, char *argv[])
         printf("busbard %s\n", bb_version());
     else if (action == SETTINGS_PRINT)
         settings_print(&server.settings, stdout);
+    else if (action == SETTINGS_SAMPLE)
+        settings_sample(stdout);
+    else if (action == SETTINGS_MAN)
+        settings_man(stdout);
     if (action != SETTINGS_RUN)
         return fflush(stdout) == 0 ? 0 : 1;
 

@@ -27,6 +27,8 @@ void rejects_add(void *arg, uint64_t line_number, const char *line, size_t line_
         rejects->by_code[code]++;
     if (code != BB_EPARSE)
         rejects->only_unparsed = false;
+    if (rejects->keep != NULL)
+        rejects->keep(rejects->keep_arg, line, line_length, reason);
     if (rejects->told == REJECTS_TOLD_MAX)
         return;
     size_t before = rejects->text.len;

@@ -14,6 +14,9 @@ struct rejects {
     uint64_t told;
     uint64_t by_code[BB_CODE_COUNT];
     bool only_unparsed; /* every one of them was a line that does not parse */
+    /** Told of each line; may be NULL. */
+    void (*keep)(void *arg, const char *line, size_t length, const char *reason);
+    void *keep_arg;
 };
 
 void rejects_init(struct rejects *rejects);

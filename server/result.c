@@ -12,8 +12,8 @@ void result_init(struct result *r, const struct result_format *format, struct bu
 {
     memset(r, 0, sizeof(*r));
     r->format = *format;
-    json_init(&r->json, out, format->pretty);
-    json_set_flush(&r->json, flush_bytes, flush, arg);
+    jsonw_init(&r->json, out, format->pretty);
+    jsonw_set_flush(&r->json, flush_bytes, flush, arg);
     buf_init(&r->head, HEAD_MAX_BYTES, NULL);
     buf_init(&r->messages, MESSAGES_MAX_BYTES, NULL);
 }
@@ -30,14 +30,14 @@ static void open_statement(struct result *r)
 {
     struct json *j = &r->json;
     if (!r->document_open) {
-        json_object_begin(j);
-        json_key(j, "results");
-        json_array_begin(j);
+        jsonw_object_begin(j);
+        jsonw_key(j, "results");
+        jsonw_array_begin(j);
         r->document_open = true;
     }
-    json_object_begin(j);
-    json_key(j, "statement_id");
-    json_u64(j, r->statement);
+    jsonw_object_begin(j);
+    jsonw_key(j, "statement_id");
+    jsonw_u64(j, r->statement);
     r->statement_open = true;
 }
 
@@ -45,12 +45,12 @@ static void open_series(struct result *r)
 {
     struct json *j = &r->json;
     if (!r->list_open) {
-        json_key(j, "series");
-        json_array_begin(j);
+        jsonw_key(j, "series");
+        jsonw_array_begin(j);
         r->list_open = true;
     }
-    json_object_begin(j);
-    json_raw_members(j, r->head.data, r->head.len);
+    jsonw_object_begin(j);
+    jsonw_raw_members(j, r->head.data, r->head.len);
     r->series_open = true;
     r->rows = 0;
 }
@@ -61,20 +61,20 @@ static void close_series(struct result *r, bool partial)
     if (!r->series_open)
         return;
     if (r->values_open)
-        json_array_end(j);
+        jsonw_array_end(j);
     if (partial) {
-        json_key(j, "partial");
-        json_bool(j, true);
+        jsonw_key(j, "partial");
+        jsonw_bool(j, true);
     }
-    json_object_end(j);
+    jsonw_object_end(j);
     r->series_open = r->values_open = false;
 }
 
 static void close_document(struct result *r)
 {
-    json_array_end(&r->json);
-    json_object_end(&r->json);
-    json_newline(&r->json);
+    jsonw_array_end(&r->json);
+    jsonw_object_end(&r->json);
+    jsonw_newline(&r->json);
     r->document_open = false;
 }
 
@@ -83,23 +83,23 @@ static void close_statement(struct result *r, bool partial, const struct bb_erro
     struct json *j = &r->json;
     close_series(r, false);
     if (r->list_open)
-        json_array_end(j);
+        jsonw_array_end(j);
     r->list_open = false;
     if (!partial && r->messages.len > 0) {
-        json_key(j, "messages");
-        json_array_begin(j);
-        json_raw_members(j, r->messages.data, r->messages.len);
-        json_array_end(j);
+        jsonw_key(j, "messages");
+        jsonw_array_begin(j);
+        jsonw_raw_members(j, r->messages.data, r->messages.len);
+        jsonw_array_end(j);
     }
     if (partial) {
-        json_key(j, "partial");
-        json_bool(j, true);
+        jsonw_key(j, "partial");
+        jsonw_bool(j, true);
     }
     if (err != NULL) {
-        json_key(j, "error");
-        json_cstring(j, err->text);
+        jsonw_key(j, "error");
+        jsonw_cstring(j, err->text);
     }
-    json_object_end(j);
+    jsonw_object_end(j);
     r->statement_open = false;
     if (r->format.chunk_rows > 0)
         close_document(r);
@@ -111,7 +111,7 @@ static void close_statement(struct result *r, bool partial, const struct bb_erro
 static void start_members(struct result *r, struct json *members, struct buf *out, unsigned depth)
 {
     out->len = 0;
-    json_init(members, out, r->format.pretty);
+    jsonw_init(members, out, r->format.pretty);
     members->depth = depth;
 }
 
@@ -131,28 +131,28 @@ static void lay_out_head(struct result *r, const struct bb_series *series)
     struct json *j = &r->head_json;
     start_members(r, j, &r->head, r->json.depth + (r->list_open ? 1 : 2));
     if (series->name != NULL && series->name[0] != '\0') {
-        json_key(j, "name");
-        json_cstring(j, series->name);
+        jsonw_key(j, "name");
+        jsonw_cstring(j, series->name);
     }
     if (series->tag_count > 0) {
-        json_key(j, "tags");
-        json_object_begin(j);
+        jsonw_key(j, "tags");
+        jsonw_object_begin(j);
         for (size_t i = 0; i < series->tag_count; i++) {
             /* A tag's key is the user's: it is written as a string, then made a key. */
-            json_cstring(j, series->tag_keys[i]);
+            jsonw_cstring(j, series->tag_keys[i]);
             if (j->err == 0)
                 j->err = buf_put(j->out, ": ", j->pretty ? 2 : 1);
             j->after_key = true;
-            json_cstring(j, series->tag_values[i]);
+            jsonw_cstring(j, series->tag_values[i]);
         }
-        json_object_end(j);
+        jsonw_object_end(j);
     }
     if (series->column_count > 0) {
-        json_key(j, "columns");
-        json_array_begin(j);
+        jsonw_key(j, "columns");
+        jsonw_array_begin(j);
         for (size_t i = 0; i < series->column_count; i++)
-            json_cstring(j, series->columns[i]);
-        json_array_end(j);
+            jsonw_cstring(j, series->columns[i]);
+        jsonw_array_end(j);
     }
 }
 
@@ -177,9 +177,9 @@ static void put_time(struct result *r, int64_t time_ns)
 {
     char text[NUMBER_MAX_BYTES];
     if (r->format.epoch_ns > 0)
-        json_i64(&r->json, time_ns / r->format.epoch_ns);
+        jsonw_i64(&r->json, time_ns / r->format.epoch_ns);
     else
-        json_plain_string(&r->json, text, number_time(text, time_ns));
+        jsonw_plain_string(&r->json, text, number_time(text, time_ns));
 }
 
 static void put_value(struct result *r, const struct bb_value *value)
@@ -187,26 +187,26 @@ static void put_value(struct result *r, const struct bb_value *value)
     struct json *j = &r->json;
     switch (value->kind) {
     case BB_VALUE_FLOAT:
-        json_double(j, value->v.f);
+        jsonw_double(j, value->v.f);
         break;
     case BB_VALUE_INT:
-        json_i64(j, value->v.i);
+        jsonw_i64(j, value->v.i);
         break;
     case BB_VALUE_UINT:
-        json_u64(j, value->v.u);
+        jsonw_u64(j, value->v.u);
         break;
     case BB_VALUE_BOOL:
-        json_bool(j, value->v.b);
+        jsonw_bool(j, value->v.b);
         break;
     case BB_VALUE_STRING:
-        json_string(j, value->v.str, value->length);
+        jsonw_string(j, value->v.str, value->length);
         break;
     case BB_VALUE_TIME:
         put_time(r, value->v.time_ns);
         break;
     case BB_VALUE_NULL:
     default:
-        json_null(j);
+        jsonw_null(j);
         break;
     }
 }
@@ -223,14 +223,14 @@ static int sink_rows(void *arg, const struct bb_value *values, size_t row_count)
             open_series(r);
         }
         if (!r->values_open) {
-            json_key(j, "values");
-            json_array_begin(j);
+            jsonw_key(j, "values");
+            jsonw_array_begin(j);
             r->values_open = true;
         }
-        json_array_begin(j);
+        jsonw_array_begin(j);
         for (size_t i = 0; i < r->column_count; i++)
             put_value(r, &values[row * r->column_count + i]);
-        json_array_end(j);
+        jsonw_array_end(j);
         r->rows++;
     }
     return j->err;
@@ -241,12 +241,12 @@ static int sink_message(void *arg, const char *level, const char *text)
     struct result *r = arg;
     struct json *j = &r->messages_json;
     size_t before = r->messages.len;
-    json_object_begin(j);
-    json_key(j, "level");
-    json_cstring(j, level);
-    json_key(j, "text");
-    json_cstring(j, text);
-    json_object_end(j);
+    jsonw_object_begin(j);
+    jsonw_key(j, "level");
+    jsonw_cstring(j, level);
+    jsonw_key(j, "text");
+    jsonw_cstring(j, text);
+    jsonw_object_end(j);
     if (j->err != 0)
         r->messages.len = before; /* more messages than anybody reads: the first ones stay */
     return 0;
@@ -275,19 +275,19 @@ int result_finish(struct result *r, const struct bb_error *err)
     if (r->statement_open)
         close_statement(r, false, err);
     else if (err != NULL && r->format.chunk_rows == 0 && r->document_open) {
-        json_array_end(j);
-        json_key(j, "error");
-        json_cstring(j, err->text);
-        json_object_end(j);
-        json_newline(j);
+        jsonw_array_end(j);
+        jsonw_key(j, "error");
+        jsonw_cstring(j, err->text);
+        jsonw_object_end(j);
+        jsonw_newline(j);
         r->document_open = false;
     }
     if (r->document_open)
         close_document(r);
     if (!r->begun) {
-        json_object_begin(j);
-        json_object_end(j);
-        json_newline(j);
+        jsonw_object_begin(j);
+        jsonw_object_end(j);
+        jsonw_newline(j);
     }
     return j->err;
 }

@@ -32,7 +32,7 @@ struct result {
     bool begun, document_open, statement_open, list_open, series_open, values_open;
 };
 
-/** Write into out, which flush empties (see json_set_flush). */
+/** Write into out, which flush empties (see jsonw_set_flush). */
 void result_init(struct result *r, const struct result_format *format, struct buf *out,
                  size_t flush_bytes, int (*flush)(void *arg, struct buf *out), void *arg);
 void result_fini(struct result *r);

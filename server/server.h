@@ -9,12 +9,14 @@
 
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <time.h>
 
 #include "engine/busbar.h"
 #include "server/buf.h"
 #include "server/listen.h"
 #include "server/pool.h"
 #include "server/rates.h"
+#include "server/reject_log.h"
 #include "server/settings.h"
 
 /** Counters of the server: X(member, label pairs or "", metric, help). See metrics.c. */
@@ -37,6 +39,7 @@ struct server {
     struct pool admin_pool; /* health, metrics, operators: answered however busy the others are */
     struct budget request_budget;
     struct rates rates;
+    struct reject_log reject_log;
     struct counters counters;
     struct loop *loops;
     size_t loop_count;
@@ -45,6 +48,13 @@ struct server {
     _Atomic int64_t connections_http, connections_line;
     _Atomic bool stopping;
 };
+
+static inline int64_t wall_clock_ns(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
 
 static inline void count_add(_Atomic uint64_t *counter, uint64_t n)
 {

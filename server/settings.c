@@ -1,4 +1,4 @@
-#include "server/settings.h"
+#include "server/settings_table.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -13,98 +13,96 @@
 #define TIB ((uint64_t)1 << 40)
 #define DAY ((uint64_t)86400000)
 
-enum kind {
-    KIND_TEXT,
-    KIND_BYTES,
-    KIND_COUNT,
-    KIND_TIME
-};
-
-struct setting {
-    const char *name;
-    enum kind kind;
-    size_t offset;
-    const char *preset;
-    uint64_t min, max; /* of a number other than 0, which stands for "as described" */
-    const char *help;
-};
-
 #define AT(member) offsetof(struct settings, member)
 
-static const struct setting table[] = {
-    {"data", KIND_TEXT, AT(data), "busbar-data", 0, 0, "directory of the data; made if missing"},
-    {"http", KIND_TEXT, AT(http), "127.0.0.1:8086", 0, 0,
-     "ADDRESS:PORT of the HTTP API; port 0 takes a free one; 'off' for none"},
-    {"line", KIND_TEXT, AT(line), "127.0.0.1:8094", 0, 0,
-     "ADDRESS:PORT of the line-protocol listener; 'off' for none"},
-    {"line-database", KIND_TEXT, AT(line_database), "energy", 0, 0,
-     "database that lines of the line-protocol listener go to; made if missing"},
-    {"line-precision", KIND_TEXT, AT(line_precision), "ns", 0, 0,
-     "unit of their timestamps: ns, u, ms, s, m or h"},
-    {"log-level", KIND_TEXT, AT(log_level), "info", 0, 0, "debug, info, warning or error"},
+/** Beside `min`, 0 may be said too; the help tells what it stands for. */
+static const char ZERO[] = "";
 
-    {"memory", KIND_BYTES, AT(memory), "0", 64 * MIB, 64 * TIB,
+const struct setting settings_table[] = {
+    {"data", KIND_TEXT, AT(data), "busbar-data", 0, 0, NULL,
+     "directory of the data; made if missing"},
+    {"http", KIND_TEXT, AT(http), "127.0.0.1:8086", 0, 0, NULL,
+     "ADDRESS:PORT of the HTTP API; port 0 takes a free one; 'off' for none"},
+    {"line", KIND_TEXT, AT(line), "127.0.0.1:8094", 0, 0, NULL,
+     "ADDRESS:PORT of the line-protocol listener; 'off' for none"},
+    {"line-database", KIND_TEXT, AT(line_database), "energy", 0, 0, NULL,
+     "database that lines of the line-protocol listener go to; made if missing"},
+    {"line-precision", KIND_CHOICE, AT(line_precision), "ns", 0, 0, "ns n u us ms s m h",
+     "unit of their timestamps: ns, u, ms, s, m or h"},
+    {"log-level", KIND_CHOICE, AT(log_level), "info", 0, 0, "debug info warning error",
+     "debug, info, warning or error"},
+
+    {"log-queries-after", KIND_TIME, AT(log_queries_after), "0", 1, 365 * DAY, ZERO,
+     "log queries that took longer; 0: none"},
+
+    {"memory", KIND_BYTES, AT(memory), "0", 64 * MIB, 64 * TIB, ZERO,
      "budget of the whole server; 0: half of the machine's memory, 1GiB at the least"},
-    {"memtable-memory", KIND_BYTES, AT(memtable_memory), "0", MIB, TIB,
+    {"memtable-memory", KIND_BYTES, AT(memtable_memory), "0", MIB, TIB, ZERO,
      "part of it for one generation of unflushed readings; 0: an eighth, 256MiB at the most"},
-    {"query-memory", KIND_BYTES, AT(query_memory), "0", MIB, 64 * TIB,
+    {"query-memory", KIND_BYTES, AT(query_memory), "0", MIB, 64 * TIB, ZERO,
      "part of it for one query; 0: a quarter"},
-    {"request-memory", KIND_BYTES, AT(request_memory), "0", MIB, TIB,
+    {"request-memory", KIND_BYTES, AT(request_memory), "0", MIB, TIB, ZERO,
      "part of it for requests being received; 0: an eighth, 256MiB at the most"},
-    {"wal-buffer", KIND_BYTES, AT(wal_buffer), "0", MIB, 4 * GIB,
+    {"wal-buffer", KIND_BYTES, AT(wal_buffer), "0", MIB, 4 * GIB, ZERO,
      "log appended and not yet on disk; 0: 32MiB"},
-    {"catalog-map", KIND_BYTES, AT(catalog_map), "0", 16 * MIB, 64 * TIB,
+    {"catalog-map", KIND_BYTES, AT(catalog_map), "0", 16 * MIB, 64 * TIB, ZERO,
      "address space of the catalog; 0: 64GiB"},
 
-    {"loops", KIND_COUNT, AT(loops), "0", 1, 256, "event loops; 0: one per core"},
-    {"write-threads", KIND_COUNT, AT(write_threads), "0", 1, 256,
+    {"disk-reserve", KIND_BYTES, AT(disk_reserve), "0", MIB, 64 * TIB, ZERO,
+     "free disk space kept for flushes and deletions; 0: a 64th of the disk, at most 256MiB"},
+
+    {"loops", KIND_COUNT, AT(loops), "0", 1, 256, ZERO, "event loops; 0: one per core"},
+    {"write-threads", KIND_COUNT, AT(write_threads), "0", 1, 256, ZERO,
      "threads that parse and store writes; 0: one per core"},
-    {"query-threads", KIND_COUNT, AT(query_threads), "0", 1, 256,
+    {"query-threads", KIND_COUNT, AT(query_threads), "0", 1, 256, ZERO,
      "threads that scan for all queries together; 0: one per core"},
-    {"max-queries", KIND_COUNT, AT(max_queries), "16", 1, 1024, "queries that run at one time"},
-    {"max-connections", KIND_COUNT, AT(max_connections), "8192", 1, 1000000,
+    {"max-queries", KIND_COUNT, AT(max_queries), "16", 1, 1024, NULL,
+     "queries that run at one time"},
+    {"max-connections", KIND_COUNT, AT(max_connections), "8192", 1, 1000000, NULL,
      "open connections, HTTP and line protocol together"},
 
-    {"max-body", KIND_BYTES, AT(max_body), "25000000", KIB, 4 * GIB,
+    {"max-body", KIND_BYTES, AT(max_body), "25000000", KIB, 4 * GIB, NULL,
      "body of a request, decompressed"},
-    {"max-head", KIND_BYTES, AT(max_head), "1MiB", KIB, 64 * MIB,
+    {"max-head", KIND_BYTES, AT(max_head), "1MiB", KIB, 64 * MIB, NULL,
      "request line and headers of a request"},
-    {"reply-buffer", KIND_BYTES, AT(reply_buffer), "1MiB", 64 * KIB, GIB,
+    {"reply-buffer", KIND_BYTES, AT(reply_buffer), "1MiB", 64 * KIB, GIB, NULL,
      "result of one query that waits for a slow client before the query pauses"},
-    {"query-timeout", KIND_TIME, AT(query_timeout), "60s", 1, 365 * DAY, "time one query may take"},
-    {"queue-timeout", KIND_TIME, AT(queue_timeout), "4s", 1, 60000,
+    {"query-timeout", KIND_TIME, AT(query_timeout), "60s", 1, 365 * DAY, NULL,
+     "time one query may take"},
+    {"queue-timeout", KIND_TIME, AT(queue_timeout), "4s", 1, 60000, NULL,
      "wait for a free thread or memory before the answer is 503"},
-    {"idle-timeout", KIND_TIME, AT(idle_timeout), "3m", 1, 365 * DAY,
+    {"idle-timeout", KIND_TIME, AT(idle_timeout), "3m", 1, 365 * DAY, NULL,
      "silence between two requests of an HTTP connection"},
-    {"read-timeout", KIND_TIME, AT(read_timeout), "20s", 1, 365 * DAY,
+    {"read-timeout", KIND_TIME, AT(read_timeout), "20s", 1, 365 * DAY, NULL,
      "silence within a request, and time for its head"},
-    {"request-timeout", KIND_TIME, AT(request_timeout), "3m", 1, 365 * DAY,
+    {"request-timeout", KIND_TIME, AT(request_timeout), "3m", 1, 365 * DAY, NULL,
      "time to receive a whole request"},
-    {"send-timeout", KIND_TIME, AT(send_timeout), "60s", 1, 365 * DAY,
+    {"send-timeout", KIND_TIME, AT(send_timeout), "60s", 1, 365 * DAY, NULL,
      "time in which a client reads nothing of its reply"},
 
-    {"line-batch-lines", KIND_COUNT, AT(line_batch_lines), "5000", 1, 1000000,
+    {"line-batch-lines", KIND_COUNT, AT(line_batch_lines), "5000", 1, 1000000, NULL,
      "lines that the line-protocol listener stores together"},
-    {"line-batch-bytes", KIND_BYTES, AT(line_batch_bytes), "1MiB", KIB, GIB, "or bytes"},
-    {"line-batch-delay", KIND_TIME, AT(line_batch_delay), "100ms", 1, 60000,
+    {"line-batch-bytes", KIND_BYTES, AT(line_batch_bytes), "1MiB", KIB, GIB, NULL, "or bytes"},
+    {"line-batch-delay", KIND_TIME, AT(line_batch_delay), "100ms", 1, 60000, NULL,
      "or time that the first of them has waited"},
-    {"line-in-flight", KIND_BYTES, AT(line_in_flight), "4MiB", KIB, GIB,
+    {"line-in-flight", KIND_BYTES, AT(line_in_flight), "4MiB", KIB, GIB, NULL,
      "lines of one connection that are not on disk before it is read no further"},
-    {"line-idle-timeout", KIND_TIME, AT(line_idle_timeout), "1h", 1, 365 * DAY,
+    {"line-idle-timeout", KIND_TIME, AT(line_idle_timeout), "1h", 1, 365 * DAY, NULL,
      "silence of a line-protocol connection"},
-    {"max-line", KIND_BYTES, AT(max_line), "1MiB", 64, 16 * MIB, "one line"},
+    {"max-line", KIND_BYTES, AT(max_line), "1MiB", 64, 16 * MIB, NULL, "one line"},
+    {"reject-log", KIND_BYTES, AT(reject_log), "16MiB", 64 * KIB, 4 * GIB, ZERO,
+     "file of lines that the line-protocol listener refused; 0: none is kept"},
 
-    {"drain-timeout", KIND_TIME, AT(drain_timeout), "3s", 1, 60000,
+    {"drain-timeout", KIND_TIME, AT(drain_timeout), "3s", 1, 60000, NULL,
      "time for requests in flight when the server is told to stop"},
-    {"stop-timeout", KIND_TIME, AT(stop_timeout), "9s", 1, 3600000,
+    {"stop-timeout", KIND_TIME, AT(stop_timeout), "9s", 1, 3600000, NULL,
      "time to stop at all: what is not flushed then stays in the log for the next start"},
 };
 
-#define SETTING_COUNT (sizeof(table) / sizeof(table[0]))
+_Static_assert(sizeof(settings_table) / sizeof(settings_table[0]) == SETTING_COUNT,
+               "SETTING_COUNT in settings_table.h");
 
-static int fail(struct bb_error *err, const char *fmt, ...) BB_PRINTF(2, 3);
-
-static int fail(struct bb_error *err, const char *fmt, ...)
+int settings_fail(struct bb_error *err, const char *fmt, ...)
 {
     va_list args;
     va_start(args, fmt);
@@ -138,6 +136,7 @@ static const char *kind_words(enum kind kind)
         return "a time such as 500ms, 10s or 5m";
     case KIND_COUNT:
     case KIND_TEXT:
+    case KIND_CHOICE:
     default:
         return "a whole number";
     }
@@ -163,103 +162,41 @@ static bool parse_number(enum kind kind, const char *text, uint64_t *value)
     return false;
 }
 
-/** source: "--memory" or "BUSBAR_MEMORY", for the message. */
-static int set(struct settings *s, const struct setting *setting, const char *source,
-               const char *text, struct bb_error *err)
+/** One of the words in `choices`. */
+static bool is_choice(const char *choices, const char *text)
+{
+    size_t n = strlen(text);
+    for (const char *p = choices; n > 0 && *p != '\0';) {
+        size_t word = strcspn(p, " ");
+        if (word == n && memcmp(p, text, n) == 0)
+            return true;
+        p += word + (p[word] == ' ');
+    }
+    return false;
+}
+
+int settings_set(struct settings *s, const struct setting *setting, const char *source,
+                 const char *text, struct bb_error *err)
 {
     char *place = (char *)s + setting->offset;
-    if (setting->kind == KIND_TEXT) {
+    if (setting->kind == KIND_CHOICE && !is_choice(setting->choices, text))
+        return settings_fail(err, "%s: '%.100s' is none of: %s", source, text, setting->choices);
+    if (setting->kind == KIND_TEXT || setting->kind == KIND_CHOICE) {
         if (strlen(text) >= SETTING_TEXT_MAX)
-            return fail(err, "%s: longer than %d bytes", source, SETTING_TEXT_MAX - 1);
+            return settings_fail(err, "%s: longer than %d bytes", source, SETTING_TEXT_MAX - 1);
         strcpy(place, text);
         return BB_OK;
     }
     uint64_t value;
     if (!parse_number(setting->kind, text, &value))
-        return fail(err, "%s: '%.100s' is not %s", source, text, kind_words(setting->kind));
-    bool preset_zero = strcmp(setting->preset, "0") == 0;
-    if ((value != 0 || !preset_zero) && (value < setting->min || value > setting->max))
-        return fail(err, "%s: '%.100s' is out of range (%" PRIu64 " to %" PRIu64 ")", source, text,
-                    setting->min, setting->max);
+        return settings_fail(err, "%s: '%.100s' is not %s", source, text,
+                             kind_words(setting->kind));
+    bool zero = value == 0 && setting->choices == ZERO;
+    if (!zero && (value < setting->min || value > setting->max))
+        return settings_fail(err, "%s: '%.100s' is out of range (%" PRIu64 " to %" PRIu64 ")",
+                             source, text, setting->min, setting->max);
     memcpy(place, &value, sizeof(value));
     return BB_OK;
-}
-
-/* ---- sources ---- */
-
-static void variable_name(const struct setting *setting, char *out, size_t size)
-{
-    snprintf(out, size, "BUSBAR_%s", setting->name);
-    for (char *p = out; *p != '\0'; p++)
-        *p = *p == '-' ? '_' : (char)toupper((unsigned char)*p);
-}
-
-static int load_environment(struct settings *s, char *const env[], struct bb_error *err)
-{
-    for (size_t i = 0; i < SETTING_COUNT; i++) {
-        char name[64];
-        variable_name(&table[i], name, sizeof(name));
-        size_t n = strlen(name);
-        for (char *const *e = env; *e != NULL; e++) {
-            if (strncmp(*e, name, n) != 0 || (*e)[n] != '=')
-                continue;
-            int rc = set(s, &table[i], name, *e + n + 1, err);
-            if (rc != BB_OK)
-                return rc;
-        }
-    }
-    return BB_OK;
-}
-
-static const struct setting *find(const char *name, size_t n)
-{
-    for (size_t i = 0; i < SETTING_COUNT; i++)
-        if (strlen(table[i].name) == n && memcmp(table[i].name, name, n) == 0)
-            return &table[i];
-    return NULL;
-}
-
-static int load_flag(struct settings *s, int argc, char *const argv[], int *at,
-                     struct bb_error *err)
-{
-    const char *arg = argv[*at];
-    if (strncmp(arg, "--", 2) != 0 || arg[2] == '\0')
-        return fail(err, "%.100s: not a flag (see --help)", arg);
-    size_t n = strcspn(arg + 2, "=");
-    const struct setting *setting = find(arg + 2, n);
-    if (setting == NULL)
-        return fail(err, "%.100s: no such flag (see --help)", arg);
-    char source[64];
-    snprintf(source, sizeof(source), "--%s", setting->name);
-    if (arg[2 + n] == '=')
-        return set(s, setting, source, arg + 3 + n, err);
-    if (*at + 1 >= argc)
-        return fail(err, "%s: needs a value", source);
-    return set(s, setting, source, argv[++*at], err);
-}
-
-int settings_load(struct settings *s, int argc, char *const argv[], char *const env[],
-                  enum settings_action *action, struct bb_error *err)
-{
-    memset(s, 0, sizeof(*s));
-    *action = SETTINGS_RUN;
-    for (size_t i = 0; i < SETTING_COUNT; i++) {
-        int rc = set(s, &table[i], table[i].name, table[i].preset, err);
-        if (rc != BB_OK)
-            return rc;
-    }
-    int rc = load_environment(s, env, err);
-    for (int at = 1; at < argc && rc == BB_OK; at++) {
-        if (strcmp(argv[at], "--help") == 0 || strcmp(argv[at], "-h") == 0)
-            *action = SETTINGS_HELP;
-        else if (strcmp(argv[at], "--version") == 0)
-            *action = SETTINGS_VERSION;
-        else if (strcmp(argv[at], "--print-config") == 0)
-            *action = SETTINGS_PRINT;
-        else
-            rc = load_flag(s, argc, argv, &at, err);
-    }
-    return rc;
 }
 
 /* ---- texts ---- */
@@ -267,13 +204,16 @@ int settings_load(struct settings *s, int argc, char *const argv[], char *const 
 void settings_help(FILE *out)
 {
     fputs("busbard: a time-series database for energy readings\n\n"
-          "usage: busbard [--NAME VALUE | --NAME=VALUE]...\n"
-          "       busbard --help | --version | --print-config\n\n"
-          "Each setting may also stand in the environment: --max-body is BUSBAR_MAX_BODY. Sizes\n"
-          "take KiB, MiB, GiB, TiB; times ms, s, m, h, d.\n\n",
+          "usage: busbard [--config FILE] [--NAME VALUE | --NAME=VALUE]...\n"
+          "       busbard --help | --version | --print-config[=sample]\n\n"
+          "Each setting may also stand in the environment (--max-body is BUSBAR_MAX_BODY) or in a\n"
+          "file as 'max-body = 8MiB'; " SETTINGS_CONFIG_DEFAULT " is read if it is there.\n"
+          "A flag beats the environment, the environment the file. Sizes take KiB, MiB, GiB, TiB;\n"
+          "times ms, s, m, h, d.\n\n",
           out);
     for (size_t i = 0; i < SETTING_COUNT; i++)
-        fprintf(out, "  --%-18s %s [%s]\n", table[i].name, table[i].help, table[i].preset);
+        fprintf(out, "  --%-18s %s [%s]\n", settings_table[i].name, settings_table[i].help,
+                settings_table[i].preset);
 }
 
 static void print_number(enum kind kind, uint64_t value, FILE *out)
@@ -288,20 +228,79 @@ static void print_number(enum kind kind, uint64_t value, FILE *out)
             factor = units[i].factor;
         }
     }
-    fprintf(out, "%" PRIu64 "%s\n", value / factor, suffix);
+    fprintf(out, "%" PRIu64 "%s", value / factor, suffix);
+}
+
+static bool is_number(const struct setting *setting)
+{
+    return setting->kind != KIND_TEXT && setting->kind != KIND_CHOICE;
 }
 
 void settings_print(const struct settings *s, FILE *out)
 {
     for (size_t i = 0; i < SETTING_COUNT; i++) {
-        const char *place = (const char *)s + table[i].offset;
-        fprintf(out, "# %s\n%s = ", table[i].help, table[i].name);
-        if (table[i].kind == KIND_TEXT) {
-            fprintf(out, "%s\n", place);
-        } else {
+        const struct setting *setting = &settings_table[i];
+        const char *place = (const char *)s + setting->offset;
+        fprintf(out, "# %s\n%s = ", setting->help, setting->name);
+        if (is_number(setting)) {
             uint64_t value;
             memcpy(&value, place, sizeof(value));
-            print_number(table[i].kind, value, out);
+            print_number(setting->kind, value, out);
+        } else {
+            fputs(place, out);
         }
+        fputc('\n', out);
+    }
+}
+
+void settings_sample(FILE *out)
+{
+    fputs("# Settings of busbard; see busbar.conf(5). Each stands here at its default.\n", out);
+    for (size_t i = 0; i < SETTING_COUNT; i++) {
+        const struct setting *setting = &settings_table[i];
+        fprintf(out, "\n# %s\n#%s = %s\n", setting->help, setting->name, setting->preset);
+    }
+}
+
+/** troff takes \- for a hyphen that may be copied, and a dot or quote at a line's start as its own.
+ */
+static void put_troff(const char *text, FILE *out)
+{
+    if (*text == '.' || *text == '\'')
+        fputs("\\&", out);
+    for (; *text != '\0'; text++) {
+        if (*text == '-')
+            fputs("\\-", out);
+        else if (*text == '\\')
+            fputs("\\e", out);
+        else
+            fputc(*text, out);
+    }
+}
+
+static void put_range(const struct setting *setting, FILE *out)
+{
+    if (!is_number(setting))
+        return;
+    fputs("; ", out);
+    if (setting->choices == ZERO && strcmp(setting->preset, "0") != 0)
+        fputs("0 or ", out);
+    print_number(setting->kind, setting->min, out);
+    fputs(" to ", out);
+    print_number(setting->kind, setting->max, out);
+}
+
+void settings_man(FILE *out)
+{
+    for (size_t i = 0; i < SETTING_COUNT; i++) {
+        const struct setting *setting = &settings_table[i];
+        fputs(".TP\n.B ", out);
+        put_troff(setting->name, out);
+        fputc('\n', out);
+        put_troff(setting->help, out);
+        fputs(".\nDefault ", out);
+        put_troff(setting->preset, out);
+        put_range(setting, out);
+        fputs(".\n", out);
     }
 }

@@ -5,4 +5,5 @@ import sys
 
 from e2e_run import main
 
-sys.exit(main(["http", "write", "query", "lines", "hostile", "lifecycle", "admin"]))
+sys.exit(main(["http", "write", "query", "lines", "hostile", "lifecycle", "admin",
+               "rejects", "docs"]))

@@ -11,10 +11,12 @@ EXTRA_DIST += \
 	tests/e2e/test_client.py \
 	tests/e2e/test_admin.py \
 	tests/e2e/test_data.py \
+	tests/e2e/test_docs.py \
 	tests/e2e/test_hostile.py \
 	tests/e2e/test_http.py \
 	tests/e2e/test_lifecycle.py \
 	tests/e2e/test_lines.py \
 	tests/e2e/test_query.py \
+	tests/e2e/test_rejects.py \
 	tests/e2e/test_shell.py \
 	tests/e2e/test_write.py

@@ -1,6 +1,8 @@
 /** The small parts of busbard: buffers, parameters, settings, units, refusals, gzip. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include <zlib.h>
 
 #include "server/buf.h"
@@ -107,6 +109,53 @@ static void test_settings(void **state)
     assert_int_equal(load(&s, none, "--memory", NULL), BB_EINVAL);
     assert_int_equal(load(&s, none, "--no-such", "1"), BB_EINVAL);
     assert_int_equal(load(&s, none, "memory", "1"), BB_EINVAL);
+}
+
+static const char *load_text(struct settings *s, const char *text)
+{
+    static char message[BB_ERROR_TEXT_MAX];
+    char path[] = "/tmp/busbar-conf-XXXXXX";
+    char flag[64];
+    char *argv[] = {(char *)"busbard", flag, (char *)"--max-head=8KiB", NULL};
+    char *env[] = {(char *)"BUSBAR_MAX_HEAD=9KiB", (char *)"BUSBAR_MAX_LINE=9KiB", NULL};
+    enum settings_action action;
+    struct bb_error err = {0};
+    int fd = mkstemp(path);
+    assert_true(fd >= 0 && write(fd, text, strlen(text)) == (ssize_t)strlen(text));
+    close(fd);
+    snprintf(flag, sizeof(flag), "--config=%s", path);
+    int rc = settings_load(s, 3, argv, env, &action, &err);
+    assert_int_equal(rc == BB_OK, err.text[0] == '\0');
+    unlink(path);
+    /* without the path, which differs from run to run */
+    snprintf(message, sizeof(message), "%s",
+             strncmp(err.text, path, strlen(path)) == 0 ? err.text + strlen(path) : err.text);
+    return message;
+}
+
+static void test_settings_file(void **state)
+{
+    struct settings s;
+    (void)state;
+    assert_string_equal(load_text(&s, "# c\n\n data = /x y \nhttp=\"off\"\nmax-body=2KiB"), "");
+    assert_string_equal(s.data, "/x y");
+    assert_string_equal(s.http, "off");
+    assert_int_equal(s.max_body, 2048);
+    assert_string_equal(load_text(&s, "max-head = 7KiB\nmax-line = 7KiB\nmax-body = 7KiB"), "");
+    assert_int_equal(s.max_head, 8 << 10);
+    assert_int_equal(s.max_line, 9 << 10);
+    assert_int_equal(s.max_body, 7 << 10);
+    assert_string_equal(load_text(&s, "\nmax-bodies = 1"), ":2: no such setting: max-bodies");
+    assert_string_equal(load_text(&s, "data"), ":1: not 'name = value'");
+    assert_string_equal(load_text(&s, "loops = many"), ":1: loops: 'many' is not a whole number");
+    assert_string_equal(load_text(&s, "loops = 257"),
+                        ":1: loops: '257' is out of range (1 to 256)");
+    assert_string_equal(load_text(&s, "log-level = loud"),
+                        ":1: log-level: 'loud' is none of: debug info warning error");
+    assert_string_equal(load_text(&s, "data=a\ndata=b"), ":2: data: set already in line 1");
+    assert_string_equal(load_text(&s, "reject-log = 0"), "");
+    assert_string_equal(load_text(&s, "max-body = 0"),
+                        ":1: max-body: '0' is out of range (1024 to 4294967296)");
 }
 
 static void test_units(void **state)
@@ -232,6 +281,7 @@ int main(void)
         cmocka_unit_test(test_buf_keeps_its_maximum_and_budget),
         cmocka_unit_test(test_form),
         cmocka_unit_test(test_settings),
+        cmocka_unit_test(test_settings_file),
         cmocka_unit_test(test_units),
         cmocka_unit_test(test_rejects),
         cmocka_unit_test(test_gunzip),

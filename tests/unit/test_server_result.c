@@ -17,8 +17,8 @@ static void string_is(const char *text, size_t n, const char *expect)
     struct buf out;
     struct json j;
     buf_init(&out, 4096, NULL);
-    json_init(&j, &out, false);
-    json_string(&j, text, n);
+    jsonw_init(&j, &out, false);
+    jsonw_string(&j, text, n);
     assert_int_equal(j.err, BB_OK);
     text_is(&out, expect);
 }
@@ -50,17 +50,17 @@ static void test_values(void **state)
     struct json j;
     (void)state;
     buf_init(&out, 4096, NULL);
-    json_init(&j, &out, false);
-    json_array_begin(&j);
-    json_double(&j, 0.5);
-    json_double(&j, NAN);
-    json_double(&j, -INFINITY);
-    json_i64(&j, INT64_MIN);
-    json_u64(&j, UINT64_MAX);
-    json_bool(&j, true);
-    json_bool(&j, false);
-    json_null(&j);
-    json_array_end(&j);
+    jsonw_init(&j, &out, false);
+    jsonw_array_begin(&j);
+    jsonw_double(&j, 0.5);
+    jsonw_double(&j, NAN);
+    jsonw_double(&j, -INFINITY);
+    jsonw_i64(&j, INT64_MIN);
+    jsonw_u64(&j, UINT64_MAX);
+    jsonw_bool(&j, true);
+    jsonw_bool(&j, false);
+    jsonw_null(&j);
+    jsonw_array_end(&j);
     text_is(&out, "[0.5,null,null,-9223372036854775808,18446744073709551615,true,false,null]");
 }
 
@@ -70,11 +70,11 @@ static void test_full_buffer_sticks(void **state)
     struct json j;
     (void)state;
     buf_init(&out, 256, NULL);
-    json_init(&j, &out, false);
-    json_array_begin(&j);
+    jsonw_init(&j, &out, false);
+    jsonw_array_begin(&j);
     for (int i = 0; i < 1000; i++)
-        json_cstring(&j, "0123456789");
-    json_array_end(&j);
+        jsonw_cstring(&j, "0123456789");
+    jsonw_array_end(&j);
     assert_int_equal(j.err, BB_ELIMIT);
     assert_true(out.len <= 256);
     buf_fini(&out);
