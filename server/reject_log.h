@@ -58,7 +58,7 @@ void reject_log_close(struct reject_log *log);
 int reject_log_lay_out(struct reject_log *log, struct buf *text,
                        const struct reject_entry *entry) BB_CHECKED;
 
-/** Any thread, never blocks on a file: keep entries that were laid out; count of them for `lost`. */
+/** Any thread, never blocks on a file: keep `count` entries that were laid out. */
 void reject_log_keep(struct reject_log *log, const struct buf *text, uint64_t count);
 
 /** Told of each entry, oldest first; not BB_OK ends it. */

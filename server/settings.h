@@ -1,7 +1,7 @@
 /**
  * Every setting of busbard, from one table: its name (the flag is --NAME, the environment variable
- * BUSBAR_NAME in capitals with _ for -, the file's line "NAME = value"), its default, its limits and
- * its help text.
+ * BUSBAR_NAME in capitals with _ for -, the file's line "NAME = value"), its default, its limits
+ * and its help text.
  *
  * A flag beats the environment, the environment the file, the file the default.
  */
