@@ -54,6 +54,25 @@ bin_PROGRAMS += busbar
 busbar_SOURCES = client/main.c
 busbar_LDADD = libshell.la libimport.la libbusbar-client.la $(EDIT_LIBS) $(YAJL_LIBS) $(ZLIB_LIBS)
 
+# As with the engine: the library's private symbols, for its tests.
+noinst_LTLIBRARIES += libbusbar-client-internal.la
+libbusbar_client_internal_la_SOURCES = $(libbusbar_client_la_SOURCES)
+
+unit_tests += \
+	tests/unit/test_client_query \
+	tests/unit/test_client_shell \
+	tests/unit/test_client_write
+THREAD_TESTS += tests/unit/test_client_write
+tests_unit_test_client_query_SOURCES = \
+	tests/unit/fake_server.c tests/unit/fake_server.h tests/unit/test_client_query.c
+tests_unit_test_client_query_LDADD = \
+	libbusbar-client-internal.la $(CURL_LIBS) $(YAJL_LIBS) $(ZLIB_LIBS) $(CMOCKA_LIBS)
+tests_unit_test_client_shell_LDADD = \
+	libshell.la libbusbar-client.la $(EDIT_LIBS) $(CMOCKA_LIBS)
+tests_unit_test_client_write_SOURCES = \
+	tests/unit/fake_server.c tests/unit/fake_server.h tests/unit/test_client_write.c
+tests_unit_test_client_write_LDADD = libbusbar-client.la $(ZLIB_LIBS) $(CMOCKA_LIBS)
+
 # busbar import, export and status: a library of their own for the tests' sake.
 noinst_LTLIBRARIES += libimport.la
 libimport_la_SOURCES = \
