@@ -321,18 +321,9 @@ static int export_measurement(struct export *e, const char *measurement)
 }
 
 /** What `influx -import` and `busbar import` need to know of a file of lines. */
-static int put_context(struct export *e)
+static void put_context(struct export *e, const char *policy)
 {
-    struct bb_client_error err;
-    struct export_names policies = {0};
     const char *database = e->client_options.database;
-    const char *policy = e->client_options.retention_policy;
-    if (export_default_policy(e->client, database, &policies, &err) != BB_CLIENT_OK) {
-        export_names_fini(&policies);
-        return query_failed(e, &err);
-    }
-    if (policy == NULL)
-        policy = policies.count > 0 ? policies.names[0] : "autogen";
     struct import_buf text = {0};
     import_buf_add_text(&text, "# DDL\nCREATE DATABASE ");
     export_quote(&text, database);
@@ -340,15 +331,31 @@ static int put_context(struct export *e)
                       database, policy);
     export_out_put(e->out, import_buf_text(&text), text.len);
     import_buf_fini(&text);
+}
+
+/** See that the database is there, and by which name its readings are imported again. */
+static int begin(struct export *e)
+{
+    struct bb_client_error err;
+    struct export_names policies = {0};
+    const char *policy = e->client_options.retention_policy;
+    int code = EXIT_OK;
+    if (export_default_policy(e->client, e->client_options.database, &policies, &err) !=
+        BB_CLIENT_OK)
+        code = query_failed(e, &err);
+    if (policy == NULL)
+        policy = policies.count > 0 ? policies.names[0] : "autogen";
+    if (code == EXIT_OK && e->format.lines)
+        put_context(e, policy);
     export_names_fini(&policies);
-    return EXIT_OK;
+    return code;
 }
 
 static int export_all(struct export *e)
 {
     struct bb_client_error err;
     struct export_names all = {0};
-    int code = e->format.lines ? put_context(e) : EXIT_OK;
+    int code = begin(e);
     if (code != EXIT_OK)
         return code;
     if (e->measurement_count == 0 && export_measurements(e->client, &all, &err) != BB_CLIENT_OK) {

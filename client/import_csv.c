@@ -120,6 +120,8 @@ static bool read_header(struct csv_job *j, struct csv_reader *reader)
         count = cut_columns(o->columns, names);
     } else {
         enum csv_result result = csv_next(reader, &row);
+        if (source_error(j->job->source)[0] != '\0' && result != CSV_ROW)
+            return job_fail_source(j->job);
         if (result == CSV_END)
             return job_fail(j->job, EXIT_FILE, "is empty");
         if (result != CSV_ROW)
@@ -175,9 +177,11 @@ static bool check_sample(struct csv_job *j)
     struct csv_row row;
     if (j->sample_rows > 0)
         return true;
-    if (j->job->options->columns == NULL && csv_next(j->reader, &row) != CSV_ROW)
-        return job_fail(j->job, EXIT_FILE, "cannot be read");
-    enum csv_result result = csv_next(j->reader, &row);
+    enum csv_result result = CSV_ROW;
+    if (j->job->options->columns == NULL)
+        result = csv_next(j->reader, &row); /* the header */
+    if (result == CSV_ROW)
+        result = csv_next(j->reader, &row);
     if (result == CSV_ERROR)
         return job_fail_source(j->job);
     if (result == CSV_END)

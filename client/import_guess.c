@@ -110,23 +110,24 @@ static const struct csv_field *cell_of(const struct map *map, const struct map_s
 
 /** What one column's cells have in common. */
 struct profile {
-    unsigned values; /* that are not missing */
-    bool numbers, bools;
-    unsigned distinct; /* counted up to DISTINCT_MAX */
+    unsigned values;     /* that are not missing */
+    bool numbers, bools; /* nine tenths of them or more: the others are mistakes to be refused */
+    unsigned distinct;   /* counted up to DISTINCT_MAX */
 };
 
 static struct profile profile_column(const struct map *map, const struct map_samples *samples,
                                      unsigned column)
 {
-    struct profile p = {.numbers = true, .bools = true};
+    struct profile p = {0};
+    unsigned numbers = 0, bools = 0;
     const struct csv_field *seen[DISTINCT_MAX];
     for (unsigned row = 0; row < samples->rows; row++) {
         const struct csv_field *cell = cell_of(map, samples, row, column);
         if (map_is_null(cell))
             continue;
         p.values++;
-        p.numbers = p.numbers && map_is_number(cell->text, cell->len, samples->decimal);
-        p.bools = p.bools && is_bool(cell);
+        numbers += map_is_number(cell->text, cell->len, samples->decimal);
+        bools += is_bool(cell);
         unsigned i = 0;
         while (i < p.distinct &&
                (seen[i]->len != cell->len || memcmp(seen[i]->text, cell->text, cell->len) != 0))
@@ -134,6 +135,8 @@ static struct profile profile_column(const struct map *map, const struct map_sam
         if (i == p.distinct && p.distinct < DISTINCT_MAX)
             seen[p.distinct++] = cell;
     }
+    p.numbers = numbers >= p.values - p.values / 10;
+    p.bools = bools >= p.values - p.values / 10;
     return p;
 }
 

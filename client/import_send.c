@@ -80,18 +80,21 @@ static bool reject_rows(struct sender *s, const struct batch *b, unsigned from, 
 }
 
 /**
- * A single row's reason, without what the server says of batches: "partial write: ... dropped=1" or
- * "unable to parse '...': ...".
+ * The first reason of "partial write: REASON\nREASON ... dropped=N" or of several lines "unable to
+ * parse 'LINE': REASON": of a single row it is the row's; of a group, one of theirs.
  */
-static const char *row_reason(struct bb_client_error *err)
+static const char *first_reason(struct bb_client_error *err)
 {
     static const char prefix[] = "partial write: ";
-    char *text = err->text, *end = strstr(text, " dropped=");
-    if (strncmp(text, prefix, sizeof(prefix) - 1) != 0)
-        return text;
+    char *text = err->text;
+    if (strncmp(text, prefix, sizeof(prefix) - 1) == 0)
+        text += sizeof(prefix) - 1;
+    char *end = strchr(text, '\n');
+    if (end == NULL)
+        end = strstr(text, " dropped=");
     if (end != NULL)
         *end = '\0';
-    return text + sizeof(prefix) - 1;
+    return text;
 }
 
 /** Store rows from .. to - 1, or know which of them the server refuses. */
@@ -112,7 +115,7 @@ static bool send_rows(struct sender *s, const struct batch *b, unsigned from, un
     dropped = err.dropped > lines ? lines : err.dropped;
     if (to - from == 1 || (dropped == lines && to - from > TELL_APART_ROWS)) {
         s->position.stored += lines - dropped;
-        return reject_rows(s, b, from, to, to - from == 1 ? row_reason(&err) : err.text);
+        return reject_rows(s, b, from, to, first_reason(&err));
     }
     unsigned middle = from + (to - from) / 2;
     return send_rows(s, b, from, middle) && send_rows(s, b, middle, to);

@@ -11,7 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define SAVE_INTERVAL_MS 500
+#define SAVE_INTERVAL_MS 100
 #define FIRST_LINE       "busbar import state 1\n"
 
 static int64_t now_ms(void)

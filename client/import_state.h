@@ -38,7 +38,7 @@ enum import_state_found import_state_open(struct import_state *state, const char
                                           const char *target, struct source_identity identity,
                                           uint32_t options_crc, struct import_position *position);
 
-/** Replace the state; at most each half second unless `now`. False: it cannot be written. */
+/** Replace the state; at most ten times a second unless `now`. False: it cannot be written. */
 bool import_state_save(struct import_state *state, const struct import_position *position,
                        bool now);
 

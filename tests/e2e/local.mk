@@ -1,10 +1,12 @@
 # Tests that drive the real busbard by pytest, as two programs for make check.
-E2E_TESTS = tests/e2e/check_server.py tests/e2e/check_data.py tests/e2e/check_shell.py
+E2E_TESTS = tests/e2e/check_server.py tests/e2e/check_data.py tests/e2e/check_shell.py \
+	tests/e2e/check_import.py
 TESTS += $(E2E_TESTS) tests/e2e/csv2lp.sh
 EXTRA_DIST += \
 	$(E2E_TESTS) \
 	tests/e2e/csv2lp.sh \
 	tests/e2e/busbar_e2e.py \
+	tests/e2e/busbar_tool.py \
 	tests/e2e/conftest.py \
 	tests/e2e/e2e_run.py \
 	tests/e2e/pytest.ini \
@@ -12,8 +14,11 @@ EXTRA_DIST += \
 	tests/e2e/test_admin.py \
 	tests/e2e/test_data.py \
 	tests/e2e/test_docs.py \
+	tests/e2e/test_export.py \
 	tests/e2e/test_hostile.py \
 	tests/e2e/test_http.py \
+	tests/e2e/test_import.py \
+	tests/e2e/test_import_resume.py \
 	tests/e2e/test_lifecycle.py \
 	tests/e2e/test_lines.py \
 	tests/e2e/test_query.py \
