@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include <zlib.h>
 
@@ -11,8 +12,9 @@
 
 struct export_out {
     FILE *file;
-    char *path, *aside; /* NULL: standard output */
+    char *path, *aside; /* NULL: standard output; aside: what is written */
     bool gzip, failed;
+    bool in_place; /* a pipe or a device, which no file may replace */
     int error;
     uint64_t bytes;
     z_stream z;
@@ -36,11 +38,16 @@ static bool open_file(struct export_out *o, const char *path)
         return true;
     }
     o->path = strdup(path);
-    o->aside = malloc(n + sizeof(".part"));
-    if (o->path == NULL || o->aside == NULL)
+    if (o->path == NULL)
         return false;
-    memcpy(o->aside, path, n);
-    memcpy(o->aside + n, ".part", sizeof(".part"));
+    struct stat st;
+    o->in_place = stat(path, &st) == 0 && !S_ISREG(st.st_mode);
+    o->aside = malloc(n + sizeof(".part"));
+    if (o->aside == NULL)
+        return false;
+    memcpy(o->aside, path, n + 1);
+    if (!o->in_place)
+        memcpy(o->aside + n, ".part", sizeof(".part"));
     o->gzip = n > 3 && strcmp(path + n - 3, ".gz") == 0;
     if (o->gzip && deflateInit2(&o->z, 6, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY) != Z_OK) {
         o->gzip = false;
@@ -101,6 +108,25 @@ uint64_t export_out_bytes(const struct export_out *o)
     return o->bytes;
 }
 
+/** Give the file its name, or remove it. */
+static bool settle(struct export_out *o, bool whole)
+{
+    bool keep = whole && !o->failed;
+    if (keep && !o->in_place && fsync(fileno(o->file)) != 0) {
+        o->error = errno;
+        keep = false;
+    }
+    bool closed = fclose(o->file) == 0;
+    if (o->in_place)
+        return !whole || keep;
+    if (keep && closed && rename(o->aside, o->path) == 0)
+        return true;
+    if (keep)
+        o->error = errno;
+    unlink(o->aside);
+    return !whole && !o->failed;
+}
+
 bool export_out_close(struct export_out **out, bool whole, char *error, size_t error_bytes)
 {
     struct export_out *o = *out;
@@ -111,21 +137,7 @@ bool export_out_close(struct export_out **out, bool whole, char *error, size_t e
         o->error = errno;
         o->failed = true;
     }
-    bool ok = !o->failed;
-    if (o->path != NULL) {
-        errno = 0;
-        if (ok && whole && fsync(fileno(o->file)) != 0) {
-            o->error = errno;
-            ok = false;
-        }
-        fclose(o->file);
-        if (!ok || !whole)
-            unlink(o->aside);
-        else if (rename(o->aside, o->path) != 0) {
-            o->error = errno;
-            ok = false;
-        }
-    }
+    bool ok = o->path != NULL ? settle(o, whole) : !o->failed;
     if (!ok)
         snprintf(error, error_bytes, "%s: %s", o->path == NULL ? "standard output" : o->path,
                  strerror(o->error));

@@ -7,7 +7,8 @@
 
 /**
  * What is exported, on its way to a file or to standard output; compressed if the name ends in .gz.
- * A file is written beside its name and takes it when it is whole.
+ * A file is written beside its name and takes it when it is whole; pipes and devices are written as
+ * they are.
  */
 struct export_out;
 
