@@ -11,6 +11,7 @@ EXTRA_DIST += \
 	docs/format/wal.md \
 	docs/bench.md \
 	docs/http.md \
+	docs/metrics.md \
 	docs/lineproto.md
 
 dist_man_MANS += docs/man/busbard.8 docs/man/busbar.conf.5 docs/man/busbar-lineproto.7

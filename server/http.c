@@ -39,6 +39,7 @@ static void start_request(struct http_conn *conn)
 {
     struct counters *counters = &server_of(conn)->counters;
     count_add(&counters->request_bytes, conn->body.len);
+    conn->request.whole_at_ns = uv_hrtime();
     conn->state = CONN_BUSY;
     conn->deadline_ms = conn->request_end_ms = 0;
     if (conn->held) {

@@ -58,6 +58,8 @@ struct http_request {
     size_t path, query;
     HTTP_HEADER_TABLE(HTTP_HEADER_MEMBER)
     uint64_t content_length;
+    enum server_path counted_as;
+    uint64_t whole_at_ns; /* when all of it was there; 0: not yet */
     bool keep_alive, http_1_0, chunked;
     char id[HTTP_REQUEST_ID_MAX + 1];
 };

@@ -48,6 +48,11 @@ static void count_reply(struct http_conn *conn, int status)
                                 : status < 500 ? &counters->replies_4xx
                                                : &counters->replies_5xx;
     count_add(counter, 1);
+    if (status >= 400 && status < SERVER_STATUS_MAX)
+        count_add(&counters->errors[status - 400], 1);
+    if (conn->request.whole_at_ns != 0)
+        bb_latency_add(&counters->request_latency[conn->request.counted_as],
+                       uv_hrtime() - conn->request.whole_at_ns);
 }
 
 /** Everything but what says how long the body is. */

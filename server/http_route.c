@@ -25,12 +25,10 @@ static void count_request(struct http_conn *conn)
 {
     struct counters *counters = &conn->client.loop->server->counters;
     const struct http_route *route = conn->request.route;
-    if (route == &routes[0])
-        count_add(&counters->requests_write, 1);
-    else if (route == &routes[1])
-        count_add(&counters->requests_query, 1);
-    else
-        count_add(&counters->requests_other, 1);
+    conn->request.counted_as = route == &routes[0]   ? SERVER_PATH_WRITE
+                               : route == &routes[1] ? SERVER_PATH_QUERY
+                                                     : SERVER_PATH_OTHER;
+    count_add(&counters->requests[conn->request.counted_as], 1);
 }
 
 bool http_route(struct http_conn *conn)

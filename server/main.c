@@ -17,6 +17,7 @@
 
 #include "server/log.h"
 #include "server/loop.h"
+#include "server/metrics.h"
 #include "server/units.h"
 
 #define LOOPS_MAX            256
@@ -303,6 +304,8 @@ int main(int argc, char *argv[])
         settings_sample(stdout);
     else if (action == SETTINGS_MAN)
         settings_man(stdout);
+    else if (action == SETTINGS_METRICS)
+        metrics_document(stdout);
     if (action != SETTINGS_RUN)
         return fflush(stdout) == 0 ? 0 : 1;
 

@@ -112,3 +112,11 @@ bool pool_cancel(struct pool *pool, struct job *job)
     pthread_mutex_unlock(&pool->lock);
     return waiting;
 }
+
+struct pool_load pool_look(struct pool *pool)
+{
+    pthread_mutex_lock(&pool->lock);
+    struct pool_load load = {pool->thread_count - pool->idle, pool->waiting};
+    pthread_mutex_unlock(&pool->lock);
+    return load;
+}

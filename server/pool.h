@@ -32,6 +32,12 @@ struct pool {
 
 int pool_init(struct pool *pool, size_t thread_max, struct bb_error *err) BB_CHECKED;
 
+/** How busy a pool is. */
+struct pool_load {
+    size_t running, waiting; /* jobs */
+};
+struct pool_load pool_look(struct pool *pool);
+
 /** Run what still waits, then end the threads. Nobody submits any more. */
 void pool_fini(struct pool *pool);
 

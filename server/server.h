@@ -19,15 +19,28 @@
 #include "server/reject_log.h"
 #include "server/settings.h"
 
-/** Counters of the server: X(member, label pairs or "", metric, help). See metrics.c. */
+/** What requests are counted by. */
+enum server_path {
+    SERVER_PATH_WRITE,
+    SERVER_PATH_QUERY,
+    SERVER_PATH_OTHER,
+    SERVER_PATHS
+};
+
+/** Replies from 400 on are counted one by one up to here. */
+#define SERVER_STATUS_MAX 512
+
+/** Counters of the server; metrics.c tells them. */
 struct counters {
-    _Atomic uint64_t requests_write, requests_query, requests_other;
+    _Atomic uint64_t requests[SERVER_PATHS];
     _Atomic uint64_t replies_2xx, replies_4xx, replies_5xx;
     _Atomic uint64_t request_bytes;
     _Atomic uint64_t overloads;
     _Atomic uint64_t clients_closed_slow, clients_closed_idle, clients_refused, requests_malformed;
     _Atomic uint64_t line_batches, line_bytes, line_syncs, line_retries;
     _Atomic uint64_t rejected[BB_CODE_COUNT];
+    _Atomic uint64_t errors[SERVER_STATUS_MAX - 400]; /* replies, by status - 400 */
+    struct bb_latency request_latency[SERVER_PATHS];
 };
 
 struct loop;

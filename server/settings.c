@@ -205,7 +205,7 @@ void settings_help(FILE *out)
 {
     fputs("busbard: a time-series database for energy readings\n\n"
           "usage: busbard [--config FILE] [--NAME VALUE | --NAME=VALUE]...\n"
-          "       busbard --help | --version | --print-config[=sample]\n\n"
+          "       busbard --help | --version | --print-config[=sample] | --print-metrics\n\n"
           "Each setting may also stand in the environment (--max-body is BUSBAR_MAX_BODY) or in a\n"
           "file as 'max-body = 8MiB'; " SETTINGS_CONFIG_DEFAULT " is read if it is there.\n"
           "A flag beats the environment, the environment the file. Sizes take KiB, MiB, GiB, TiB;\n"

@@ -49,7 +49,8 @@ enum settings_action {
     SETTINGS_VERSION,
     SETTINGS_PRINT,
     SETTINGS_SAMPLE,
-    SETTINGS_MAN
+    SETTINGS_MAN,
+    SETTINGS_METRICS
 };
 
 /**

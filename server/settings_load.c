@@ -142,7 +142,8 @@ static bool take_action(const char *arg, enum settings_action *action)
                    {"--version", SETTINGS_VERSION},
                    {"--print-config", SETTINGS_PRINT},
                    {"--print-config=sample", SETTINGS_SAMPLE},
-                   {"--print-config=man", SETTINGS_MAN}};
+                   {"--print-config=man", SETTINGS_MAN},
+                   {"--print-metrics", SETTINGS_METRICS}};
     for (size_t i = 0; i < sizeof(actions) / sizeof(actions[0]); i++) {
         if (strcmp(arg, actions[i].flag) == 0) {
             *action = actions[i].action;

@@ -1,5 +1,6 @@
 """What operators ask: /debug/status, /metrics, the log."""
 
+import re
 import time
 
 from busbar_e2e import wait_until
@@ -48,3 +49,85 @@ def test_status_knows_rates(server):
         count += 1
     rates = server.get("/debug/status").json()["rates"]
     assert 0.5 * count < rates["points_per_second"] * rates["seconds"] <= count
+
+
+class Exposition:
+    """Prometheus text, checked as its format demands while it is read."""
+
+    NAME = r"[a-zA-Z_:][a-zA-Z0-9_:]*"
+    SAMPLE = re.compile(r'(%s)(?:\{((?:\w+="(?:[^"\\\n]|\\["\\n])*",?)*)\})? (\S+)$' % NAME)
+
+    def __init__(self, text):
+        assert text.endswith("\n")
+        self.types, self.helps, self.values = {}, {}, {}
+        family = None
+        for line in text.splitlines():
+            if line.startswith("# "):
+                family = self.read_comment(line)
+            else:
+                self.read_sample(line, family)
+        assert set(self.types) == set(self.helps)
+
+    def read_comment(self, line):
+        word, name, rest = re.match(r"# (HELP|TYPE) (%s) (.+)$" % self.NAME, line).groups()
+        table = self.helps if word == "HELP" else self.types
+        assert name not in table, "%s twice" % line
+        table[name] = rest
+        if word == "TYPE":
+            assert rest in ("counter", "gauge", "histogram")
+            assert rest != "counter" or name.endswith("_total")
+        return name
+
+    def read_sample(self, line, family):
+        match = self.SAMPLE.match(line)
+        assert match, line
+        name, labels, value = match.group(1), match.group(2) or "", float(match.group(3))
+        base = re.sub("_(bucket|sum|count)$", "", name) if self.types[family] == "histogram" \
+            else name
+        assert base == family, "%s stands below %s" % (line, family)
+        assert (name, labels) not in self.values, line
+        self.values[name, labels] = value
+
+    def histograms(self):
+        """(family, labels but le) -> [count up to each bound]"""
+        found = {}
+        for (name, labels), value in self.values.items():
+            if name.endswith("_bucket"):
+                rest, bound = re.match(r'(.*?),?le="([^"]+)"$', labels).groups()
+                found.setdefault((name[:-7], rest), []).append((float(bound), value))
+        return found
+
+
+def test_metrics_are_valid_prometheus_text(server):
+    lines = server.lines()
+    lines.send("m v=1 1\nbad\n")
+    assert lines.sync("x")
+    lines.close()
+    server.write("m v=1 1\nworse\n")
+    server.query_reply("SELECT nonsense(")
+    server.query_reply("SELECT v FROM m", db="nowhere")
+    server.query("SELECT v FROM m")
+    first = Exposition(server.get("/metrics").body.decode())
+    server.write("m v=1 1")
+    server.query("SELECT v FROM m")
+    second = Exposition(server.get("/metrics").body.decode())
+    for (name, labels), value in first.values.items():
+        counts = first.types.get(name) == "counter" or name.endswith(("_bucket", "_count", "_sum"))
+        assert not counts or second.values[name, labels] >= value, name
+    for (name, labels), buckets in second.histograms().items():
+        assert [b for b, _ in buckets] == sorted(b for b, _ in buckets)
+        assert [n for _, n in buckets] == sorted(n for _, n in buckets)
+        assert buckets[-1] == (float("inf"), second.values[name + "_count", labels])
+    assert second.values["busbar_wal_sync_seconds_count", ""] == \
+        second.values["busbar_wal_syncs_total", ""] > 0
+    assert second.values["busbar_lines_rejected_total", 'reason="unable to parse"'] == 2
+    assert second.values["busbar_statement_errors_total", 'reason="unable to parse"'] == 1
+    assert second.values["busbar_statement_errors_total", 'reason="not found"'] == 1
+    assert second.values["busbar_http_errors_total", 'status="400"'] == 2
+    key = ("busbar_statement_seconds_count", 'statement="select"')
+    assert second.values[key] == first.values[key] + 1
+    key = ("busbar_http_request_seconds_count", 'path="/write"')
+    assert second.values[key] == first.values[key] + 1 == 2
+    assert second.values["busbar_rejects_kept", ""] == 1
+    assert second.values["process_open_fds", ""] > 5
+    assert abs(second.values["process_start_time_seconds", ""] - time.time()) < 60

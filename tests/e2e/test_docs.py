@@ -45,3 +45,8 @@ def test_a_broken_file_ends_the_start(tmp_path):
     result = subprocess.run([busbard_path(), "--config", str(tmp_path / "none")], check=False,
                             capture_output=True, text=True, timeout=10)
     assert result.returncode == 1 and "No such file" in result.stderr
+
+
+def test_list_of_metrics():
+    text = page("metrics.md")
+    assert text[text.index("| metric "):] == generated("--print-metrics")

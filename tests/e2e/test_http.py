@@ -47,8 +47,6 @@ def test_health(shared_server):
 
 def test_metrics(shared_server):
     text = shared_server.get("/metrics").body.decode()
-    for line in text.splitlines():
-        assert re.match(r'# (HELP|TYPE) \w+ .+$|\w+(\{\w+="[^"]*"\})? [-+.e0-9]+$', line), line
     values = shared_server.metrics()
     assert values["process_resident_memory_bytes"] > 1 << 20
     assert values["process_cpu_seconds_total"] > 0
