@@ -3,6 +3,7 @@
  * JSON; every 64 KiB go to the loop as a piece of a chunked reply, and the thread waits while more
  * than `reply-buffer` bytes have not been taken by the client. A result of one piece is sent whole.
  */
+#include <inttypes.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,6 +11,8 @@
 #include "server/form.h"
 #include "server/http_handlers.h"
 #include "server/log.h"
+#include "server/multipart.h"
+#include "server/params.h"
 #include "server/result.h"
 #include "server/units.h"
 
@@ -17,12 +20,15 @@
 #define PIECE_MAX_BYTES ((size_t)64 << 20)
 #define PARAM_MAX_BYTES ((size_t)64 << 10)
 #define CHUNK_ROWS      10000
+#define SLOW_TEXT_MAX   2048
 #define JSON_TYPE       "application/json"
 
 struct query_run {
     struct http_job base; /* first */
-    struct buf database, policy, text;
+    struct buf database, policy, text, params;
     struct result_format format;
+    bool read_only;
+    char request_id[HTTP_REQUEST_ID_MAX + 1];
 
     /* the thread's */
     struct result result;
@@ -107,19 +113,48 @@ static int flush(void *arg, struct buf *text)
     return rc;
 }
 
-static void work(struct http_job *job)
+/** A query that took long is worth a line. */
+static void log_if_slow(const struct query_run *run, int rc, uint64_t ns)
 {
-    struct query_run *run = (struct query_run *)job;
-    struct server *server = job->loop->server;
+    char text[SLOW_TEXT_MAX], database[256];
+    uint64_t limit_ms = run->base.loop->server->settings.log_queries_after;
+    if (limit_ms == 0 || ns / 1000000 < limit_ms)
+        return;
+    log_event(LOG_WARNING, "query slow_ms=%" PRIu64 " status=\"%s\" db=%s request=%s text=%s",
+              ns / 1000000, bb_code_text(rc),
+              log_quote(database, sizeof(database), run->database.data, run->database.len),
+              run->request_id, log_quote(text, sizeof(text), run->text.data, run->text.len));
+}
+
+static int run_query(struct query_run *run)
+{
+    struct server *server = run->base.loop->server;
+    struct params params;
+    int rc = params_parse(run->params.data, run->params.len, &params, &run->err);
+    if (rc != BB_OK)
+        return rc;
     struct bb_query query = {.database = run->database.len > 0 ? run->database.data : NULL,
                              .retention_policy = run->policy.len > 0 ? run->policy.data : NULL,
                              .text = run->text.data,
                              .text_length = run->text.len,
                              .timeout_ms = (uint32_t)server->settings.query_timeout,
-                             .canceled = &run->canceled};
-    result_init(&run->result, &run->format, &run->json, PIECE_BYTES, flush, run);
+                             .canceled = &run->canceled,
+                             .read_only = run->read_only,
+                             .params = params.list,
+                             .param_count = params.count};
     struct bb_sink sink = result_sink(&run->result);
-    int rc = bb_query(server->db, &query, &sink, &run->err);
+    rc = bb_query(server->db, &query, &sink, &run->err);
+    params_fini(&params);
+    return rc;
+}
+
+static void work(struct http_job *job)
+{
+    struct query_run *run = (struct query_run *)job;
+    uint64_t start_ns = uv_hrtime();
+    result_init(&run->result, &run->format, &run->json, PIECE_BYTES, flush, run);
+    int rc = run_query(run);
+    log_if_slow(run, rc, uv_hrtime() - start_ns);
     if (rc == BB_OK)
         run->err.code = BB_OK;
     if (rc == BB_OK || run->result.begun)
@@ -137,6 +172,7 @@ static void release(struct query_run *run)
     buf_fini(&run->database);
     buf_fini(&run->policy);
     buf_fini(&run->text);
+    buf_fini(&run->params);
     buf_fini(&run->json);
     pthread_cond_destroy(&run->taken);
     pthread_mutex_destroy(&run->lock);
@@ -243,11 +279,15 @@ static bool is_form(const struct http_conn *conn)
            strncasecmp(http_text(conn, conn->request.content_type), form, sizeof(form) - 1) == 0;
 }
 
-/** From the form if there is one, else from the URL. */
+/** From the form or the parts of the body if it has them, else from the URL. */
 static bool get_param(struct http_conn *conn, const char *name, struct buf *value)
 {
-    if (is_form(conn)) {
-        int rc = form_get(conn->body.data, conn->body.len, name, value);
+    const char *type = http_text(conn, conn->request.content_type);
+    bool parts = conn->request.method == HTTP_POST && multipart_is(type);
+    if (is_form(conn) || parts) {
+        const struct buf *body = &conn->body;
+        int rc = parts ? multipart_get(type, body->data, body->len, name, value)
+                       : form_get(body->data, body->len, name, value);
         if (rc == BB_OK)
             return true;
         if (rc != BB_ENOTFOUND) {
@@ -294,6 +334,7 @@ static struct query_run *make_run(struct server *server)
     buf_init(&run->database, PARAM_MAX_BYTES, NULL);
     buf_init(&run->policy, PARAM_MAX_BYTES, NULL);
     buf_init(&run->text, text_max, &server->request_budget);
+    buf_init(&run->params, text_max, &server->request_budget);
     buf_init(&run->json, PIECE_MAX_BYTES, &server->request_budget);
     pthread_mutex_init(&run->lock, NULL);
     pthread_cond_init(&run->taken, NULL);
@@ -330,7 +371,10 @@ void http_query_run(struct http_conn *conn)
         return;
     }
     bool ok = get_param(conn, "q", &run->text) && get_param(conn, "db", &run->database) &&
-              get_param(conn, "rp", &run->policy) && get_format(conn, &run->format);
+              get_param(conn, "rp", &run->policy) && get_param(conn, "params", &run->params) &&
+              get_format(conn, &run->format);
+    run->read_only = conn->request.method == HTTP_GET;
+    memcpy(run->request_id, conn->request.id, sizeof(run->request_id));
     trim(&run->text);
     if (ok && run->text.len == 0) {
         http_error(conn, 400, "missing required parameter \"q\"");

@@ -59,7 +59,7 @@ bool http_route(struct http_conn *conn)
 void http_refuse_param(struct http_conn *conn, const char *name, int code)
 {
     if (code == BB_EPARSE)
-        http_error(conn, 400, "parameter %s: bad escape", name);
+        http_error(conn, 400, "parameter %s: cannot be read", name);
     else if (code == BB_ELIMIT)
         http_error(conn, 400, "parameter %s: too long", name);
     else

@@ -55,8 +55,12 @@ libserver_la_SOURCES = \
 	server/loop.h \
 	server/metrics.c \
 	server/metrics.h \
+	server/multipart.c \
+	server/multipart.h \
 	server/number.c \
 	server/number.h \
+	server/params.c \
+	server/params.h \
 	server/pool.c \
 	server/pool.h \
 	server/process.c \

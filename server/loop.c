@@ -96,8 +96,15 @@ static void on_tick(uv_timer_t *tick)
     if (loop->stop_at_ms != 0 && loop->clients == NULL && !loop->ending) {
         loop->ending = true;
         uv_close((uv_handle_t *)&loop->tick, NULL);
+        uv_close((uv_handle_t *)&loop->soon, NULL);
         uv_close((uv_handle_t *)&loop->wake, NULL);
     }
+}
+
+void loop_tick_soon(struct loop *loop, unsigned ms)
+{
+    if (!uv_is_active((uv_handle_t *)&loop->soon) && !loop->ending)
+        uv_timer_start(&loop->soon, on_tick, ms + 1, 0);
 }
 
 /* ---- start and end ---- */
@@ -145,6 +152,8 @@ int loop_init(struct loop *loop, struct server *server, size_t index, int http_f
     uv_timer_init(&loop->uv, &loop->tick);
     loop->tick.data = loop;
     uv_timer_start(&loop->tick, on_tick, LOOP_TICK_MS, LOOP_TICK_MS);
+    uv_timer_init(&loop->uv, &loop->soon);
+    loop->soon.data = loop;
     int code = open_listener(loop, &loop->http, http_fd, http_accept, err);
     return code != BB_OK ? code : open_listener(loop, &loop->line, line_fd, lines_accept, err);
 }

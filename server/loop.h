@@ -59,7 +59,7 @@ struct listener {
 struct loop {
     uv_loop_t uv;
     uv_async_t wake;
-    uv_timer_t tick;
+    uv_timer_t tick, soon;
     uv_thread_t thread;
     struct server *server;
     size_t index;
@@ -90,6 +90,9 @@ void loop_stop(struct loop *loop);
 /** Any thread: have message->run called on the loop's thread. The message must not be posted again
  * before it has run. */
 void loop_post(struct loop *loop, struct message *message);
+
+/** Have ticks come once in about `ms`, whatever LOOP_TICK_MS is. */
+void loop_tick_soon(struct loop *loop, unsigned ms);
 
 uint64_t loop_now_ms(const struct loop *loop);
 

@@ -153,3 +153,100 @@ def test_long_query_text(loaded):
     assert reply.status in (200, 400)
     many = " OR ".join("device_id='MTR-%d'" % i for i in range(5000))
     assert loaded.rows("SELECT count(value) FROM reading WHERE %s" % many)[0][1] == 300
+
+
+# Parameters, forms in parts, what is slow, who goes away
+
+def params_rows(server, q, params, **more):
+    reply = server.query_reply(q, db="test", epoch="ns", params=params, **more)
+    assert reply.status == 200, reply.body
+    return reply.json()["results"][0]
+
+
+def test_params(server):
+    server.write("m,id=a v=1,s=\"x\" 1\nm,id=it's v=2,s=\"y\" 2\nn v=3 3")
+    params = json.dumps({"id": "it's", "min": 1.5, "n": 2, "m": {"identifier": "m"},
+                         "r": {"regex": "^i"}, "d": {"duration": "1h"}, "yes": True})
+    for q in ("SELECT v FROM m WHERE id = $id", "SELECT v FROM $m WHERE v > $min",
+              "SELECT v FROM m WHERE v = $n", "SELECT v FROM m WHERE id =~ $r"):
+        assert params_rows(server, q, params)["series"][0]["values"] == [[2, 2]], q
+    reply = server.query_reply("SELECT v FROM m WHERE id = $nobody", db="test", params=params)
+    assert (reply.status, reply.error()) == (400, "error parsing query: missing parameter: nobody")
+
+
+def test_params_never_become_text_of_the_query(server):
+    server.write("m,id=a v=1 1")
+    result = params_rows(server, "SELECT v FROM m WHERE id = $id",
+                         json.dumps({"id": "a' OR id != 'a"}))
+    assert "series" not in result
+
+
+@pytest.mark.parametrize("params", ["{", "[1]", "7", '{"a":1,"a":2}', '{"a":"\\u0000"}', "{}x",
+                                    '{"a":99999999999999999999}', "[" * 100000])
+def test_params_that_are_not_an_object_are_refused(shared_server, params):
+    reply = shared_server.query_reply("SHOW DATABASES", params=params)
+    assert reply.status == 400
+    assert reply.error().startswith("error parsing query parameters: ")
+
+
+@pytest.mark.parametrize("params", ['{"p":null}', '{"p":[1]}', '{"p":{"what":1}}',
+                                    '{"p":{"a":1,"b":2}}', '{"p":{"identifier":3}}'])
+def test_params_that_cannot_be_bound_fail_where_they_are_used(shared_server, params):
+    assert shared_server.query_reply("SHOW DATABASES", params=params).status == 200
+    reply = shared_server.query_reply("SELECT v FROM m WHERE id = $p", db="test", params=params)
+    assert reply.status == 400, reply.body
+
+
+def multipart(fields, boundary="XyZ"):
+    return "".join('--%s\r\nContent-Disposition: form-data; name="%s"%s\r\n\r\n%s\r\n'
+                   % (boundary, name, '; filename="f"' if name == "q" else "", value)
+                   for name, value in fields.items()) + "--%s--\r\n" % boundary
+
+
+def test_multipart(server):
+    server.write("m v=1 1\nm v=2 2")
+    headers = {"Content-Type": 'multipart/form-data; boundary="XyZ"'}
+    body = multipart({"db": "test", "q": "SELECT v FROM m;\r\nSELECT count(v) FROM m"})
+    reply = server.request("POST", "/query", body=body, headers=headers, epoch="ns")
+    assert reply.status == 200, reply.body
+    assert [r["series"][0]["values"] for r in reply.json()["results"]] == [[[1, 1], [2, 2]],
+                                                                            [[0, 2]]]
+    reply = server.request("POST", "/query", body="", headers=headers, q="SHOW DATABASES")
+    assert reply.status in (200, 400)
+    for bad in (body[:-30], body.replace("XyZ", "Xyz"), "--XyZ\r\n", "--XyZ\r\n\r\n--XyZ"):
+        reply = server.request("POST", "/query", body=bad, headers=headers)
+        assert reply.status == 400
+    reply = server.request("POST", "/query", body=multipart({"p": "x"}), headers=headers)
+    assert reply.error() == 'missing required parameter "q"'
+
+
+def test_slow_queries_are_logged(make_server):
+    server = make_server(log_queries_after="1ms").create()
+    server.write("\n".join("m,id=%d v=%d %d" % (i, i, i) for i in range(20000)))
+    server.query_reply("SELECT v FROM m\nWHERE v >= 0 GROUP BY id", db="test")
+    server.query_reply("SELECT nonsense(")
+    lines = [line for line in server.log().splitlines() if " query slow_ms=" in line]
+    assert len(lines) == 1 and 'db="test"' in lines[0] and "status=" in lines[0]
+    assert r'text="SELECT v FROM m\x0aWHERE v >= 0 GROUP BY id"' in lines[0]
+
+
+def fill_cartesian(server):
+    for part in range(20):
+        server.write("\n".join("big,id=%d v=%d %d" % (i % 50, i, i + part * 100000)
+                               for i in range(50000)))
+
+
+def test_a_query_whose_client_goes_away_ends_at_once(server):
+    fill_cartesian(server)
+    body = urllib.parse.urlencode({"db": "test", "q": ";".join(
+        ["SELECT count(v) FROM big WHERE v != 1 GROUP BY id, time(1u)"] * 50)})
+    with server.raw() as sock:
+        sock.sendall(("POST /query HTTP/1.1\r\nContent-Type: application/x-www-form-urlencoded\r\n"
+                      "Content-Length: %d\r\n\r\n%s" % (len(body), body)).encode())
+        assert wait_until(lambda: server.metrics()['busbar_requests_running{pool="query"}'] == 1)
+        time.sleep(0.3)
+        running = server.metrics()['busbar_requests_running{pool="query"}']
+        assert running == 1, "the query is too quick for this test"
+    start = time.monotonic()
+    assert wait_until(lambda: server.metrics()['busbar_requests_running{pool="query"}'] == 0, 5)
+    assert time.monotonic() - start < 0.25, "100 ms, and as much for asking"
