@@ -5,4 +5,4 @@ import sys
 
 from e2e_run import main
 
-sys.exit(main(["import", "import_resume", "export"]))
+sys.exit(main(["import", "import_resume", "export", "status"]))

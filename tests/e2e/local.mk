@@ -24,4 +24,10 @@ EXTRA_DIST += \
 	tests/e2e/test_query.py \
 	tests/e2e/test_rejects.py \
 	tests/e2e/test_shell.py \
+	tests/e2e/test_status.py \
 	tests/e2e/test_write.py
+
+# A disk that is slow, full or broken, for test_status.py; loaded into busbard.
+check_LTLIBRARIES += libfaults.la
+libfaults_la_SOURCES = tests/e2e/faults.c
+libfaults_la_LDFLAGS = -module -avoid-version -rpath $(abs_top_builddir)
