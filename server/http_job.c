@@ -65,7 +65,6 @@ void http_job_overdue(struct http_conn *conn)
     conn->deadline_ms = 0;
     if (job == NULL || !pool_cancel(job->pool, &job->job))
         return;
-    count_add(&conn->client.loop->server->counters.overloads, 1);
     client_hold(&conn->client);
     detach(job);
     http_error(conn, 503, "overloaded: too many requests wait");

@@ -197,6 +197,8 @@ void http_error(struct http_conn *conn, int status, const char *fmt, ...)
     va_start(args, fmt);
     vsnprintf(text, sizeof(text), fmt, args);
     va_end(args);
+    if (status == 503 && strncmp(text, "overloaded", 10) == 0)
+        count_add(&conn->client.loop->server->counters.overloads, 1);
     http_error_text(conn, status, text, strlen(text));
 }
 

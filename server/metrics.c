@@ -106,7 +106,7 @@ static double load(const _Atomic uint64_t *counter)
     X("busbar_http_replies_total", "{class=\"5xx\"}", COUNTER, load(&s->counters->replies_5xx),    \
       "replies")                                                                                   \
     X("busbar_overloads_total", "", COUNTER, load(&s->counters->overloads),                        \
-      "requests answered 503 after queue-timeout")                                                 \
+      "requests answered 503 for want of a thread or of memory")                                   \
     X("busbar_line_bytes_total", "", COUNTER, load(&s->counters->line_bytes),                      \
       "bytes read by the line-protocol listener")                                                  \
     X("busbar_line_batches_total", "", COUNTER, load(&s->counters->line_batches),                  \
