@@ -96,6 +96,7 @@ struct bb_options {
     uint64_t disk_reserve_bytes;
     uint32_t query_threads;    /* default: one per core */
     uint32_t query_timeout_ms; /* default 60,000 */
+    uint32_t query_count_max;  /* that run at a time; default: no limit */
     bool manual_background;    /* tests: flush and compact only when told */
     bool create_if_missing;    /* default true */
     bb_log_fn log;             /* NULL: standard error */
@@ -268,6 +269,25 @@ struct bb_query {
  */
 int bb_query(struct bb_db *db, const struct bb_query *query, const struct bb_sink *sink,
              struct bb_error *err) BB_CHECKED;
+
+/** A query that runs. All borrowed for the call. */
+struct bb_running {
+    uint64_t qid;
+    const char *text; /* [text_length] the statements, without passwords */
+    size_t text_length;
+    const char *database; /* "": none */
+    uint64_t duration_ns;
+    bool killed;
+};
+
+/** Tell fn of each query that runs, oldest first. fn must not block nor call the library; other
+ * than 0 ends it. */
+void bb_running_each(struct bb_db *db, int (*fn)(void *arg, const struct bb_running *query),
+                     void *arg);
+
+/** KILL QUERY: the query ends with "query interrupted" soon. BB_ENOTFOUND; BB_EEXIST it was killed
+ * already. */
+int bb_running_kill(struct bb_db *db, uint64_t qid, struct bb_error *err) BB_CHECKED;
 
 /* ---- care ---- */
 

@@ -176,6 +176,7 @@ static void init_locks(struct bb_db *db)
     pthread_mutex_t *locks[] = {&db->flush_lock, &db->compact_lock, &db->publish_lock,
                                 &db->write_lock, &db->state_lock,   &db->points_lock};
     pthread_condattr_t attr;
+    bbi_running_init(&db->running, db->options.query_count_max);
     for (size_t i = 0; i < sizeof(locks) / sizeof(locks[0]); i++) {
         BB_ASSERT(pthread_mutex_init(locks[i], NULL) == 0);
     }
@@ -183,6 +184,11 @@ static void init_locks(struct bb_db *db)
     BB_ASSERT(pthread_condattr_setclock(&attr, CLOCK_MONOTONIC) == 0);
     BB_ASSERT(pthread_cond_init(&db->state_changed, &attr) == 0);
     (void)pthread_condattr_destroy(&attr);
+}
+
+static void query_stats(void *arg, struct bb_stats *stats)
+{
+    bb_stats_get(arg, stats);
 }
 
 static void init_query_env(struct bb_db *db)
@@ -193,7 +199,10 @@ static void init_query_env(struct bb_db *db)
                                            .query_memory_bytes = db->options.query_memory_bytes,
                                            .timeout_ms = db->options.query_timeout_ms,
                                            .counters = &db->query_counters,
+                                           .running = &db->running,
+                                           .started_mono_ns = bbi_clock_mono_ns(),
                                            .arg = db,
+                                           .stats = query_stats,
                                            .snapshot = bbi_db_snapshot,
                                            .schema_changed = bbi_db_schema_changed,
                                            .delete_rows = bbi_db_delete_rows,
@@ -234,6 +243,7 @@ static void release(struct bb_db *db)
         bbi_points_destroy(&points);
     }
     bbi_buf_fini(&db->pending);
+    bbi_running_fini(&db->running);
     bbi_file_close(&db->lock);
 }
 
@@ -342,4 +352,36 @@ int bb_query(struct bb_db *db, const struct bb_query *query, const struct bb_sin
              struct bb_error *err)
 {
     return bbi_query_run(&db->query_env, query, sink, err);
+}
+
+struct running_call {
+    int (*fn)(void *arg, const struct bb_running *query);
+    void *arg;
+    int64_t now_ns;
+};
+
+static int tell_running(void *arg, const struct bbi_running_query *q, struct bb_error *err)
+{
+    const struct running_call *call = arg;
+    struct bb_running running = {.qid = q->qid,
+                                 .text = q->text,
+                                 .text_length = q->text_length,
+                                 .database = q->database,
+                                 .duration_ns = (uint64_t)(call->now_ns - q->started_ns),
+                                 .killed = atomic_load(&q->killed)};
+    return call->fn(call->arg, &running) == 0 ? BB_OK : bbi_error_set(err, BB_ECANCELED, "enough");
+}
+
+void bb_running_each(struct bb_db *db, int (*fn)(void *arg, const struct bb_running *query),
+                     void *arg)
+{
+    struct running_call call = {fn, arg, bbi_clock_mono_ns()};
+    struct bb_error ignored;
+    int rc = bbi_running_each(&db->running, tell_running, &call, &ignored);
+    (void)rc;
+}
+
+int bb_running_kill(struct bb_db *db, uint64_t qid, struct bb_error *err)
+{
+    return bbi_running_kill(&db->running, qid, err);
 }

@@ -10,6 +10,9 @@ int bbi_qctx_check(const struct bbi_qctx *ctx, struct bb_error *err)
         __atomic_load_n(ctx->query->canceled, __ATOMIC_RELAXED) != 0) {
         return bbi_error_set(err, BB_ECANCELED, "query interrupted");
     }
+    if (atomic_load_explicit(&ctx->running.killed, memory_order_relaxed)) {
+        return bbi_error_set(err, BB_ECANCELED, "query interrupted");
+    }
     if (bbi_clock_mono_ns() > ctx->deadline_ns) {
         return bbi_error_set(err, BB_ETIMEOUT, "query-timeout limit exceeded");
     }

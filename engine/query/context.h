@@ -39,6 +39,7 @@ struct bbi_qctx {
     const struct bbi_query_env *env;
     const struct bb_query *query;
     const struct bb_sink *sink;
+    struct bbi_running_query running;
     struct bbi_account acct; /* of everything that the query allocates */
     struct bbi_arena arena;  /* of the statement that runs */
     int64_t now_ns;          /* now(), the same for all statements */

@@ -50,6 +50,8 @@ libbusbar_la_SOURCES += \
 	engine/query/rows.c \
 	engine/query/rows.h \
 	engine/query/run.c \
+	engine/query/running.c \
+	engine/query/running.h \
 	engine/query/scan.c \
 	engine/query/scan.h \
 	engine/query/schema.c \
@@ -60,7 +62,10 @@ libbusbar_la_SOURCES += \
 	engine/query/select_raw.c \
 	engine/query/show.c \
 	engine/query/show.h \
+	engine/query/show_count.c \
 	engine/query/show_filter.c \
+	engine/query/show_shard.c \
+	engine/query/show_state.c \
 	engine/query/sources.c \
 	engine/query/sources.h \
 	engine/query/state.c \
@@ -77,10 +82,12 @@ unit_tests += \
 	tests/unit/test_query_limits \
 	tests/unit/test_query_model \
 	tests/unit/test_query_parse \
+	tests/unit/test_query_show \
 	tests/unit/test_query_state \
 	tests/unit/test_query_states
 
 THREAD_TESTS += \
 	tests/unit/test_query_drop \
 	tests/unit/test_query_limits \
-	tests/unit/test_query_model
+	tests/unit/test_query_model \
+	tests/unit/test_query_show

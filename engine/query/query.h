@@ -15,6 +15,7 @@
 #include "engine/base/pool.h"
 #include "engine/catalog/catalog.h"
 #include "engine/partition/version.h"
+#include "engine/query/running.h"
 
 /** What queries did, since the start; all relaxed. */
 struct bbi_query_counters {
@@ -25,6 +26,8 @@ struct bbi_query_counters {
 };
 
 struct bbi_query_env {
+    struct bbi_running *running; /* all queries of this environment */
+    int64_t started_mono_ns;     /* when the environment came to be */
     struct bbi_catalog *catalog;
     struct bbi_pool *pool;       /* NULL: all in the caller's thread */
     struct bbi_account *acct;    /* parent of each query's account */
@@ -40,6 +43,7 @@ struct bbi_query_env {
      * invisible on return. */
     int (*delete_rows)(void *arg, uint32_t db_id, uint32_t rp_id, const roaring_bitmap_t *series,
                        int64_t tmin, int64_t tmax, struct bb_error *err);
+    void (*stats)(void *arg, struct bb_stats *stats);
     /** Delete all rows of these series of a measurement, and their names. */
     int (*drop_series)(void *arg, uint32_t db_id, uint32_t mid, const roaring_bitmap_t *series,
                        struct bb_error *err);

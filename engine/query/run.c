@@ -19,6 +19,8 @@ static enum effect effect_of(const struct bbi_ql_statement *statement)
         return statement->u.select->into != NULL ? EFFECT_CHANGE : EFFECT_NONE;
     case BBI_QL_EXPLAIN:
         return EFFECT_NONE;
+    case BBI_QL_KILL_QUERY:
+        return EFFECT_NONE;
     default:
         return statement->kind >= BBI_QL_SHOW_DATABASES ? EFFECT_NONE : EFFECT_CHANGE;
     }
@@ -55,16 +57,16 @@ static int dispatch(struct bbi_qctx *ctx, const struct bbi_ql_statement *stateme
     case BBI_QL_DROP_DATABASE:
     case BBI_QL_DROP_POLICY:
         return bbi_statement_schema(ctx, statement, err);
-    case BBI_QL_SHOW_DATABASES:
-    case BBI_QL_SHOW_POLICIES:
-    case BBI_QL_SHOW_MEASUREMENTS:
-    case BBI_QL_SHOW_SERIES:
-    case BBI_QL_SHOW_TAG_KEYS:
-    case BBI_QL_SHOW_TAG_VALUES:
-    case BBI_QL_SHOW_FIELD_KEYS:
-        return bbi_statement_show(ctx, statement, err);
-    default:
+    case BBI_QL_DROP_SHARD:
+        return bbi_statement_drop_shard(ctx, statement->u.drop.id, err);
+    case BBI_QL_KILL_QUERY:
+        return bbi_running_kill(ctx->env->running, statement->u.kill.id, err);
+    case BBI_QL_SHOW_USERS:
+    case BBI_QL_SHOW_GRANTS:
         return unsupported(ctx, statement, err);
+    default:
+        return statement->kind >= BBI_QL_SHOW_DATABASES ? bbi_statement_show(ctx, statement, err)
+                                                        : unsupported(ctx, statement, err);
     }
 }
 
@@ -191,6 +193,37 @@ static int run_all(struct bbi_qctx *ctx, const struct bbi_ql_query *ast, struct 
     return BB_OK;
 }
 
+/* The text for SHOW QUERIES: as it was understood, without passwords. */
+static int name_query(struct bbi_qctx *ctx, const struct bbi_ql_query *ast, struct bbi_arena *arena,
+                      struct bb_error *err)
+{
+    struct bbi_buf text;
+    bbi_buf_init(&text, &ctx->acct, SIZE_MAX / 2);
+    for (size_t i = 0; i < ast->statement_count && text.len < BBI_RUNNING_TEXT_MAX; i++) {
+        bbi_buf_str(&text, i == 0 ? "" : ";\n");
+        bbi_ql_format(ast->statements[i], &text);
+    }
+    int rc = bbi_buf_check(&text, "query text", err);
+    struct bbi_running_query *q = &ctx->running;
+    q->text_length = text.len > BBI_RUNNING_TEXT_MAX ? BBI_RUNNING_TEXT_MAX : text.len;
+    q->text = rc == BB_OK ? bbi_arena_dup(arena, text.data, q->text_length) : NULL;
+    q->database = ctx->query->database == NULL ? "" : ctx->query->database;
+    bbi_buf_fini(&text);
+    return rc == BB_OK && q->text == NULL ? bbi_error_nomem(err, "query text") : rc;
+}
+
+static int run_entered(struct bbi_qctx *ctx, const struct bbi_ql_query *ast,
+                       struct bbi_arena *arena, struct bb_error *err)
+{
+    int rc = name_query(ctx, ast, arena, err);
+    rc = rc == BB_OK ? bbi_running_enter(ctx->env->running, &ctx->running, err) : rc;
+    if (rc == BB_OK) {
+        rc = run_all(ctx, ast, err);
+        bbi_running_leave(ctx->env->running, &ctx->running);
+    }
+    return rc;
+}
+
 int bbi_query_run(const struct bbi_query_env *env, const struct bb_query *query,
                   const struct bb_sink *sink, struct bb_error *err)
 {
@@ -206,7 +239,7 @@ int bbi_query_run(const struct bbi_query_env *env, const struct bb_query *query,
     atomic_fetch_add_explicit(&env->counters->queries, 1, memory_order_relaxed);
     int rc = bbi_query_parse(query, &ast_arena, &ast, err);
     if (rc == BB_OK) {
-        rc = run_all(&ctx, ast, err);
+        rc = run_entered(&ctx, ast, &ast_arena, err);
     } else {
         count_error(env, rc);
     }

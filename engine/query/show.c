@@ -11,19 +11,13 @@
 #include "engine/query/statement.h"
 #include "engine/query/tagcond.h"
 
-/* LIMIT and OFFSET, counted over rows. */
-struct page {
-    uint64_t skip;
-    uint64_t left;
-};
-
-static struct page page_of(int64_t limit, int64_t offset)
+static struct bbi_show_page page_of(int64_t limit, int64_t offset)
 {
-    return (struct page){.skip = (uint64_t)offset,
-                         .left = limit == 0 ? UINT64_MAX : (uint64_t)limit};
+    return (struct bbi_show_page){.skip = (uint64_t)offset,
+                                  .left = limit == 0 ? UINT64_MAX : (uint64_t)limit};
 }
 
-static bool page_takes(struct page *page)
+bool bbi_show_page_takes(struct bbi_show_page *page)
 {
     if (page->skip > 0) {
         page->skip--;
@@ -36,16 +30,7 @@ static bool page_takes(struct page *page)
     return true;
 }
 
-/* The head of a series goes out with its first row, so that an empty one is not there. */
-struct lazy_series {
-    struct bbi_emit *e;
-    const char *name;
-    const char *const *columns;
-    size_t column_count;
-    bool begun;
-};
-
-static int lazy_row(struct lazy_series *s, struct bb_value **row, struct bb_error *err)
+int bbi_show_row(struct bbi_show_series *s, struct bb_value **row, struct bb_error *err)
 {
     if (!s->begun) {
         int rc = bbi_emit_columns(s->e, s->name, s->columns, s->column_count, err);
@@ -173,6 +158,23 @@ static int without_time(struct bbi_qctx *ctx, struct bbi_ql_expr *condition,
     return rc;
 }
 
+int bbi_show_no_time(struct bbi_qctx *ctx, struct bbi_ql_expr *condition, const char *what,
+                     struct bbi_ql_expr **rest, struct bb_error *err)
+{
+    struct bbi_ql_world world = {.now_ns = ctx->now_ns};
+    struct bbi_ql_condition split;
+    *rest = NULL;
+    if (condition == NULL) {
+        return BB_OK;
+    }
+    int rc = bbi_ql_condition_split(condition, &world, &ctx->arena, &split, err);
+    if (rc == BB_OK && (split.has_tmin || split.has_tmax)) {
+        rc = bbi_error_set(err, BB_EINVAL, "%s doesn't support time in WHERE clause", what);
+    }
+    *rest = rc == BB_OK ? split.rest : NULL;
+    return rc;
+}
+
 /* The series of a measurement that the condition selects; *out NULL: no condition, all. */
 static int series_within(struct bbi_qctx *ctx, const struct bbi_measurement *m,
                          struct bbi_ql_expr *condition, roaring_bitmap_t **out,
@@ -193,8 +195,8 @@ static int show_measurements(struct bbi_qctx *ctx, const struct bbi_ql_show *sho
                              struct bbi_emit *e, struct bb_error *err)
 {
     static const char *const columns[] = {"name"};
-    struct lazy_series series = {e, "measurements", columns, 1, false};
-    struct page page = page_of(show->limit, show->offset);
+    struct bbi_show_series series = {e, "measurements", columns, 1, false};
+    struct bbi_show_page page = page_of(show->limit, show->offset);
     struct bbi_measurements list;
     struct bbi_ql_expr *rest;
     uint32_t db_id;
@@ -206,7 +208,7 @@ static int show_measurements(struct bbi_qctx *ctx, const struct bbi_ql_show *sho
         rc = bbi_sources_list(ctx, db_id, show->sources, show->source_count, &list, err);
     }
     if (rc == BB_OK) {
-        rc = without_time(ctx, show->condition, &rest, err);
+        rc = bbi_show_no_time(ctx, show->condition, "SHOW MEASUREMENTS", &rest, err);
     }
     for (size_t i = 0; rc == BB_OK && i < list.count; i++) {
         bool has = true;
@@ -214,8 +216,8 @@ static int show_measurements(struct bbi_qctx *ctx, const struct bbi_ql_show *sho
         if (rest != NULL) {
             rc = bbi_show_measurement_has(ctx, &list.list[i], rest, &has, err);
         }
-        if (rc == BB_OK && has && page_takes(&page)) {
-            rc = lazy_row(&series, &row, err);
+        if (rc == BB_OK && has && bbi_show_page_takes(&page)) {
+            rc = bbi_show_row(&series, &row, err);
             if (rc == BB_OK) {
                 row[0] = bbi_value_string(list.list[i].name, strlen(list.list[i].name));
             }
@@ -226,12 +228,8 @@ static int show_measurements(struct bbi_qctx *ctx, const struct bbi_ql_show *sho
 
 /* ---- per measurement: tag keys, tag values, field keys ---- */
 
-typedef int (*per_measurement_fn)(struct bbi_qctx *ctx, const struct bbi_ql_show *show,
-                                  const struct bbi_measurement *m, const roaring_bitmap_t *within,
-                                  struct bbi_emit *e, struct bb_error *err);
-
-static int each_measurement(struct bbi_qctx *ctx, const struct bbi_ql_show *show,
-                            per_measurement_fn fn, struct bbi_emit *e, struct bb_error *err)
+int bbi_show_each(struct bbi_qctx *ctx, const struct bbi_ql_show *show, bbi_show_fn fn,
+                  struct bbi_emit *e, struct bb_error *err)
 {
     struct bbi_measurements list;
     struct bbi_ql_expr *rest;
@@ -264,8 +262,8 @@ static int tag_keys_of(struct bbi_qctx *ctx, const struct bbi_ql_show *show,
                        struct bbi_emit *e, struct bb_error *err)
 {
     static const char *const columns[] = {"tagKey"};
-    struct lazy_series series = {e, m->name, columns, 1, false};
-    struct page page = page_of(show->limit, show->offset);
+    struct bbi_show_series series = {e, m->name, columns, 1, false};
+    struct bbi_show_page page = page_of(show->limit, show->offset);
     struct bbi_names names;
     int rc = bbi_catalog_tag_keys(ctx->env->catalog, m->db_id, m->id, within, &ctx->acct, &names,
                                   err);
@@ -276,8 +274,8 @@ static int tag_keys_of(struct bbi_qctx *ctx, const struct bbi_ql_show *show,
         struct bb_value *row;
         bool wanted;
         rc = bbi_show_key_wanted(ctx, show, &names.list[i], &wanted, err);
-        if (rc == BB_OK && wanted && page_takes(&page)) {
-            rc = lazy_row(&series, &row, err);
+        if (rc == BB_OK && wanted && bbi_show_page_takes(&page)) {
+            rc = bbi_show_row(&series, &row, err);
             if (rc == BB_OK) {
                 row[0] = bbi_value_string(names.list[i].name, names.list[i].len);
             }
@@ -295,8 +293,8 @@ static int field_keys_of(struct bbi_qctx *ctx, const struct bbi_ql_show *show,
                          struct bbi_emit *e, struct bb_error *err)
 {
     static const char *const columns[] = {"fieldKey", "fieldType"};
-    struct lazy_series series = {e, m->name, columns, 2, false};
-    struct page page = page_of(show->limit, show->offset);
+    struct bbi_show_series series = {e, m->name, columns, 2, false};
+    struct bbi_show_page page = page_of(show->limit, show->offset);
     struct bbi_names names;
     (void)within;
     int rc = bbi_catalog_fields(ctx->env->catalog, m->db_id, m->id, &ctx->acct, &names, err);
@@ -306,8 +304,8 @@ static int field_keys_of(struct bbi_qctx *ctx, const struct bbi_ql_show *show,
     for (size_t i = 0; rc == BB_OK && i < names.count; i++) {
         struct bb_value *row;
         const char *type = bbi_type_name(names.list[i].type);
-        if (page_takes(&page)) {
-            rc = lazy_row(&series, &row, err);
+        if (bbi_show_page_takes(&page)) {
+            rc = bbi_show_row(&series, &row, err);
             if (rc == BB_OK) {
                 row[0] = bbi_value_string(names.list[i].name, names.list[i].len);
                 row[1] = bbi_value_string(type, strlen(type));
@@ -323,7 +321,8 @@ static int field_keys_of(struct bbi_qctx *ctx, const struct bbi_ql_show *show,
 
 static int values_of_key(struct bbi_qctx *ctx, const struct bbi_measurement *m,
                          const struct bbi_name *key, const roaring_bitmap_t *within,
-                         struct page *page, struct lazy_series *series, struct bb_error *err)
+                         struct bbi_show_page *page, struct bbi_show_series *series,
+                         struct bb_error *err)
 {
     struct bbi_names values;
     int rc = bbi_catalog_tag_values(ctx->env->catalog, m->db_id, m->id, key->name, key->len, within,
@@ -333,8 +332,8 @@ static int values_of_key(struct bbi_qctx *ctx, const struct bbi_measurement *m,
     }
     for (size_t i = 0; rc == BB_OK && page->left > 0 && i < values.count; i++) {
         struct bb_value *row;
-        if (page_takes(page)) {
-            rc = lazy_row(series, &row, err);
+        if (bbi_show_page_takes(page)) {
+            rc = bbi_show_row(series, &row, err);
             if (rc == BB_OK) {
                 row[0] = bbi_value_string(key->name, key->len);
                 row[1] = bbi_value_string(values.list[i].name, values.list[i].len);
@@ -353,8 +352,8 @@ static int tag_values_of(struct bbi_qctx *ctx, const struct bbi_ql_show *show,
                          struct bbi_emit *e, struct bb_error *err)
 {
     static const char *const columns[] = {"key", "value"};
-    struct lazy_series series = {e, m->name, columns, 2, false};
-    struct page page = page_of(show->limit, show->offset);
+    struct bbi_show_series series = {e, m->name, columns, 2, false};
+    struct bbi_show_page page = page_of(show->limit, show->offset);
     struct bbi_names keys;
     int rc = bbi_catalog_tag_keys(ctx->env->catalog, m->db_id, m->id, within, &ctx->acct, &keys,
                                   err);
@@ -416,8 +415,8 @@ static int emit_keys(struct key_list *l, const struct bbi_ql_show *show, struct 
                      struct bb_error *err)
 {
     static const char *const columns[] = {"key"};
-    struct lazy_series series = {e, NULL, columns, 1, false};
-    struct page page = page_of(show->limit, show->offset);
+    struct bbi_show_series series = {e, NULL, columns, 1, false};
+    struct bbi_show_page page = page_of(show->limit, show->offset);
     int rc = bbi_buf_check(&l->text, "series keys", err);
     const char **sorted = bbi_mem_zalloc(&l->ctx->acct, l->count, sizeof(sorted[0]));
     if (sorted == NULL) {
@@ -431,8 +430,8 @@ static int emit_keys(struct key_list *l, const struct bbi_ql_show *show, struct 
     }
     for (size_t i = 0; rc == BB_OK && i < l->count && page.left > 0; i++) {
         struct bb_value *row;
-        if (page_takes(&page)) {
-            rc = lazy_row(&series, &row, err);
+        if (bbi_show_page_takes(&page)) {
+            rc = bbi_show_row(&series, &row, err);
             if (rc == BB_OK) {
                 row[0] = bbi_value_string(sorted[i], strlen(sorted[i]));
             }
@@ -505,16 +504,23 @@ int bbi_statement_show(struct bbi_qctx *ctx, const struct bbi_ql_statement *stat
         rc = show_series(ctx, show, &e, err);
         break;
     case BBI_QL_SHOW_TAG_KEYS:
-        rc = each_measurement(ctx, show, tag_keys_of, &e, err);
+        rc = bbi_show_each(ctx, show, tag_keys_of, &e, err);
         break;
     case BBI_QL_SHOW_TAG_VALUES:
-        rc = each_measurement(ctx, show, tag_values_of, &e, err);
+        rc = bbi_show_each(ctx, show, tag_values_of, &e, err);
         break;
     case BBI_QL_SHOW_FIELD_KEYS:
-        rc = each_measurement(ctx, show, field_keys_of, &e, err);
+        rc = bbi_show_each(ctx, show, field_keys_of, &e, err);
+        break;
+    case BBI_QL_SHOW_MEASUREMENT_CARDINALITY:
+    case BBI_QL_SHOW_SERIES_CARDINALITY:
+    case BBI_QL_SHOW_TAG_KEY_CARDINALITY:
+    case BBI_QL_SHOW_TAG_VALUES_CARDINALITY:
+    case BBI_QL_SHOW_FIELD_KEY_CARDINALITY:
+        rc = bbi_show_cardinality(ctx, statement, &e, err);
         break;
     default:
-        rc = bbi_error_set(err, BB_EINTERNAL, "no such SHOW");
+        rc = bbi_show_state(ctx, statement, &e, err);
         break;
     }
     if (rc == BB_OK) {

@@ -2,7 +2,52 @@
 #ifndef BBI_QUERY_SHOW_H
 #define BBI_QUERY_SHOW_H
 
+#include "engine/query/emit.h"
 #include "engine/query/sources.h"
+
+/** LIMIT and OFFSET, counted over rows. */
+struct bbi_show_page {
+    uint64_t skip;
+    uint64_t left;
+};
+
+/** Count a row; whether it is on the page. */
+bool bbi_show_page_takes(struct bbi_show_page *page);
+
+/** The head of a series goes out with its first row, so that an empty one is not there. */
+struct bbi_show_series {
+    struct bbi_emit *e;
+    const char *name;
+    const char *const *columns;
+    size_t column_count;
+    bool begun;
+};
+int bbi_show_row(struct bbi_show_series *s, struct bb_value **row, struct bb_error *err) BB_CHECKED;
+
+/** One measurement of a SHOW; within: the series that the condition selects, NULL: all. */
+typedef int (*bbi_show_fn)(struct bbi_qctx *ctx, const struct bbi_ql_show *show,
+                           const struct bbi_measurement *m, const roaring_bitmap_t *within,
+                           struct bbi_emit *e, struct bb_error *err);
+
+/** Call fn for each measurement of FROM that has series that the condition selects. */
+int bbi_show_each(struct bbi_qctx *ctx, const struct bbi_ql_show *show, bbi_show_fn fn,
+                  struct bbi_emit *e, struct bb_error *err) BB_CHECKED;
+
+/** A condition of a statement that has no times: BB_EINVAL "<what> doesn't support time ...". */
+int bbi_show_no_time(struct bbi_qctx *ctx, struct bbi_ql_expr *condition, const char *what,
+                     struct bbi_ql_expr **rest, struct bb_error *err) BB_CHECKED;
+
+/** The CARDINALITY forms: show_count.c. */
+int bbi_show_cardinality(struct bbi_qctx *ctx, const struct bbi_ql_statement *statement,
+                         struct bbi_emit *e, struct bb_error *err) BB_CHECKED;
+
+/** SHOW SHARDS, SHOW SHARD GROUPS: show_shard.c. */
+int bbi_show_shards(struct bbi_qctx *ctx, bool groups, struct bbi_emit *e,
+                    struct bb_error *err) BB_CHECKED;
+
+/** What the server does and is: QUERIES, SHARDS, STATS, USERS ...: show_state.c. */
+int bbi_show_state(struct bbi_qctx *ctx, const struct bbi_ql_statement *statement,
+                   struct bbi_emit *e, struct bb_error *err) BB_CHECKED;
 
 /** Whether WITH KEY takes a tag key; without such a clause, any. */
 int bbi_show_key_wanted(struct bbi_qctx *ctx, const struct bbi_ql_show *show,
@@ -10,7 +55,7 @@ int bbi_show_key_wanted(struct bbi_qctx *ctx, const struct bbi_ql_show *show,
 
 /**
  * Whether SHOW MEASUREMENTS WHERE lists a measurement: InfluxDB asks of the measurement as a whole
- * whether any series has such a value, so `k != 'v'` means that none has it.
+ * whether any series has such a value, so `k != 'v'` means that it has the tag and none the value.
  */
 int bbi_show_measurement_has(struct bbi_qctx *ctx, const struct bbi_measurement *m,
                              const struct bbi_ql_expr *condition, bool *has,

@@ -91,8 +91,15 @@ static int leaf_has(struct bbi_qctx *ctx, const struct bbi_measurement *m,
     enum bbi_ql_op op = expr->u.binary.op;
     int rc;
     *has = true;
-    if (var->kind != BBI_QL_VAR || (value->kind != BBI_QL_STRING && value->kind != BBI_QL_REGEX)) {
-        return BB_OK;
+    if (var->kind != BBI_QL_VAR || (value->kind != BBI_QL_STRING && value->kind != BBI_QL_REGEX) ||
+        (op != BBI_QL_EQ && op != BBI_QL_NEQ && op != BBI_QL_EQREGEX && op != BBI_QL_NEQREGEX)) {
+        return bbi_error_set(err, BB_EINVAL, "invalid tag comparison operator");
+    }
+    rc = bbi_catalog_tag_key_exists(ctx->env->catalog, m->db_id, m->id,
+                                    (const uint8_t *)var->u.var.name, strlen(var->u.var.name), has,
+                                    err);
+    if (rc != BB_OK || !*has) {
+        return rc;
     }
     if (value->kind == BBI_QL_REGEX) {
         rc = any_value_matches(ctx, m, var->u.var.name, value->u.string, has, err);

@@ -1,0 +1,233 @@
+/*
+ * SHOW SHARDS, SHOW SHARD GROUPS, DROP SHARD: a shard is a partition, a policy's stretch of time.
+ *
+ * Its number is made of the policy's id and the stretch's place, so that it is the same whatever is
+ * flushed or compacted. Shown are those in which a segment or a memtable may have rows: a file that
+ * holds scattered rows of many partitions counts for all from its first row to its last.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine/influxql/expr.h"
+#include "engine/partition/span.h"
+#include "engine/query/show.h"
+#include "engine/query/statement.h"
+
+/* More than these are not listed of one policy. */
+#define SHARDS_MAX 100000
+
+/* Places are counted from the first time that there is. */
+#define PLACE_BITS 32
+#define PLACE_ZERO (INT64_C(1) << (PLACE_BITS - 1))
+
+struct shard_list {
+    struct bbi_qctx *ctx;
+    const struct bbi_rp *rp;
+    int64_t *places; /* [count] */
+    size_t count;
+    size_t cap;
+};
+
+static int64_t place_of(int64_t time_ns, int64_t shard_ns)
+{
+    int64_t q = time_ns / shard_ns;
+    return q - (time_ns % shard_ns < 0);
+}
+
+static int add_range(struct shard_list *l, int64_t tmin, int64_t tmax, struct bb_error *err)
+{
+    int64_t place = place_of(tmin, l->rp->shard_ns);
+    int64_t last = place_of(tmax, l->rp->shard_ns);
+    for (; place <= last; place++) {
+        if (l->count == l->cap) {
+            size_t cap = l->cap == 0 ? 64 : l->cap * 2;
+            if (cap > 4 * (size_t)SHARDS_MAX) {
+                return bbi_error_set(err, BB_ELIMIT, "more than %d shards", SHARDS_MAX);
+            }
+            int64_t *places = bbi_mem_realloc(&l->ctx->acct, l->places, cap * sizeof(places[0]));
+            if (places == NULL) {
+                return bbi_error_nomem(err, "shards");
+            }
+            l->places = places;
+            l->cap = cap;
+        }
+        l->places[l->count++] = place;
+    }
+    return BB_OK;
+}
+
+static int by_value(const void *a, const void *b)
+{
+    int64_t x = *(const int64_t *)a;
+    int64_t y = *(const int64_t *)b;
+    return (x > y) - (x < y);
+}
+
+static void sort_places(struct shard_list *l)
+{
+    size_t kept = 0;
+    if (l->count == 0) {
+        return;
+    }
+    qsort(l->places, l->count, sizeof(l->places[0]), by_value);
+    for (size_t i = 0; i < l->count; i++) {
+        if (kept == 0 || l->places[kept - 1] != l->places[i]) {
+            l->places[kept++] = l->places[i];
+        }
+    }
+    l->count = kept;
+}
+
+static int list_places(struct shard_list *l, struct bb_error *err)
+{
+    const struct bbi_snapshot *snapshot = &l->ctx->snapshot;
+    size_t first;
+    size_t count;
+    int rc = BB_OK;
+    bbi_version_range(snapshot->version, l->rp->db_id, l->rp->id, &first, &count);
+    for (size_t i = 0; rc == BB_OK && i < count; i++) {
+        const struct bbi_segment_meta *meta = &snapshot->version->segments[first + i].meta;
+        rc = add_range(l, meta->tmin, meta->tmax, err);
+    }
+    for (size_t i = 0; rc == BB_OK && i < snapshot->memtable_count; i++) {
+        const struct bbi_memspace *space = bbi_memtable_space(snapshot->memtables[i], l->rp->db_id,
+                                                              l->rp->id);
+        struct bbi_memspace_info info;
+        if (space != NULL) {
+            bbi_memspace_info(space, &info);
+            rc = info.tmin <= info.tmax ? add_range(l, info.tmin, info.tmax, err) : BB_OK;
+        }
+    }
+    sort_places(l);
+    return rc;
+}
+
+/* A time as RFC 3339, in the statement's arena. */
+static int put_time(struct bbi_qctx *ctx, int64_t time_ns, struct bb_value *value,
+                    struct bb_error *err)
+{
+    struct bbi_buf text;
+    bbi_buf_init(&text, &ctx->acct, 256);
+    bbi_ql_time_format(time_ns, &text);
+    int rc = bbi_buf_check(&text, "time", err);
+    const char *copy = rc == BB_OK ? bbi_arena_dup(&ctx->arena, text.data, text.len) : NULL;
+    if (rc == BB_OK && copy == NULL) {
+        rc = bbi_error_nomem(err, "time");
+    }
+    *value = bbi_value_string(copy, text.len);
+    bbi_buf_fini(&text);
+    return rc;
+}
+
+static uint64_t shard_id(const struct bbi_rp *rp, int64_t place)
+{
+    return ((uint64_t)rp->id << PLACE_BITS) + (uint64_t)(place + PLACE_ZERO);
+}
+
+static int put_shard(struct shard_list *l, const struct bbi_name *database, int64_t place,
+                     bool groups, struct bb_value *row, struct bb_error *err)
+{
+    const struct bbi_rp *rp = l->rp;
+    struct bbi_span span = bbi_span_of(place * rp->shard_ns, rp->shard_ns);
+    int64_t expiry;
+    size_t k = 0;
+    if (__builtin_add_overflow(span.t1, rp->duration_ns, &expiry)) {
+        expiry = INT64_MAX;
+    }
+    row[k++] = bbi_value_uint(shard_id(rp, place));
+    row[k++] = bbi_value_string(database->name, database->len);
+    row[k++] = bbi_value_string(rp->name, rp->name_len);
+    if (!groups) {
+        row[k++] = bbi_value_uint(shard_id(rp, place));
+    }
+    int rc = put_time(l->ctx, span.t0, &row[k++], err);
+    rc = rc == BB_OK ? put_time(l->ctx, span.t1, &row[k++], err) : rc;
+    rc = rc == BB_OK ? put_time(l->ctx, expiry, &row[k++], err) : rc;
+    if (!groups) {
+        row[k] = bbi_value_string("", 0);
+    }
+    return rc;
+}
+
+static int show_policy(struct bbi_qctx *ctx, const struct bbi_name *database,
+                       const struct bbi_rp *rp, bool groups, struct bbi_show_series *series,
+                       struct bb_error *err)
+{
+    struct shard_list l = {.ctx = ctx, .rp = rp};
+    int rc = list_places(&l, err);
+    for (size_t i = 0; rc == BB_OK && i < l.count; i++) {
+        struct bb_value *row;
+        rc = bbi_show_row(series, &row, err);
+        rc = rc == BB_OK ? put_shard(&l, database, l.places[i], groups, row, err) : rc;
+    }
+    bbi_mem_free(l.places);
+    return rc;
+}
+
+static int show_database(struct bbi_qctx *ctx, const struct bbi_name *database, bool groups,
+                         struct bbi_show_series *series, struct bb_error *err)
+{
+    struct bbi_rp *rps;
+    size_t count;
+    int rc = bbi_catalog_rps(ctx->env->catalog, database->id, &ctx->acct, &rps, &count, err);
+    if (rc == BB_ENOTFOUND) {
+        return BB_OK; /* dropped meanwhile */
+    }
+    for (size_t i = 0; rc == BB_OK && i < count; i++) {
+        rc = show_policy(ctx, database, &rps[i], groups, series, err);
+    }
+    rc = rc == BB_OK ? bbi_emit_flush(series->e, err) : rc;
+    bbi_mem_free(rps);
+    return rc;
+}
+
+int bbi_show_shards(struct bbi_qctx *ctx, bool groups, struct bbi_emit *e, struct bb_error *err)
+{
+    static const char *const shard_columns[] = {"id",          "database",   "retention_policy",
+                                                "shard_group", "start_time", "end_time",
+                                                "expiry_time", "owners"};
+    static const char *const group_columns[] = {"id",         "database", "retention_policy",
+                                                "start_time", "end_time", "expiry_time"};
+    struct bbi_show_series all = {e, "shard groups", group_columns, 6, false};
+    struct bbi_names names;
+    int rc = bbi_qctx_snapshot(ctx, err);
+    if (rc == BB_OK) {
+        rc = bbi_catalog_databases(ctx->env->catalog, &ctx->acct, &names, err);
+    }
+    if (rc != BB_OK) {
+        return rc;
+    }
+    for (size_t i = 0; rc == BB_OK && i < names.count; i++) {
+        const char *name = bbi_arena_dup(&ctx->arena, names.list[i].name, names.list[i].len);
+        struct bbi_show_series own = {e, name, shard_columns, 8, false};
+        rc = name == NULL ? bbi_error_nomem(err, "shards")
+                          : show_database(ctx, &names.list[i], groups, groups ? &all : &own, err);
+    }
+    bbi_names_fini(&names);
+    return rc;
+}
+
+int bbi_statement_drop_shard(struct bbi_qctx *ctx, uint64_t id, struct bb_error *err)
+{
+    struct bbi_rp rp;
+    roaring_bitmap_t *series;
+    uint64_t rp_id = id >> PLACE_BITS;
+    int64_t place = (int64_t)(id & UINT32_MAX) - PLACE_ZERO;
+    int64_t start;
+    int rc = rp_id > UINT32_MAX ? BB_ENOTFOUND
+                                : bbi_catalog_rp_get(ctx->env->catalog, (uint32_t)rp_id, &rp, err);
+    if (rc == BB_ENOTFOUND) {
+        return BB_OK; /* as InfluxDB: a shard that is not there is gone */
+    }
+    if (rc != BB_OK || __builtin_mul_overflow(place, rp.shard_ns, &start)) {
+        return rc;
+    }
+    struct bbi_span span = bbi_span_of(start, rp.shard_ns);
+    rc = bbi_catalog_select(ctx->env->catalog, rp.db_id, 0, NULL, &series, err);
+    if (rc == BB_OK) {
+        rc = ctx->env->delete_rows(ctx->env->arg, rp.db_id, rp.id, series, span.t0, span.t1 - 1,
+                                   err);
+        roaring_bitmap_free(series);
+    }
+    return rc;
+}

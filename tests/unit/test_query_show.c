@@ -1,0 +1,246 @@
+/* SHOW ... CARDINALITY, SHARDS, QUERIES and their kin, KILL QUERY, DROP SHARD. Answers are those of
+ * influxd 1.6.7 on the same lines, but for shard numbers. */
+#include <pthread.h>
+#include <sched.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "tests/lib/dbtest.h"
+
+static struct dbtest t;
+
+static int setup(void **state)
+{
+    (void)state;
+    dbtest_open(&t);
+    dbtest_write(&t, "cpu,host=a,region=eu v=1,u=2i 1000\ncpu,host=b,region=us v=2 2000\n"
+                     "cpu,host=c v=3,t=\"x\" 3000\nmem,host=a,rack=r1 free=1i,b=true 1000\n"
+                     "mem,rack=r2 free=5i 1000\ndisk used=1 1000\n");
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    dbtest_close(&t);
+    return 0;
+}
+
+static void cardinalities(void **state)
+{
+    static const char *const cases[][2] = {
+        {"SHOW SERIES CARDINALITY", ": cardinality estimation=6i\n"},
+        {"SHOW SERIES CARDINALITY ON nope", ": cardinality estimation=0i\n"},
+        {"SHOW SERIES EXACT CARDINALITY ON nope", "error: database not found: nope\n"},
+        {"SHOW SERIES EXACT CARDINALITY", "cpu: count=3i\ndisk: count=1i\nmem: count=2i\n"},
+        {"SHOW SERIES CARDINALITY FROM cpu", "cpu: count=3i\n"},
+        {"SHOW SERIES EXACT CARDINALITY WHERE host = 'a'", "cpu: count=1i\nmem: count=1i\n"},
+        {"SHOW SERIES EXACT CARDINALITY OFFSET 1", ""},
+        {"SHOW SERIES EXACT CARDINALITY WHERE time > 0",
+         "error: SHOW SERIES EXACT CARDINALITY doesn't support time in WHERE clause\n"},
+        {"SHOW MEASUREMENT CARDINALITY", ": cardinality estimation=3i\n"},
+        {"SHOW MEASUREMENT CARDINALITY ON nope", ": cardinality estimation=0i\n"},
+        {"SHOW MEASUREMENT EXACT CARDINALITY", ": count=3i\n"},
+        {"SHOW MEASUREMENT CARDINALITY FROM /m$|nope/", ": count=1i\n"},
+        {"SHOW MEASUREMENT EXACT CARDINALITY WHERE host = 'a'", ": count=2i\n"},
+        {"SHOW MEASUREMENT EXACT CARDINALITY WHERE host = 'z'", ""},
+        {"SHOW TAG KEY CARDINALITY", "cpu: count=2i\nmem: count=2i\n"},
+        {"SHOW TAG KEY EXACT CARDINALITY FROM mem WHERE rack = 'r2'", "mem: count=1i\n"},
+        {"SHOW TAG VALUES CARDINALITY WITH KEY = host", "cpu: count=3i\nmem: count=1i\n"},
+        {"SHOW TAG VALUES EXACT CARDINALITY FROM cpu WITH KEY IN (host, region)",
+         "cpu: count=5i\n"},
+        {"SHOW TAG VALUES CARDINALITY FROM cpu WITH KEY = host WHERE region = 'eu'",
+         "cpu: count=1i\n"},
+        {"SHOW TAG VALUES EXACT CARDINALITY FROM cpu WITH KEY = nope", ""},
+        {"SHOW FIELD KEY CARDINALITY", "cpu: count=3i\ndisk: count=1i\nmem: count=2i\n"},
+        {"SHOW FIELD KEY EXACT CARDINALITY FROM nope", ""},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        dbtest_expect(&t, cases[i][0], cases[i][1]);
+    }
+}
+
+static void measurements_by_tags(void **state)
+{
+    (void)state;
+    dbtest_expect(&t, "SHOW MEASUREMENTS WHERE host != 'a'", "");
+    dbtest_expect(&t, "SHOW MEASUREMENTS WHERE host !~ /b/", "measurements: name=\"mem\"\n");
+    dbtest_expect(&t, "SHOW MEASUREMENTS WHERE host != ''",
+                  "measurements: name=\"cpu\"\nmeasurements: name=\"mem\"\n");
+    dbtest_expect(&t, "SHOW MEASUREMENTS WHERE v > 1", "error: invalid tag comparison operator\n");
+    dbtest_expect(&t, "SHOW MEASUREMENTS WHERE time > 0",
+                  "error: SHOW MEASUREMENTS doesn't support time in WHERE clause\n");
+}
+
+static void shards(void **state)
+{
+    static const char shown[] =
+        "t: id=%s database=\"t\" retention_policy=\"autogen\" shard_group=%s "
+        "start_time=\"1970-01-01T00:00:00Z\" end_time=\"1970-01-08T00:00:00Z\" "
+        "expiry_time=\"1970-01-08T00:00:00Z\" owners=\"\"\n";
+    char answer[512];
+    (void)state;
+    (void)snprintf(answer, sizeof(answer), shown, "6442450944u", "6442450944u");
+    for (int i = 0; i < 2; i++) {
+        dbtest_expect(&t, "SHOW SHARDS", answer);
+        dbtest_expect(&t, "SHOW SHARD GROUPS",
+                      "shard groups: id=6442450944u database=\"t\" retention_policy=\"autogen\" "
+                      "start_time=\"1970-01-01T00:00:00Z\" end_time=\"1970-01-08T00:00:00Z\" "
+                      "expiry_time=\"1970-01-08T00:00:00Z\"\n");
+        dbtest_flush(&t);
+    }
+    dbtest_write(&t, "cpu,host=a,region=eu v=9 864000000000000\n");
+    dbtest_run(&t, "DROP SHARD 99; DROP SHARD 6442450944");
+    dbtest_expect(&t, "SELECT v FROM cpu", "cpu: time=864000000000000 v=9\n");
+}
+
+static void lists_without_content(void **state)
+{
+    (void)state;
+    dbtest_expect(&t, "SHOW CONTINUOUS QUERIES", "");
+    dbtest_expect(&t, "SHOW SUBSCRIPTIONS", "");
+    dbtest_expect(&t, "SHOW STATS FOR 'nope'", "");
+    dbtest_expect(&t, "SHOW STATS FOR 'catalog'", "catalog: databases=1u series=6u\n");
+    dbtest_expect(&t, "SHOW DIAGNOSTICS FOR 'nope'", "");
+}
+
+/* ---- running queries ---- */
+
+/* A sink that holds its query until it is let go. */
+struct held {
+    _Atomic bool begun;
+    _Atomic bool go;
+    int failure;
+};
+
+static int held_begin(void *arg, size_t index)
+{
+    struct held *h = arg;
+    if (index == 0) {
+        atomic_store(&h->begun, true);
+        while (!atomic_load(&h->go)) {
+            (void)sched_yield();
+        }
+    }
+    return 0;
+}
+
+static int held_series(void *arg, const struct bb_series *series)
+{
+    (void)arg;
+    (void)series;
+    return 0;
+}
+
+static int held_rows(void *arg, const struct bb_value *values, size_t row_count)
+{
+    (void)arg;
+    (void)values;
+    (void)row_count;
+    return 0;
+}
+
+static int held_end(void *arg, const struct bb_error *err)
+{
+    struct held *h = arg;
+    if (err != NULL && err->code != BB_ECANCELED) {
+        h->failure = err->code;
+    } else if (err != NULL) {
+        h->failure = h->failure == 0 ? err->code : h->failure;
+    }
+    return 0;
+}
+
+static void *run_held(void *arg)
+{
+    static const char text[] = "SELECT v FROM cpu; SET PASSWORD FOR x = 'secret'";
+    struct held *h = arg;
+    struct bb_error err;
+    struct bb_sink sink = {.arg = h,
+                           .statement_begin = held_begin,
+                           .series = held_series,
+                           .rows = held_rows,
+                           .statement_end = held_end};
+    struct bb_query query = {.database = "t", .text = text, .text_length = sizeof(text) - 1};
+    int rc = bb_query(t.db, &query, &sink, &err);
+    assert_int_equal(rc, BB_OK);
+    return NULL;
+}
+
+static int note_one(void *arg, const struct bb_running *query)
+{
+    uint64_t *qid = arg;
+    assert_string_equal(query->database, "t");
+    assert_null(memmem(query->text, query->text_length, "secret", 6));
+    assert_non_null(memmem(query->text, query->text_length, "SELECT v FROM cpu", 17));
+    *qid = query->qid;
+    return 0;
+}
+
+static void kill_a_query(void **state)
+{
+    struct held h = {.begun = false};
+    struct bbi_buf out;
+    struct bb_error err;
+    pthread_t thread;
+    uint64_t qid = 0;
+    char text[64];
+    (void)state;
+    assert_int_equal(pthread_create(&thread, NULL, run_held, &h), 0);
+    while (!atomic_load(&h.begun)) {
+        (void)sched_yield();
+    }
+    bb_running_each(t.db, note_one, &qid);
+    bbi_buf_init(&out, NULL, 1u << 16);
+    dbtest_query(&t, "SHOW QUERIES", &out);
+    assert_non_null(
+        strstr((const char *)out.data, "query=\"SELECT v FROM cpu;\nSET PASSWORD FOR x"));
+    assert_non_null(strstr((const char *)out.data, "query=\"SHOW QUERIES\" database=\"t\""));
+    assert_non_null(strstr((const char *)out.data, "status=\"running\""));
+    bbi_buf_fini(&out);
+    (void)snprintf(text, sizeof(text), "KILL QUERY %llu", (unsigned long long)qid);
+    dbtest_expect(&t, text, "");
+    dbtest_expect(&t, text, "error: already killed\n");
+    assert_int_equal(bb_running_kill(t.db, qid, &err), BB_EEXIST);
+    atomic_store(&h.go, true);
+    assert_int_equal(pthread_join(thread, NULL), 0);
+    assert_int_equal(h.failure, BB_ECANCELED);
+    assert_int_equal(bb_running_kill(t.db, qid, &err), BB_ENOTFOUND);
+    dbtest_expect(&t, "KILL QUERY 99999", "error: no such query id: 99999\n");
+}
+
+static void not_too_many_at_a_time(void **state)
+{
+    struct held h = {.begun = false};
+    pthread_t thread;
+    (void)state;
+    t.options.query_count_max = 1;
+    dbtest_reopen(&t);
+    assert_int_equal(pthread_create(&thread, NULL, run_held, &h), 0);
+    while (!atomic_load(&h.begun)) {
+        (void)sched_yield();
+    }
+    dbtest_expect(&t, "SHOW DATABASES", "error: max-concurrent-queries limit exceeded(1, 1)\n");
+    atomic_store(&h.go, true);
+    assert_int_equal(pthread_join(thread, NULL), 0);
+    dbtest_expect(&t, "SHOW DATABASES", "databases: name=\"t\"\n");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(cardinalities, setup, teardown),
+        cmocka_unit_test_setup_teardown(measurements_by_tags, setup, teardown),
+        cmocka_unit_test_setup_teardown(shards, setup, teardown),
+        cmocka_unit_test_setup_teardown(lists_without_content, setup, teardown),
+        cmocka_unit_test_setup_teardown(kill_a_query, setup, teardown),
+        cmocka_unit_test_setup_teardown(not_too_many_at_a_time, setup, teardown),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
