@@ -12,6 +12,7 @@ EXTRA_DIST += \
 	docs/bench.md \
 	docs/http.md \
 	docs/metrics.md \
+	docs/influxql.md \
 	docs/lineproto.md
 
 dist_man_MANS += docs/man/busbard.8 docs/man/busbar.conf.5 docs/man/busbar-lineproto.7

@@ -157,13 +157,13 @@ def compare(ours, theirs, floor):
 
 def unsupported(reply):
     """The message with which busbard says that it does not execute this yet, or None."""
-    if b"is not supported" not in reply[1]:
+    if b" not supported" not in reply[1]:
         return None
     try:
         for result in documents(reply[1])[0].get("results", []):
             error = result.get("error", "")
-            if error.endswith("is not supported"):
-                return re.sub("(SHOW [A-Z ]*[A-Z]) .*(?= is not)", r"\1 ...", error)
+            if re.search("(is|are) not supported$", error):
+                return re.sub("(SHOW [A-Z ]*[A-Z]) .*(?= (is|are) not)", r"\1 ...", error)
     except ValueError:
         pass
     return None

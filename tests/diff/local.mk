@@ -1,7 +1,8 @@
 # The same random data and queries to busbard and to a real influxd.
-TESTS += tests/diff/check_diff.py
+TESTS += tests/diff/check_diff.py tests/diff/check_page.py
 EXTRA_DIST += \
 	tests/diff/check_diff.py \
+	tests/diff/check_page.py \
 	tests/diff/compare.py \
 	tests/diff/dataset.py \
 	tests/diff/difftest.py \

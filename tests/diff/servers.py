@@ -46,7 +46,8 @@ def find_influxd():
 class Link:
     """Requests to one server over a kept connection; each reply is (status, body).
 
-    A server that breaks off twice replies (0, b"broke off")."""
+    A server that breaks off twice replies (0, b"broke off"); one that ends is told with what was
+    asked of it and the end of its log."""
 
     def __init__(self, port):
         self.port = port
@@ -64,7 +65,8 @@ class Link:
                 self.connection.close()
                 self.connection = None
                 if not self.process_alive():
-                    raise AssertionError("the server ended") from None
+                    raise AssertionError("the server ended on %s %r\n%s" % (
+                        path, urllib.parse.unquote_plus(str(body)), self.log()[-2000:])) from None
         return 0, b"broke off"
 
     def query(self, q, **params):
@@ -99,14 +101,16 @@ class Influx(Link):
     def wait_for_port(self):
         end = time.monotonic() + 60
         while time.monotonic() < end and self.process.poll() is None:
-            with open(self.log_path, encoding="utf-8", errors="replace") as f:
-                found = re.search(r"Listening on HTTP.* addr=127\.0\.0\.1:(\d+)", f.read())
+            found = re.search(r"Listening on HTTP.* addr=127\.0\.0\.1:(\d+)", self.log())
             if found:
                 return int(found.group(1))
             time.sleep(0.05)
         self.stop()
+        raise AssertionError("influxd did not start:\n" + self.log())
+
+    def log(self):
         with open(self.log_path, encoding="utf-8", errors="replace") as f:
-            raise AssertionError("influxd did not start:\n" + f.read())
+            return f.read()
 
     def stop(self):
         if self.process.poll() is None:
@@ -123,6 +127,9 @@ class Busbar(Link):
 
     def process_alive(self):
         return self.server.alive()
+
+    def log(self):
+        return self.server.log()
 
     def flush(self):
         self.server.flush()
