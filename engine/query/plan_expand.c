@@ -500,6 +500,15 @@ static int add_picked(struct expander *x, const struct bbi_ql_expr *expr, struct
     return rc;
 }
 
+/* What stands within parentheses: (mean(*)) expands as mean(*) does. */
+static struct bbi_ql_expr *bare(struct bbi_ql_expr *expr)
+{
+    while (expr->kind == BBI_QL_PAREN) {
+        expr = expr->u.inner;
+    }
+    return expr;
+}
+
 static int expand_field(struct expander *x, const struct bbi_ql_field *field, bool grouped,
                         struct bb_error *err)
 {
@@ -508,11 +517,12 @@ static int expand_field(struct expander *x, const struct bbi_ql_field *field, bo
     if (bbi_ql_is_time(expr)) {
         return BB_OK;
     }
-    if (is_expanding(expr)) {
-        return expand_plain(x, expr, grouped, err);
+    struct bbi_ql_field inner = {bare(expr), field->alias};
+    if (is_expanding(inner.expr)) {
+        return expand_plain(x, inner.expr, grouped, err);
     }
-    if (expands_call(expr)) {
-        return expand_call(x, field, err);
+    if (expands_call(inner.expr)) {
+        return expand_call(x, &inner, err);
     }
     int rc = bbi_ql_reduce(expr, &world, &x->plan->ctx->arena, &expr, err);
     if (rc == BB_OK) {
@@ -529,7 +539,7 @@ int bbi_plan_expand(struct bbi_plan *plan, struct bb_error *err)
     bool expanding = false;
     int rc = expand_dimensions(plan, &grouped, err);
     for (size_t i = 0; i < select->field_count; i++) {
-        const struct bbi_ql_expr *expr = select->fields[i].expr;
+        const struct bbi_ql_expr *expr = bare(select->fields[i].expr);
         expanding = expanding || is_expanding(expr) || expands_call(expr);
     }
     if (rc == BB_OK && expanding) {

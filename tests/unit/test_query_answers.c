@@ -114,6 +114,8 @@ static const struct question small_questions[] = {
      "m: time=1060000000000 v=2i i=2\n"},
     {"select count(*), max(*) from m",
      "m: time=0 count_b=1i count_i=4i count_s=1i count_v=5i max_b=true max_i=9i max_v=7\n"},
+    {"select (count(*)), ((max(*))) from m",
+     "m: time=0 count_b=1i count_i=4i count_s=1i count_v=5i max_b=true max_i=9i max_v=7\n"},
     {"select mean(/v|i/) as z from m",
      "m: time=0 z_i=4 z_v=2.6000000000000001\n"},
     {"select max(v) from m",
