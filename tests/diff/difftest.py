@@ -43,6 +43,8 @@ def options():
                         help="patch an answer now and then: the run must fail")
     parser.add_argument("--strict", action="store_true",
                         help="what busbard does not execute yet counts as a difference")
+    parser.add_argument("--open", action="store_true",
+                        help="report what the rules named open would explain, too")
     parser.add_argument("--only", default="", help="select, show, broken, change or write")
     return parser.parse_args()
 
@@ -158,7 +160,7 @@ class Run:
                 return None, None
             if difference:
                 difference.ties = self.ties
-                name = explain(text, difference)
+                name = explain(text, difference, not self.arguments.open)
                 if name is None:
                     return difference, state
                 self.known[name] += 1
@@ -274,7 +276,7 @@ class Run:
         self.bench.drop(fresh)
         if difference is None:
             return
-        name = explain(text, difference)
+        name = explain(text, difference, not self.arguments.open)
         if name is not None:
             self.known[name] += 1
             return
