@@ -126,6 +126,8 @@ static void watch(struct shell *shell, const char *argument)
             fputs("\033[H\033[2J", shell->out);
     } while (bbsh_run_query(shell, query, shell->format, NULL) == BB_CLIENT_OK && !shell->quit &&
              nanosleep(&pause, NULL) == 0);
+    if (shell->interactive && !shell->quit)
+        fputc('\n', shell->out); /* behind the ^C */
 }
 
 static void quit(struct shell *shell, const char *argument)

@@ -5,4 +5,4 @@ import sys
 
 from e2e_run import main
 
-sys.exit(main(["client", "shell"]))
+sys.exit(main(["client", "shell", "terminal"]))
