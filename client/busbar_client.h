@@ -184,7 +184,7 @@ int bb_client_query(struct bb_client *client, const char *text,
                     struct bb_client_error *error) BB_CLIENT_CHECKED;
 
 /**
- * Get a path of the server, "/health" or "/debug/x?y=z", or post to it.
+ * Get a path of the server, "/health" or "/debug/x?y=z", post to it, or delete it.
  *
  * A status of 400 and above is BB_CLIENT_SERVER or BB_CLIENT_HTTP, and the body is there anyway.
  *
@@ -195,6 +195,8 @@ int bb_client_get(struct bb_client *client, const char *path, char **body, size_
                   struct bb_client_error *error) BB_CLIENT_CHECKED;
 int bb_client_post(struct bb_client *client, const char *path, const void *data, size_t n,
                    char **body, size_t *len, struct bb_client_error *error) BB_CLIENT_CHECKED;
+int bb_client_delete(struct bb_client *client, const char *path, char **body, size_t *len,
+                     struct bb_client_error *error) BB_CLIENT_CHECKED;
 
 /** What answered a ping. */
 struct bb_client_server {

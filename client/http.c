@@ -148,6 +148,8 @@ static void set_request(struct bb_client *client, const struct bbc_request *requ
         curl_easy_setopt(e, CURLOPT_USERNAME, o->user);
         curl_easy_setopt(e, CURLOPT_PASSWORD, o->password != NULL ? o->password : "");
     }
+    if (request->method != NULL)
+        curl_easy_setopt(e, CURLOPT_CUSTOMREQUEST, request->method);
     if (request->post) {
         curl_easy_setopt(e, CURLOPT_POST, 1L);
         curl_easy_setopt(e, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->body_len);

@@ -35,8 +35,9 @@ typedef int (*bbc_sink)(void *arg, const char *data, size_t n);
 
 struct bbc_request {
     bool post;
-    const char *path; /* with its parameters */
-    const void *body; /* of a post */
+    const char *method; /* another than GET and POST; NULL: as post says */
+    const char *path;   /* with its parameters */
+    const void *body;   /* of a post */
     size_t body_len;
     const char *type;    /* Content-Type; NULL: none */
     bool gzipped;        /* the body is */

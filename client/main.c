@@ -5,6 +5,7 @@
 
 #include "client/export.h"
 #include "client/import.h"
+#include "client/rejects.h"
 #include "client/shell.h"
 #include "client/status.h"
 
@@ -14,6 +15,7 @@ static const struct {
 } commands[] = {
     {"export", bbsh_export_main},
     {"import", bbsh_import_main},
+    {"rejects", bbsh_rejects_main},
     {"status", bbsh_status_main},
 };
 

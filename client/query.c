@@ -128,6 +128,13 @@ int bb_client_post(struct bb_client *client, const char *path, const void *data,
     return fetch(client, &request, body, len, error);
 }
 
+int bb_client_delete(struct bb_client *client, const char *path, char **body, size_t *len,
+                     struct bb_client_error *error)
+{
+    struct bbc_request request = {.method = "DELETE", .path = path};
+    return fetch(client, &request, body, len, error);
+}
+
 int bb_client_ping(struct bb_client *client, struct bb_client_server *server,
                    struct bb_client_error *error)
 {

@@ -249,3 +249,31 @@ def test_large_result_streams(shell, server):
     assert out.stdout.splitlines()[1] == "big,1970-01-01T00:00:00Z,0"
     out = shell("-e", "SELECT v FROM big", "--format", "csv")
     assert len(out.stdout.splitlines()) == 300001
+
+
+def test_rejects(tmp_path):
+    with_rejects = Server(tmp_path / "data", line_database="energy").start()
+    try:
+        url = "http://" + with_rejects.http_address
+        client = with_rejects.lines()
+        client.send("m v=1i 1\nm v=2.5 2\nno line\nm v=3 3\n")
+        assert client.sync("x")
+        out = busbar("rejects", url=url)
+        assert out.returncode == 0
+        assert "m v=2.5 2\n" in out.stdout and "no line\n" in out.stdout
+        listed = json.loads(busbar("rejects", "list", "--json", "--limit", "2", url=url).stdout)
+        assert (len(listed["rejects"]), listed["kept"]) == (2, 3)
+        with_rejects.query("DROP DATABASE energy")
+        with_rejects.create("energy")
+        out = busbar("rejects", "resubmit", url=url)
+        assert {k: json.loads(out.stdout)[k] for k in ("tried", "stored", "refused")} == {
+            "tried": 3, "stored": 2, "refused": 1}
+        assert with_rejects.rows("SELECT v FROM m", db="energy", epoch="ns") == [[2, 2.5], [3, 3]]
+        out = busbar("rejects", "drop", url=url)
+        assert out.returncode == 0, out.stderr
+        assert json.loads(busbar("rejects", "--json", url=url).stdout)["kept"] == 0
+        assert busbar("rejects", "--id", "x", url=url).returncode == 2
+        assert busbar("rejects", "eat", url=url).returncode == 2
+    finally:
+        with_rejects.kill()
+    assert busbar("rejects", url=url).returncode == 3
