@@ -11,8 +11,11 @@ EXTRA_DIST += \
 	docs/format/wal.md \
 	docs/bench.md \
 	docs/http.md \
+	docs/import.md \
 	docs/metrics.md \
 	docs/influxql.md \
+	docs/operations.md \
 	docs/lineproto.md
 
 dist_man_MANS += docs/man/busbard.8 docs/man/busbar.conf.5 docs/man/busbar-lineproto.7
+dist_man_MANS += docs/man/busbar-import.1 docs/man/busbar-export.1 docs/man/busbar-status.1

@@ -9,6 +9,7 @@ import time
 
 import pytest
 
+from busbar_e2e import SRCDIR
 from busbar_tool import Tool
 from test_data import find_file
 
@@ -251,3 +252,16 @@ def test_real_readings(tool, shared_server, db):
     with gzip.open(path, "rb") as f:
         assert f.read() == open(tool.path("out.csv"), "rb").read()
     assert count / seconds >= least / 4  # a busy machine; docs/import.md has the figure
+
+
+@pytest.mark.parametrize("command", ["import", "export", "status"])
+def test_manual_names_each_option(tool, command):
+    """And each option of the manual is one."""
+    help_text, _ = tool.run(command, "--help")
+    with open(os.path.join(SRCDIR, "docs/man/busbar-%s.1" % command), encoding="utf-8") as f:
+        manual = f.read().replace("\\-", "-")
+    options = set(re.findall(r"(?<![-\w])--[a-z][a-z-]+", help_text))
+    assert options <= set(re.findall(r"--[a-z-]+", manual))
+    for option in set(re.findall(r"^\.[BT][IRQ]? *\"?(?:-\w, )?(--[a-z-]+)", manual, re.M)):
+        _, err = tool.run(command, option + "=", code=2) if option != "--help" else ("", "")
+        assert "unrecognized" not in err, option
