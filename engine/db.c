@@ -206,7 +206,8 @@ static void init_query_env(struct bb_db *db)
                                            .snapshot = bbi_db_snapshot,
                                            .schema_changed = bbi_db_schema_changed,
                                            .delete_rows = bbi_db_delete_rows,
-                                           .drop_series = bbi_db_drop_series};
+                                           .drop_series = bbi_db_drop_series,
+                                           .write_lines = bbi_db_write_lines};
 }
 
 struct log_route {

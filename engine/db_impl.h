@@ -144,6 +144,10 @@ int bbi_db_delete_rows(void *db, uint32_t db_id, uint32_t rp_id, const roaring_b
 int bbi_db_drop_series(void *db, uint32_t db_id, uint32_t mid, const roaring_bitmap_t *series,
                        struct bb_error *err);
 
+/** See bbi_query_env. */
+int bbi_db_write_lines(void *db, const char *database, const char *policy, const char *lines,
+                       size_t length, struct bb_error *err);
+
 /* ---- replay.c ---- */
 
 /** Open catalog, segments and log, replaying what no segment holds yet. */

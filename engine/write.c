@@ -370,6 +370,38 @@ int bb_write(struct bb_db *db, const struct bb_write *write, struct bb_write_res
     return rc == BB_OK && lsn != 0 ? bbi_wal_wait(db->wal, lsn, err) : rc;
 }
 
+static void keep_reason(void *arg, uint64_t line_number, const char *line, size_t line_length,
+                        int code, const char *reason)
+{
+    struct bb_error *first = arg;
+    (void)line_number;
+    (void)line;
+    (void)line_length;
+    if (first->code == BB_OK) {
+        (void)bbi_error_set(first, code, "%s", reason);
+    }
+}
+
+int bbi_db_write_lines(void *arg, const char *database, const char *policy, const char *lines,
+                       size_t length, struct bb_error *err)
+{
+    struct bb_error first = {.code = BB_OK};
+    struct bb_write_result result;
+    struct bb_write write = {.database = database,
+                             .retention_policy = policy,
+                             .precision_ns = 1,
+                             .lines = lines,
+                             .lines_length = length,
+                             .reject = keep_reason,
+                             .reject_arg = &first};
+    int rc = bb_write(arg, &write, &result, err);
+    if (rc == BB_OK && result.points_rejected > 0) {
+        return bbi_error_set(err, first.code, "partial write: %.300s dropped=%llu", first.text,
+                             (unsigned long long)result.points_rejected);
+    }
+    return rc;
+}
+
 /* A submitted batch that waits for the disk. */
 struct waiting {
     struct bbi_wal_notice notice;

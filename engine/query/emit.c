@@ -5,12 +5,14 @@
 void bbi_emit_init(struct bbi_emit *e, struct bbi_qctx *ctx, bool quiet)
 {
     *e = (struct bbi_emit){.ctx = ctx, .sink = quiet ? NULL : ctx->sink};
+    bbi_arena_init(&e->strings, &ctx->acct);
 }
 
 void bbi_emit_fini(struct bbi_emit *e)
 {
     bbi_mem_free(e->values);
     e->values = NULL;
+    bbi_arena_fini(&e->strings);
 }
 
 static int refused(struct bb_error *err)
@@ -29,6 +31,7 @@ int bbi_emit_flush(struct bbi_emit *e, struct bb_error *err)
     if (e->sink != NULL && e->sink->rows(e->sink->arg, e->values, n) != 0) {
         return refused(err);
     }
+    bbi_arena_reset(&e->strings);
     return bbi_qctx_check(e->ctx, err);
 }
 
@@ -71,6 +74,17 @@ int bbi_emit_row(struct bbi_emit *e, struct bb_value **row, struct bb_error *err
     }
     *row = e->values + e->row_count++ * e->column_count;
     memset(*row, 0, e->column_count * sizeof(**row));
+    return BB_OK;
+}
+
+int bbi_emit_string(struct bbi_emit *e, const char *str, size_t length, struct bb_value *out,
+                    struct bb_error *err)
+{
+    const char *copy = bbi_arena_dup(&e->strings, str, length);
+    if (copy == NULL) {
+        return bbi_error_nomem(err, "rows of a result");
+    }
+    *out = bbi_value_string(copy, length);
     return BB_OK;
 }
 

@@ -16,7 +16,8 @@ struct bbi_emit {
     struct bb_value *values;    /* [cap * column_count] */
     size_t column_count;
     size_t row_count;
-    size_t cap; /* rows */
+    size_t cap;               /* rows */
+    struct bbi_arena strings; /* of bbi_emit_string, until the next flush */
 };
 
 /** Results go to the context's sink, or nowhere if `quiet`. */
@@ -36,6 +37,10 @@ int bbi_emit_columns(struct bbi_emit *e, const char *name, const char *const *co
  * until the next flush, which this call may be.
  */
 int bbi_emit_row(struct bbi_emit *e, struct bb_value **row, struct bb_error *err) BB_CHECKED;
+
+/** A value of a row that is a string, copied. */
+int bbi_emit_string(struct bbi_emit *e, const char *str, size_t length, struct bb_value *out,
+                    struct bb_error *err) BB_CHECKED;
 
 /** Hand over what is gathered. */
 int bbi_emit_flush(struct bbi_emit *e, struct bb_error *err) BB_CHECKED;

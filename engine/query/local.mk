@@ -22,14 +22,28 @@ libbusbar_la_SOURCES += \
 	engine/query/filter.h \
 	engine/query/fn.c \
 	engine/query/fn.h \
+	engine/query/fn_distinct.c \
+	engine/query/fn_internal.h \
+	engine/query/fn_later.c \
+	engine/query/fn_machine.c \
+	engine/query/fn_mode.c \
+	engine/query/fn_rank.c \
+	engine/query/fn_reduce.c \
+	engine/query/fn_sample.c \
+	engine/query/fn_stddev.c \
+	engine/query/fn_top.c \
 	engine/query/groups.c \
 	engine/query/groups.h \
+	engine/query/into.c \
+	engine/query/into.h \
 	engine/query/keytext.c \
 	engine/query/keytext.h \
 	engine/query/lookup.c \
 	engine/query/lookup.h \
 	engine/query/parse.c \
 	engine/query/parse.h \
+	engine/query/machines.c \
+	engine/query/machines.h \
 	engine/query/plan.c \
 	engine/query/plan.h \
 	engine/query/plan_check.c \
@@ -48,6 +62,8 @@ libbusbar_la_SOURCES += \
 	engine/query/regex.c \
 	engine/query/regex.h \
 	engine/query/rows.c \
+	engine/query/rowset.c \
+	engine/query/rowset.h \
 	engine/query/rows.h \
 	engine/query/run.c \
 	engine/query/running.c \
@@ -59,6 +75,7 @@ libbusbar_la_SOURCES += \
 	engine/query/select.h \
 	engine/query/select_agg.c \
 	engine/query/select_agg.h \
+	engine/query/select_general.c \
 	engine/query/select_raw.c \
 	engine/query/show.c \
 	engine/query/show.h \
@@ -71,6 +88,15 @@ libbusbar_la_SOURCES += \
 	engine/query/state.c \
 	engine/query/state.h \
 	engine/query/statement.h \
+	engine/query/stream.c \
+	engine/query/stream.h \
+	engine/query/stream_cells.c \
+	engine/query/stream_fill.c \
+	engine/query/stream_merge.c \
+	engine/query/stream_pass.c \
+	engine/query/stream_reduce.c \
+	engine/query/stream_scan.c \
+	engine/query/stream_subquery.c \
 	engine/query/tagcond.c \
 	engine/query/tagcond.h \
 	engine/query/walk.c \
@@ -79,6 +105,7 @@ libbusbar_la_SOURCES += \
 unit_tests += \
 	tests/unit/test_query_answers \
 	tests/unit/test_query_drop \
+	tests/unit/test_query_general \
 	tests/unit/test_query_limits \
 	tests/unit/test_query_model \
 	tests/unit/test_query_parse \

@@ -67,6 +67,8 @@ static int name_of(struct bbi_plan *plan, const struct bbi_ql_expr *expr, const 
             part = at->u.var.name;
         } else if (at->kind == BBI_QL_CALL) {
             part = at->u.call.name;
+        } else if (at->kind == BBI_QL_DISTINCT) {
+            part = "distinct";
         }
         if (part != NULL) {
             bbi_buf_str(&buf, buf.len == 0 ? "" : "_");
@@ -395,6 +397,20 @@ static int settle_slots(struct bbi_plan *plan, struct bb_error *err)
     return BB_OK;
 }
 
+/* Columns of the tags of top() and bottom() come behind it. */
+static void mark_picked(struct bbi_plan *plan)
+{
+    size_t left = 0;
+    for (size_t i = 0; i < plan->output_count; i++) {
+        const struct bbi_output *o = &plan->outputs[i];
+        plan->outputs[i].is_picked = left > 0;
+        left -= left > 0;
+        if (o->direct && o->slot < plan->call_count) {
+            left = plan->calls[o->slot].tag_count;
+        }
+    }
+}
+
 static int compile_outputs(struct bbi_plan *plan, struct bb_error *err)
 {
     struct collector c = {.plan = plan};
@@ -413,6 +429,7 @@ static int compile_outputs(struct bbi_plan *plan, struct bb_error *err)
         o->slot = o->direct ? o->program.code[0].slot : 0;
         plan->depth = o->program.depth > plan->depth ? o->program.depth : plan->depth;
     }
+    mark_picked(plan);
     return rc;
 }
 

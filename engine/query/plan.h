@@ -41,6 +41,7 @@ struct bbi_output {
     uint32_t slot;
     const char *name; /* as a query around this one may call it; the column's may have a number */
     enum bbi_ql_type type;
+    bool is_picked; /* a tag of top() or bottom(), which comes behind it as a column */
 };
 
 struct bbi_plan {
@@ -72,6 +73,8 @@ struct bbi_plan {
     size_t order_count;
     struct bbi_buckets buckets;
     struct bbi_ql_condition when; /* split condition; when.tmax is bounded by now() with buckets */
+    int64_t own_tmin; /* of the condition alone; when has the bounds of the query around it too */
+    int64_t own_tmax;
     enum bbi_ql_fill fill;
     struct bb_value fill_value;
     bool descending;

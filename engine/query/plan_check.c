@@ -27,24 +27,33 @@ struct field_rules {
     unsigned depth;
 };
 
-static int check_call(const struct bbi_ql_expr *expr, struct field_rules *r, struct bb_error *err)
+static int check_call(const struct bbi_ql_expr *expr, struct field_rules *r, struct bb_error *err);
+
+/* Behind the first argument stand literals, and the names in the middle of top() and bottom(). */
+static int check_rest(const struct bbi_ql_expr *expr, enum bbi_func func, struct bb_error *err)
 {
-    enum bbi_func func;
+    bool picks = func == BBI_FUNC_TOP || func == BBI_FUNC_BOTTOM;
+    size_t count = expr->u.call.arg_count;
+    for (size_t i = 1; i < count; i++) {
+        enum bbi_ql_expr_kind kind = expr->u.call.args[i]->kind;
+        bool literal = kind == BBI_QL_INTEGER || kind == BBI_QL_NUMBER || kind == BBI_QL_DURATION ||
+                       kind == BBI_QL_STRING;
+        bool good = picks && i + 1 < count ? kind == BBI_QL_VAR : literal;
+        if (!good || (picks && i + 1 == count && kind != BBI_QL_INTEGER)) {
+            return bbi_error_set(err, BB_EINVAL, "invalid argument %zu of %s()", i + 1,
+                                 expr->u.call.name);
+        }
+    }
+    return BB_OK;
+}
+
+static int check_first(const struct bbi_ql_expr *expr, enum bbi_func func, struct field_rules *r,
+                       struct bb_error *err)
+{
+    const struct bbi_ql_expr *arg = expr->u.call.args[0];
     const char *name = expr->u.call.name;
-    r->call_count++;
-    if (!bbi_func_find(name, &func)) {
-        return bbi_error_set(err, BB_EINVAL, "undefined function %.100s()", name);
-    }
-    if (!bbi_func_info(func)->in_cells) {
-        return bbi_error_set(err, BB_EUNSUPPORTED, "%s() is not supported", name);
-    }
-    r->only_selectors = r->only_selectors && is_selector(func);
-    if (expr->u.call.arg_count != 1) {
-        return bbi_error_set(err, BB_EINVAL,
-                             "invalid number of arguments for %s, expected 1, got %zu", name,
-                             expr->u.call.arg_count);
-    }
-    switch (expr->u.call.args[0]->kind) {
+    bool nests = bbi_func_info(func)->class == BBI_FN_STREAM && func != BBI_FUNC_INTEGRAL;
+    switch (arg->kind) {
     case BBI_QL_VAR:
         return BB_OK;
     case BBI_QL_WILDCARD:
@@ -56,16 +65,44 @@ static int check_call(const struct bbi_ql_expr *expr, struct field_rules *r, str
                              : bbi_error_set(err, BB_EINVAL,
                                              "unsupported expression with regex field: %s()", name);
     case BBI_QL_DISTINCT:
-        return bbi_error_set(err, BB_EUNSUPPORTED, "distinct() is not supported");
+        if (func == BBI_FUNC_COUNT) {
+            return BB_OK;
+        }
+        break;
     case BBI_QL_CALL:
-        if (func == BBI_FUNC_COUNT && strcmp(expr->u.call.args[0]->u.call.name, "distinct") == 0) {
-            return bbi_error_set(err, BB_EUNSUPPORTED, "distinct() is not supported");
+        if (nests || (func == BBI_FUNC_COUNT && strcmp(arg->u.call.name, "distinct") == 0)) {
+            r->call_count--;
+            return check_call(arg, r, err);
         }
         break;
     default:
         break;
     }
     return bbi_error_set(err, BB_EINVAL, "expected field argument in %s()", name);
+}
+
+static int check_call(const struct bbi_ql_expr *expr, struct field_rules *r, struct bb_error *err)
+{
+    enum bbi_func func;
+    const char *name = expr->u.call.name;
+    r->call_count++;
+    if (!bbi_func_find(name, &func)) {
+        return bbi_error_set(err, BB_EINVAL, "undefined function %.100s()", name);
+    }
+    const struct bbi_func_info *info = bbi_func_info(func);
+    if (info->class == BBI_FN_MATH) {
+        return bbi_error_set(err, BB_EUNSUPPORTED, "%s() is not supported", name);
+    }
+    r->only_selectors = r->only_selectors && (is_selector(func) || func == BBI_FUNC_TOP ||
+                                              func == BBI_FUNC_BOTTOM || func == BBI_FUNC_SAMPLE);
+    size_t count = expr->u.call.arg_count;
+    if (count < info->args_min || count > info->args_max) {
+        return bbi_error_set(err, BB_EINVAL,
+                             "invalid number of arguments for %s, expected %u, got %zu", name,
+                             (unsigned)info->args_min, count);
+    }
+    int rc = check_rest(expr, func, err);
+    return rc == BB_OK ? check_first(expr, func, r, err) : rc;
 }
 
 static bool is_literal(const struct bbi_ql_expr *expr)
@@ -95,7 +132,9 @@ static int check_leaf(const struct bbi_ql_expr *expr, struct field_rules *r, str
         r->has_plain = true;
         return r->in_binary ? refuse(err, "unable to use regex in a binary expression") : BB_OK;
     case BBI_QL_DISTINCT:
-        return bbi_error_set(err, BB_EUNSUPPORTED, "distinct() is not supported");
+        r->call_count++;
+        r->only_selectors = false;
+        return BB_OK;
     default:
         return refuse(err, "field must contain at least one variable");
     }
@@ -317,16 +356,8 @@ static int check_when(struct bbi_plan *plan, struct bb_error *err)
 
 static int check_support(const struct bbi_ql_select *select, struct bb_error *err)
 {
-    if (select->into != NULL) {
-        return bbi_error_set(err, BB_EUNSUPPORTED, "SELECT ... INTO is not supported");
-    }
     if (select->zone != NULL && strcmp(select->zone, "UTC") != 0) {
         return bbi_error_set(err, BB_EUNSUPPORTED, "tz() is not supported");
-    }
-    for (size_t i = 0; i < select->source_count; i++) {
-        if (select->sources[i].subquery != NULL) {
-            return bbi_error_set(err, BB_EUNSUPPORTED, "a subquery is not supported");
-        }
     }
     return BB_OK;
 }

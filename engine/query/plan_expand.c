@@ -194,7 +194,7 @@ static int add_names_in(struct bbi_plan *plan, const struct bbi_plan *sub, bool 
     for (size_t i = 0; rc == BB_OK && fields && i < sub->output_count; i++) {
         const char *text = sub->outputs[i].name;
         struct bbi_name name = {.name = (const uint8_t *)text, .len = (uint32_t)strlen(text)};
-        if (sub->outputs[i].type != BBI_QL_TYPE_UNKNOWN) {
+        if (sub->outputs[i].type != BBI_QL_TYPE_UNKNOWN && !sub->outputs[i].is_picked) {
             rc = add_name(plan, l, &name, sub->outputs[i].type, err);
         }
     }
@@ -483,14 +483,12 @@ static int expand_call(struct expander *x, const struct bbi_ql_field *field, str
     return rc;
 }
 
-/* top(x, a, b, n) has columns for a and b too, unless its points are written somewhere with these
- * as their tags. */
+/* top(x, a, b, n) has columns for a and b too. */
 static int add_picked(struct expander *x, const struct bbi_ql_expr *expr, struct bb_error *err)
 {
     enum bbi_func func;
     int rc = BB_OK;
-    if (x->plan->select->into != NULL || expr->kind != BBI_QL_CALL ||
-        !bbi_func_find(expr->u.call.name, &func) ||
+    if (expr->kind != BBI_QL_CALL || !bbi_func_find(expr->u.call.name, &func) ||
         (func != BBI_FUNC_TOP && func != BBI_FUNC_BOTTOM)) {
         return BB_OK;
     }

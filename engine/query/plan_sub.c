@@ -40,7 +40,13 @@ static void inherit_times(struct bbi_plan *plan)
 int bbi_plan_inherit(struct bbi_plan *plan, struct bb_error *err)
 {
     const struct bbi_plan *outer = plan->parent;
+    plan->own_tmin = plan->when.tmin;
+    plan->own_tmax = plan->when.tmax;
     if (outer == NULL) {
+        /* What is no value is not written. */
+        if (plan->select->into != NULL && plan->fill == BBI_QL_FILL_NULL) {
+            plan->fill = BBI_QL_FILL_NONE;
+        }
         return BB_OK;
     }
     if (plan->select->sort_count > 0 && plan->descending != outer->descending) {

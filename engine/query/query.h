@@ -47,6 +47,10 @@ struct bbi_query_env {
     /** Delete all rows of these series of a measurement, and their names. */
     int (*drop_series)(void *arg, uint32_t db_id, uint32_t mid, const roaring_bitmap_t *series,
                        struct bb_error *err);
+    /** Write lines of line protocol with times in ns; durable on return. policy NULL: the default
+     * one. Lines that cannot be stored are an error; the others are stored nevertheless. */
+    int (*write_lines)(void *arg, const char *database, const char *policy, const char *lines,
+                       size_t length, struct bb_error *err);
 };
 
 /** As bb_query. */

@@ -1,6 +1,9 @@
 /* SELECT: plan, then measurement by measurement. */
 #include "engine/query/select.h"
 
+#include <string.h>
+
+#include "engine/query/into.h"
 #include "engine/query/statement.h"
 
 /* Of a query without a limit. */
@@ -58,15 +61,67 @@ static int run_measurement(const struct bbi_plan *plan, const struct bbi_measure
     return rc;
 }
 
+/* Whether measurements are answered one by one, from cells or rows: no subquery, no other function,
+ * and no name twice. */
+static bool is_plain(const struct bbi_plan *plan)
+{
+    bool plain = plan->sub_count == 0;
+    for (size_t i = 0; i < plan->call_count; i++) {
+        plain = plain && plan->calls[i].in_cells;
+    }
+    for (size_t i = 1; i < plan->from.count; i++) {
+        plain = plain && strcmp(plan->from.list[i - 1].name, plan->from.list[i].name) != 0;
+    }
+    return plain;
+}
+
 int bbi_select_run(const struct bbi_plan *plan, struct bbi_emit *e, bool execute,
                    bbi_select_bound_fn bound, void *arg, struct bb_error *err)
 {
     int rc = BB_OK;
+    if (!is_plain(plan)) {
+        return execute ? bbi_select_general(plan, e, err) : BB_OK;
+    }
     for (size_t i = 0; rc == BB_OK && i < plan->from.count; i++) {
         size_t at = plan->descending ? plan->from.count - 1 - i : i;
         rc = run_measurement(plan, &plan->from.list[at], e, execute, bound, arg, err);
     }
     return rc == BB_OK ? bbi_emit_flush(e, err) : rc;
+}
+
+/* The answer to INTO: how many points were written. */
+static int give_written(struct bbi_qctx *ctx, uint64_t written, struct bb_error *err)
+{
+    static const char *const columns[] = {"time", "written"};
+    struct bbi_emit e;
+    struct bb_value *row;
+    bbi_emit_init(&e, ctx, false);
+    int rc = bbi_emit_columns(&e, "result", columns, 2, err);
+    rc = rc == BB_OK ? bbi_emit_row(&e, &row, err) : rc;
+    if (rc == BB_OK) {
+        row[0] = bbi_value_time(0);
+        row[1] = bbi_value_int((int64_t)written);
+        rc = bbi_emit_flush(&e, err);
+    }
+    bbi_emit_fini(&e);
+    return rc;
+}
+
+static int run_into(const struct bbi_plan *plan, struct bb_error *err)
+{
+    struct bbi_into into;
+    struct bbi_emit e;
+    bbi_emit_init(&e, plan->ctx, false);
+    int rc = bbi_into_init(&into, plan, err);
+    e.sink = &into.sink;
+    if (rc == BB_OK) {
+        rc = bbi_select_run(plan, &e, true, NULL, NULL, err);
+        rc = bbi_into_end(&into, rc, err);
+    }
+    uint64_t written = into.written;
+    bbi_into_fini(&into);
+    bbi_emit_fini(&e);
+    return rc == BB_OK ? give_written(plan->ctx, written, err) : rc;
 }
 
 int bbi_statement_select(struct bbi_qctx *ctx, const struct bbi_ql_select *select,
@@ -82,6 +137,9 @@ int bbi_statement_select(struct bbi_qctx *ctx, const struct bbi_ql_select *selec
     }
     if (rc != BB_OK) {
         return rc;
+    }
+    if (select->into != NULL) {
+        return run_into(&plan, err);
     }
     bbi_emit_init(&e, ctx, false);
     rc = bbi_select_run(&plan, &e, true, NULL, NULL, err);

@@ -19,6 +19,10 @@ int bbi_select_aggregates(struct bbi_binding *b, struct bbi_emit *e,
 /** Fields as they are, of one measurement: select_raw.c. */
 int bbi_select_raw(struct bbi_binding *b, struct bbi_emit *e, struct bb_error *err) BB_CHECKED;
 
+/** Any plan, by streams of points: select_general.c. */
+int bbi_select_general(const struct bbi_plan *plan, struct bbi_emit *e,
+                       struct bb_error *err) BB_CHECKED;
+
 /** Begin the series of a group. */
 int bbi_select_head(const struct bbi_binding *b, struct bbi_emit *e, size_t group,
                     struct bb_error *err) BB_CHECKED;

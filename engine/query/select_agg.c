@@ -54,10 +54,9 @@ static unsigned needs_of(const struct bbi_plan *plan, enum bbi_func func)
     }
 }
 
-static int init_layout(struct runner *r, struct bb_error *err)
+static int init_layout(struct bbi_agg *agg, struct bbi_binding *b, struct bb_error *err)
 {
-    struct bbi_binding *b = r->b;
-    struct bbi_state_layout *layout = &r->agg.layout;
+    struct bbi_state_layout *layout = &agg->layout;
     layout->field_count = b->fields.count;
     int rc = bbi_qctx_array(b->plan->ctx, b->fields.count, sizeof(layout->fields[0]),
                             &layout->fields, err);
@@ -84,31 +83,39 @@ static bool counts_fit(const struct bbi_plan *plan)
                                               0x1p62 * (double)plan->buckets.width_ns;
 }
 
-static int init(struct runner *r, struct bbi_binding *b, struct bbi_emit *e, struct bb_error *err)
+int bbi_agg_prepare(struct bbi_agg *agg, struct bbi_binding *b, int64_t *bucket_first,
+                    size_t *bucket_count, struct bb_error *err)
 {
     const struct bbi_qscan *scan = &b->scan;
-    r->b = b;
-    r->e = e;
-    r->agg = (struct bbi_agg){.scan = &b->scan,
-                              .types = b->fields.types,
-                              .filter = b->has_filter ? &b->filter : NULL,
-                              .group_of = b->series.group_of,
-                              .group_count = b->series.groups.count,
-                              .tags_of = b->series.tags_of,
-                              .tags = &b->series.tags,
-                              .buckets = b->plan->buckets};
-    r->bucket_first = bbi_bucket_of(&r->agg.buckets, scan->data_tmin);
-    uint64_t count = (uint64_t)(bbi_bucket_of(&r->agg.buckets, scan->data_tmax) - r->bucket_first);
+    *agg = (struct bbi_agg){.scan = &b->scan,
+                            .types = b->fields.types,
+                            .filter = b->has_filter ? &b->filter : NULL,
+                            .group_of = b->series.group_of,
+                            .group_count = b->series.groups.count,
+                            .tags_of = b->series.tags_of,
+                            .tags = &b->series.tags,
+                            .buckets = b->plan->buckets};
+    *bucket_first = bbi_bucket_of(&agg->buckets, scan->data_tmin);
+    uint64_t count = (uint64_t)(bbi_bucket_of(&agg->buckets, scan->data_tmax) - *bucket_first);
     if (count >= (uint64_t)1 << 40 || !counts_fit(b->plan)) {
         return bbi_error_set(err, BB_ELIMIT, "GROUP BY time() gives too many intervals");
     }
-    r->bucket_count = (size_t)count + 1;
-    int rc = init_layout(r, err);
+    *bucket_count = (size_t)count + 1;
+    return init_layout(agg, b, err);
+}
+
+static int init(struct runner *r, struct bbi_binding *b, struct bbi_emit *e, struct bb_error *err)
+{
+    r->b = b;
+    r->e = e;
+    int rc = bbi_agg_prepare(&r->agg, b, &r->bucket_first, &r->bucket_count, err);
     if (rc == BB_OK) {
         rc = bbi_agg_rows_init(&r->rows, b, e, err);
     }
-    r->cells_max = bbi_select_budget(b->plan->ctx) /
-                   (r->agg.layout.cell_bytes * bbi_agg_threads(scan));
+    if (rc == BB_OK) {
+        r->cells_max = bbi_select_budget(b->plan->ctx) /
+                       (r->agg.layout.cell_bytes * bbi_agg_threads(&b->scan));
+    }
     return rc;
 }
 

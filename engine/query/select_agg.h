@@ -36,6 +36,10 @@ struct bbi_agg_rows {
     struct bbi_lookup_row **beside; /* [] rows of the selector by bucket; NULL: no names */
 };
 
+/** Set an aggregation up for the binding's calls; which buckets its data may lie in. */
+int bbi_agg_prepare(struct bbi_agg *agg, struct bbi_binding *b, int64_t *bucket_first,
+                    size_t *bucket_count, struct bb_error *err) BB_CHECKED;
+
 /** Room for the plan, in the statement's arena. */
 int bbi_agg_rows_init(struct bbi_agg_rows *r, struct bbi_binding *b, struct bbi_emit *e,
                       struct bb_error *err) BB_CHECKED;

@@ -286,8 +286,6 @@ static const struct question small_questions[] = {
      "error: at least 1 non-time field must be queried\n"},
     {"select mean(v) from t group by time(1m), time(2m)",
      "error: multiple time dimensions not allowed\n"},
-    {"select median(v) from m",
-     "error: median() is not supported\n"},
     {"show measurements with measurement =~ /^[mnt]$/",
      "measurements: name=\"m\"\n"
      "measurements: name=\"n\"\n"

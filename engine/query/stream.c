@@ -1,0 +1,155 @@
+/* How the streams of a call stand on one another. */
+#include "engine/query/stream.h"
+
+#include <string.h>
+
+static int compare_text(const char *a, const char *b)
+{
+    return a == b ? 0 : strcmp(a, b);
+}
+
+int bbi_group_compare(const struct bbi_plan *plan, const struct bbi_group *a,
+                      const struct bbi_group *b)
+{
+    int c = compare_text(a->name, b->name);
+    if (a->tags == b->tags && a->at == b->at) {
+        return c;
+    }
+    for (size_t i = 0; c == 0 && i < plan->dim_count; i++) {
+        c = compare_text(bbi_group_tag(a, i), bbi_group_tag(b, i));
+    }
+    return c;
+}
+
+bool bbi_group_same(const struct bbi_plan *plan, const struct bbi_group *a,
+                    const struct bbi_group *b)
+{
+    return bbi_group_compare(plan, a, b) == 0;
+}
+
+int bbi_group_compare_order(const struct bbi_plan *plan, const struct bbi_group *a,
+                            const struct bbi_group *b)
+{
+    int c = compare_text(a->name, b->name);
+    if (a->tags == b->tags && a->at == b->at) {
+        return c;
+    }
+    for (size_t i = 0; c == 0 && i < plan->order_count; i++) {
+        c = compare_text(bbi_group_tag(a, plan->order[i]), bbi_group_tag(b, plan->order[i]));
+    }
+    return c;
+}
+
+int64_t bbi_flow_window(const struct bbi_flow *flow, int64_t time)
+{
+    const struct bbi_buckets *buckets = &flow->plan->buckets;
+    if (buckets->width_ns == 0) {
+        return flow->tmin;
+    }
+    return bbi_bucket_start(buckets, bbi_bucket_of(buckets, time));
+}
+
+void bbi_stream_close(struct bbi_stream **s)
+{
+    if (*s != NULL) {
+        (*s)->close(*s);
+        *s = NULL;
+    }
+}
+
+/* ---- calls ---- */
+
+/* Those that look at the point before need one from the interval before the first. */
+static bool looks_back(const struct bbi_call *call)
+{
+    switch (call->func) {
+    case BBI_FUNC_CUMULATIVE_SUM:
+    case BBI_FUNC_INTEGRAL:
+    case BBI_FUNC_HOLT_WINTERS:
+    case BBI_FUNC_HOLT_WINTERS_FIT:
+    case BBI_FUNC_TIME_WEIGHTED_MEAN:
+        return false;
+    default:
+        return true;
+    }
+}
+
+static struct bbi_flow reach_back(const struct bbi_flow *flow, const struct bbi_call *call)
+{
+    struct bbi_flow out = *flow;
+    const struct bbi_plan *plan = flow->plan;
+    int64_t width = plan->buckets.width_ns;
+    if (width == 0 || !looks_back(call)) {
+        return out;
+    }
+    if (!plan->descending) {
+        out.tmin = flow->tmin > BBI_TIME_MIN + width ? flow->tmin - width : BBI_TIME_MIN;
+    } else {
+        out.tmax = flow->tmax < BBI_TIME_MAX - width ? flow->tmax + width : BBI_TIME_MAX;
+    }
+    return out;
+}
+
+static int source_of(const struct bbi_flow *flow, const struct bbi_call *call,
+                     struct bbi_stream **out, struct bb_error *err)
+{
+    struct bbi_ref driver = {.name = call->field, .cast = call->cast, .type = call->input};
+    return bbi_stream_source(flow, &driver, out, err);
+}
+
+static int pass_call(const struct bbi_flow *flow, const struct bbi_call *call,
+                     struct bbi_stream **out, struct bb_error *err)
+{
+    struct bbi_flow wide = reach_back(flow, call);
+    struct bbi_stream *input = NULL;
+    int rc = call->inner != NULL ? bbi_stream_call(&wide, call->inner, &input, err)
+                                 : source_of(&wide, call, &input, err);
+    if (rc == BB_OK) {
+        return bbi_stream_pass(&wide, call, input, out, err);
+    }
+    bbi_stream_close(&input);
+    return rc;
+}
+
+static int reduce_call(const struct bbi_flow *flow, const struct bbi_call *call, bool to_window,
+                       struct bbi_stream **out, struct bb_error *err)
+{
+    struct bbi_stream *input = NULL;
+    int rc = source_of(flow, call, &input, err);
+    if (rc == BB_OK) {
+        return bbi_stream_reduce(flow, call, to_window, input, out, err);
+    }
+    bbi_stream_close(&input);
+    return rc;
+}
+
+/* Cells hold no other columns, and are of one measurement. */
+static bool has_cells(const struct bbi_plan *plan, const struct bbi_call *call)
+{
+    bool plain = call->in_cells && plan->sub_count == 0 && plan->ref_count == 0;
+    for (size_t i = 1; i < plan->from.count; i++) {
+        plain = plain && strcmp(plan->from.list[i - 1].name, plan->from.list[i].name) != 0;
+    }
+    return plain;
+}
+
+int bbi_stream_call(const struct bbi_flow *flow, const struct bbi_call *call,
+                    struct bbi_stream **out, struct bb_error *err)
+{
+    const struct bbi_plan *plan = flow->plan;
+    enum bbi_fn_class class = bbi_func_info(call->func)->class;
+    *out = NULL;
+    if (class == BBI_FN_STREAM) {
+        return pass_call(flow, call, out, err);
+    }
+    bool has_intervals = plan->buckets.width_ns != 0;
+    bool is_distinct = call->func == BBI_FUNC_DISTINCT;
+    bool multiplies = class == BBI_FN_MULTI;
+    bool to_window = multiplies ? is_distinct : !plan->is_selector || has_intervals;
+    int rc = has_cells(plan, call) ? bbi_stream_all_cells(flow, call, to_window, out, err)
+                                   : reduce_call(flow, call, to_window, out, err);
+    if (rc == BB_OK && !multiplies && has_intervals && plan->fill != BBI_QL_FILL_NONE) {
+        rc = bbi_stream_fill(flow, call, *out, out, err);
+    }
+    return rc;
+}

@@ -1,0 +1,461 @@
+/*
+ * SELECT by streams of points: functions that no cells answer, subqueries, several sources, INTO.
+ * The answers were compared with InfluxDB's, but for those that say otherwise.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "tests/lib/dbtest.h"
+#include "tests/lib/unit.h"
+
+struct question {
+    const char *text;
+    const char *answer;
+};
+
+static const char lines[] = "m,h=a,r=x v=1.5,i=1i 1000000000000\n"
+                            "m,h=a,r=x v=2.5,i=2i,s=\"q\" 1060000000000\n"
+                            "m,h=b,r=x v=3,b=true 1060000000000\n"
+                            "m,h=b,r=y v=-1,i=4i 1120000000000\n"
+                            "m v=7 1120000000000\n"
+                            "m,h=c i=9i 1300000000000\n"
+                            "n,h=a w=1 1000000000000\n"
+                            "n,h=b w=2 1000000000000\n"
+                            "t,h=a v=1 0\n"
+                            "t,h=a v=2 60000000000\n"
+                            "t,h=a v=4 240000000000\n"
+                            "t,h=b v=10 120000000000\n"
+                            "t,h=b v=20 300000000000\n";
+
+/* An answer a line. top() and its like under ORDER BY time DESC follow InfluxDB 1.8; 1.6 gives
+ * rising times. */
+/* clang-format off */
+static const struct question questions[] = {
+    {"select median(v) from m",
+     "m: time=0 median=2.5\n"},
+    {"select median(v), stddev(v), percentile(v,50), mode(v) from m",
+     "m: time=0 median=2.5 stddev=2.9025850547399985 percentile=2.5 mode=-1\n"},
+    {"select median(v) from m group by h",
+     "m{h=}: time=0 median=7\n"
+     "m{h=a}: time=0 median=2\n"
+     "m{h=b}: time=0 median=1\n"},
+    {"select median(v) from m where time >= 1000s and time < 1330s group by time(1m)",
+     "m: time=960000000000 median=1.5\n"
+     "m: time=1020000000000 median=2.75\n"
+     "m: time=1080000000000 median=3\n"
+     "m: time=1140000000000 median=null\n"
+     "m: time=1200000000000 median=null\n"
+     "m: time=1260000000000 median=null\n"
+     "m: time=1320000000000 median=null\n"},
+    {"select stddev(v) from m where time >= 1000s and time < 1330s group by time(1m), h "
+      "fill(previous)",
+     "m{h=}: time=960000000000 stddev=null\n"
+     "m{h=}: time=1020000000000 stddev=null\n"
+     "m{h=}: time=1080000000000 stddev=null\n"
+     "m{h=}: time=1140000000000 stddev=null\n"
+     "m{h=}: time=1200000000000 stddev=null\n"
+     "m{h=}: time=1260000000000 stddev=null\n"
+     "m{h=}: time=1320000000000 stddev=null\n"
+     "m{h=a}: time=960000000000 stddev=null\n"
+     "m{h=a}: time=1020000000000 stddev=null\n"
+     "m{h=a}: time=1080000000000 stddev=null\n"
+     "m{h=a}: time=1140000000000 stddev=null\n"
+     "m{h=a}: time=1200000000000 stddev=null\n"
+     "m{h=a}: time=1260000000000 stddev=null\n"
+     "m{h=a}: time=1320000000000 stddev=null\n"
+     "m{h=b}: time=960000000000 stddev=null\n"
+     "m{h=b}: time=1020000000000 stddev=null\n"
+     "m{h=b}: time=1080000000000 stddev=null\n"
+     "m{h=b}: time=1140000000000 stddev=null\n"
+     "m{h=b}: time=1200000000000 stddev=null\n"
+     "m{h=b}: time=1260000000000 stddev=null\n"
+     "m{h=b}: time=1320000000000 stddev=null\n"},
+    {"select percentile(v,50) from m",
+     "m: time=1060000000000 percentile=2.5\n"},
+    {"select percentile(v,50), h from m",
+     "m: time=1060000000000 percentile=2.5 h=\"a\"\n"},
+    {"select percentile(v,50), h from m where time >= 1000s and time < 1330s group by "
+      "time(1m) fill(none)",
+     "m: time=960000000000 percentile=1.5 h=\"a\"\n"
+     "m: time=1020000000000 percentile=2.5 h=\"a\"\n"
+     "m: time=1080000000000 percentile=-1 h=\"b\"\n"},
+    {"select distinct(v) from m",
+     "m: time=0 distinct=1.5\n"
+     "m: time=0 distinct=2.5\n"
+     "m: time=0 distinct=3\n"
+     "m: time=0 distinct=-1\n"
+     "m: time=0 distinct=7\n"},
+    {"select distinct v from m",
+     "m: time=0 distinct=1.5\n"
+     "m: time=0 distinct=2.5\n"
+     "m: time=0 distinct=3\n"
+     "m: time=0 distinct=-1\n"
+     "m: time=0 distinct=7\n"},
+    {"select count(distinct(v)) from m",
+     "m: time=0 count=5i\n"},
+    {"select count(distinct v) from m where time >= 1000s and time < 1330s group by "
+      "time(1m)",
+     "m: time=960000000000 count=1i\n"
+     "m: time=1020000000000 count=2i\n"
+     "m: time=1080000000000 count=2i\n"
+     "m: time=1140000000000 count=0i\n"
+     "m: time=1200000000000 count=0i\n"
+     "m: time=1260000000000 count=0i\n"
+     "m: time=1320000000000 count=0i\n"},
+    {"select distinct(s) from m",
+     "m: time=0 distinct=\"q\"\n"},
+    {"select mode(s) from m",
+     "m: time=0 mode=\"q\"\n"},
+    {"select top(v,2) from m",
+     "m: time=1060000000000 top=3\n"
+     "m: time=1120000000000 top=7\n"},
+    {"select bottom(v,2) from m",
+     "m: time=1000000000000 bottom=1.5\n"
+     "m: time=1120000000000 bottom=-1\n"},
+    {"select top(v,h,2) from m",
+     "m: time=1060000000000 top=3 h=\"b\"\n"
+     "m: time=1120000000000 top=7 h=null\n"},
+    {"select top(v,h,r,3) from m",
+     "m: time=1060000000000 top=3 h=\"b\" r=\"x\"\n"
+     "m: time=1060000000000 top=2.5 h=\"a\" r=\"x\"\n"
+     "m: time=1120000000000 top=7 h=null r=null\n"},
+    {"select top(v,2), i from m",
+     "m: time=1060000000000 top=3 i=null\n"
+     "m: time=1120000000000 top=7 i=null\n"},
+    {"select top(v,1) from m where time >= 1000s and time < 1330s group by time(1m)",
+     "m: time=1000000000000 top=1.5\n"
+     "m: time=1060000000000 top=3\n"
+     "m: time=1120000000000 top=7\n"},
+    {"select top(v,1), s from m group by h",
+     "m{h=}: time=1120000000000 top=7 s=null\n"
+     "m{h=a}: time=1060000000000 top=2.5 s=\"q\"\n"
+     "m{h=b}: time=1060000000000 top=3 s=null\n"},
+    {"select median(v) from m, n",
+     "m: time=0 median=2.5\n"},
+    {"select median(w), median(v) from m, n",
+     "m: time=0 median=null median_1=2.5\n"
+     "n: time=0 median=1.5 median_1=null\n"},
+    {"select median(v) from /./",
+     "m: time=0 median=2.5\n"
+     "t: time=0 median=4\n"},
+    {"select median(v) from m group by h order by time desc",
+     "m{h=b}: time=0 median=1\n"
+     "m{h=a}: time=0 median=2\n"
+     "m{h=}: time=0 median=7\n"},
+    {"select median(v) from t where time < 400s group by time(1m) order by time desc",
+     "t: time=360000000000 median=null\n"
+     "t: time=300000000000 median=20\n"
+     "t: time=240000000000 median=4\n"
+     "t: time=180000000000 median=null\n"
+     "t: time=120000000000 median=10\n"
+     "t: time=60000000000 median=2\n"
+     "t: time=0 median=1\n"},
+    {"select median(v) from t where time >= 0 and time < 400s group by time(1m) "
+      "fill(linear)",
+     "t: time=0 median=1\n"
+     "t: time=60000000000 median=2\n"
+     "t: time=120000000000 median=10\n"
+     "t: time=180000000000 median=7\n"
+     "t: time=240000000000 median=4\n"
+     "t: time=300000000000 median=20\n"
+     "t: time=360000000000 median=null\n"},
+    {"select median(v), count(v) from t where time >= 0 and time < 400s group by time(1m) "
+      "fill(0)",
+     "t: time=0 median=1 count=1i\n"
+     "t: time=60000000000 median=2 count=1i\n"
+     "t: time=120000000000 median=10 count=1i\n"
+     "t: time=180000000000 median=0 count=0i\n"
+     "t: time=240000000000 median=4 count=1i\n"
+     "t: time=300000000000 median=20 count=1i\n"
+     "t: time=360000000000 median=0 count=0i\n"},
+    {"select median(v) from t where time >= 0 and time < 400s group by time(1m),h limit 2 "
+      "offset 1",
+     "t{h=a}: time=60000000000 median=2\n"
+     "t{h=a}: time=120000000000 median=null\n"
+     "t{h=b}: time=60000000000 median=null\n"
+     "t{h=b}: time=120000000000 median=10\n"},
+    {"select median(v) from t where time >= 0 and time < 400s group by time(1m),h slimit "
+      "1 soffset 1",
+     "t{h=b}: time=0 median=null\n"
+     "t{h=b}: time=60000000000 median=null\n"
+     "t{h=b}: time=120000000000 median=10\n"
+     "t{h=b}: time=180000000000 median=null\n"
+     "t{h=b}: time=240000000000 median=null\n"
+     "t{h=b}: time=300000000000 median=20\n"
+     "t{h=b}: time=360000000000 median=null\n"},
+    {"select x from (select median(v) as x from t group by h)",
+     "t: time=0 x=2\n"
+     "t: time=0 x=15\n"},
+    {"select max(x) from (select median(v) as x from t group by h)",
+     "t: time=0 max=15\n"},
+    {"select max(x), h from (select median(v) as x from t group by h)",
+     "t: time=0 max=15 h=\"b\"\n"},
+    {"select * from (select median(v) as x from t group by h)",
+     "t: time=0 h=\"a\" x=2\n"
+     "t: time=0 h=\"b\" x=15\n"},
+    {"select * from (select v,i from m)",
+     "m: time=1000000000000 i=1i v=1.5\n"
+     "m: time=1060000000000 i=null v=3\n"
+     "m: time=1060000000000 i=2i v=2.5\n"
+     "m: time=1120000000000 i=4i v=-1\n"
+     "m: time=1120000000000 i=null v=7\n"
+     "m: time=1300000000000 i=9i v=null\n"},
+    {"select * from (select v,i from m) group by h",
+     "m{h=}: time=1120000000000 i=null v=7\n"
+     "m{h=a}: time=1000000000000 i=1i v=1.5\n"
+     "m{h=a}: time=1060000000000 i=2i v=2.5\n"
+     "m{h=b}: time=1060000000000 i=null v=3\n"
+     "m{h=b}: time=1120000000000 i=4i v=-1\n"
+     "m{h=c}: time=1300000000000 i=9i v=null\n"},
+    {"select v from (select v,i,h from m) where h='a'",
+     "m: time=1000000000000 v=1.5\n"
+     "m: time=1060000000000 v=2.5\n"},
+    {"select v from (select v from m group by h) where h='a'",
+     "m: time=1000000000000 v=1.5\n"
+     "m: time=1060000000000 v=2.5\n"},
+    {"select mean(v) from (select v from m)",
+     "m: time=0 mean=2.6000000000000001\n"},
+    {"select mean(v) from (select v from m) group by h",
+     "m{h=}: time=0 mean=7\n"
+     "m{h=a}: time=0 mean=2\n"
+     "m{h=b}: time=0 mean=1\n"},
+    {"select mean(x) from (select max(v) as x from t group by time(1m),h) where time>=0 "
+      "and time<400s group by time(2m)",
+     "t: time=0 mean=1.5\n"
+     "t: time=120000000000 mean=10\n"
+     "t: time=240000000000 mean=12\n"
+     "t: time=360000000000 mean=null\n"},
+    {"select mean(x) from (select max(v) as x from t group by h) where time>=0 and "
+      "time<400s group by time(2m)",
+     "t: time=0 mean=2\n"
+     "t: time=120000000000 mean=10\n"
+     "t: time=240000000000 mean=12\n"
+     "t: time=360000000000 mean=null\n"},
+    {"select sum(x) from (select max(v) as x from t where time>=0 and time<400s group by "
+      "time(1m),h fill(0)) group by h",
+     "t{h=a}: time=0 sum=7\n"
+     "t{h=b}: time=0 sum=30\n"},
+    {"select max(y) from (select sum(x) as y from (select mean(v) as x from t group by "
+      "time(1m),h) group by h) where time<400s",
+     "t: time=0 max=30\n"},
+    {"select x from (select v*2 as x from t) where x > 5",
+     "t: time=120000000000 x=20\n"
+     "t: time=240000000000 x=8\n"
+     "t: time=300000000000 x=40\n"},
+    {"select x+1 from (select v*2 as x from t) where x > 5",
+     "t: time=120000000000 x=21\n"
+     "t: time=240000000000 x=9\n"
+     "t: time=300000000000 x=41\n"},
+    {"select mean(x),max(x),first(x) from (select v*2 as x from t)",
+     "t: time=0 mean=14.800000000000001 max=40 first=2\n"},
+    {"select first(x),h from (select v*2 as x,h from t)",
+     "t: time=0 first=2 h=\"a\"\n"},
+    {"select last(x) from (select v*2 as x from t) group by h",
+     "t{h=a}: time=240000000000 last=8\n"
+     "t{h=b}: time=300000000000 last=40\n"},
+    {"select count(x) from (select v as x from t),(select w as x from n)",
+     "n: time=0 count=2i\n"
+     "t: time=0 count=5i\n"},
+    {"select x from (select v as x from t),(select w as x from n)",
+     "n: time=1000000000000 x=1\n"
+     "n: time=1000000000000 x=2\n"
+     "t: time=0 x=1\n"
+     "t: time=60000000000 x=2\n"
+     "t: time=120000000000 x=10\n"
+     "t: time=240000000000 x=4\n"
+     "t: time=300000000000 x=20\n"},
+    {"select v,i from m fill(0)",
+     "m: time=1000000000000 v=1.5 i=1i\n"
+     "m: time=1060000000000 v=3 i=0i\n"
+     "m: time=1060000000000 v=2.5 i=2i\n"
+     "m: time=1120000000000 v=-1 i=4i\n"
+     "m: time=1120000000000 v=7 i=0i\n"
+     "m: time=1300000000000 v=0 i=9i\n"},
+    {"select v,i from m fill(previous)",
+     "m: time=1000000000000 v=1.5 i=1i\n"
+     "m: time=1060000000000 v=3 i=1i\n"
+     "m: time=1060000000000 v=2.5 i=2i\n"
+     "m: time=1120000000000 v=-1 i=4i\n"
+     "m: time=1120000000000 v=7 i=4i\n"
+     "m: time=1300000000000 v=7 i=9i\n"},
+    {"select v,i,s from m group by h fill(previous)",
+     "m{h=}: time=1120000000000 v=7 i=null s=null\n"
+     "m{h=a}: time=1000000000000 v=1.5 i=1i s=null\n"
+     "m{h=a}: time=1060000000000 v=2.5 i=2i s=\"q\"\n"
+     "m{h=b}: time=1060000000000 v=3 i=null s=null\n"
+     "m{h=b}: time=1120000000000 v=-1 i=4i s=null\n"
+     "m{h=c}: time=1300000000000 v=null i=9i s=null\n"},
+    {"select * from (select * from m)",
+     "m: time=1000000000000 b=null h=\"a\" i=1i r=\"x\" s=null v=1.5\n"
+     "m: time=1060000000000 b=true h=\"b\" i=null r=\"x\" s=null v=3\n"
+     "m: time=1060000000000 b=null h=\"a\" i=2i r=\"x\" s=\"q\" v=2.5\n"
+     "m: time=1120000000000 b=null h=\"b\" i=4i r=\"y\" s=null v=-1\n"
+     "m: time=1120000000000 b=null h=null i=null r=null s=null v=7\n"
+     "m: time=1300000000000 b=null h=\"c\" i=9i r=null s=null v=null\n"},
+    {"select * from (select * from m group by h)",
+     "m: time=1000000000000 b=null h=\"a\" i=1i r=\"x\" s=null v=1.5\n"
+     "m: time=1060000000000 b=true h=\"b\" i=null r=\"x\" s=null v=3\n"
+     "m: time=1060000000000 b=null h=\"a\" i=2i r=\"x\" s=\"q\" v=2.5\n"
+     "m: time=1120000000000 b=null h=\"b\" i=4i r=\"y\" s=null v=-1\n"
+     "m: time=1120000000000 b=null h=\"\" i=null r=null s=null v=7\n"
+     "m: time=1300000000000 b=null h=\"c\" i=9i r=null s=null v=null\n"},
+    {"select mean from (select mean(v) from m group by h)",
+     "m: time=0 mean=7\n"
+     "m: time=0 mean=2\n"
+     "m: time=0 mean=1\n"},
+    {"select mean, h from (select mean(v) from m group by h)",
+     "m: time=0 mean=7 h=\"\"\n"
+     "m: time=0 mean=2 h=\"a\"\n"
+     "m: time=0 mean=1 h=\"b\"\n"},
+    {"select mean(mean) from (select mean(v) from m group by *)",
+     "m: time=0 mean=2.75\n"},
+    {"select count(v) from (select v from t limit 2)",
+     "t: time=0 count=2i\n"},
+    {"select v from (select v from t limit 2)",
+     "t: time=0 v=1\n"
+     "t: time=60000000000 v=2\n"},
+    {"select v from (select v from t group by h limit 1)",
+     "t: time=0 v=1\n"
+     "t: time=120000000000 v=10\n"},
+    {"select v from (select v from t order by time desc limit 2)",
+     "error: subqueries must be ordered in the same direction as the query itself\n"},
+    {"select x from (select max(v)-min(v) as x from t group by time(2m),h) where time>=0 "
+      "and time<400s",
+     "t: time=0 x=1\n"
+     "t: time=120000000000 x=0\n"
+     "t: time=240000000000 x=0\n"
+     "t: time=240000000000 x=0\n"},
+    {"select mean(*) from (select v,i from m)",
+     "m: time=0 mean_i=4 mean_v=2.6000000000000001\n"},
+    {"select h from (select v,h from m)",
+     "m: time=1000000000000 h=\"a\"\n"
+     "m: time=1060000000000 h=\"a\"\n"
+     "m: time=1060000000000 h=\"b\"\n"
+     "m: time=1120000000000 h=\"b\"\n"
+     "m: time=1120000000000 h=null\n"},
+    {"select v, foo from (select v from m)",
+     "m: time=1000000000000 v=1.5 foo=null\n"
+     "m: time=1060000000000 v=3 foo=null\n"
+     "m: time=1060000000000 v=2.5 foo=null\n"
+     "m: time=1120000000000 v=-1 foo=null\n"
+     "m: time=1120000000000 v=7 foo=null\n"},
+    {"select max(foo) from (select v from m)",
+     ""},
+    {"select top(x,1) from (select v as x from t group by h)",
+     "t: time=300000000000 top=20\n"},
+    {"select top(x,h,2) from (select v as x from t group by h)",
+     "t: time=240000000000 top=4 h=\"a\"\n"
+     "t: time=300000000000 top=20 h=\"b\"\n"},
+    {"select * from (select top(v,h,2) from t)",
+     "t: time=240000000000 top=4\n"
+     "t: time=300000000000 top=20\n"},
+    {"select top(v,5) from t where time>=0 and time<400s group by time(2m)",
+     "t: time=0 top=1\n"
+     "t: time=60000000000 top=2\n"
+     "t: time=120000000000 top=10\n"
+     "t: time=240000000000 top=4\n"
+     "t: time=300000000000 top=20\n"},
+    {"select spread(x) from (select v as x from t)",
+     "t: time=0 spread=19\n"},
+    {"select mean(v) from m where v > 1 or i = 4",
+     "m: time=0 mean=2.6000000000000001\n"},
+    {"select median(v) from m where (v > 1 or i = 4) and h != 'a'",
+     "m: time=0 median=3\n"},
+    {"select count(v), median(i) from m group by h,r",
+     "m{h=,r=}: time=0 count=1i median=null\n"
+     "m{h=a,r=x}: time=0 count=2i median=1.5\n"
+     "m{h=b,r=x}: time=0 count=1i median=null\n"
+     "m{h=b,r=y}: time=0 count=1i median=4\n"
+     "m{h=c,r=}: time=0 count=null median=9\n"},
+    {"select median(nope) from m",
+     ""},
+    {"select median(nope), max(v) from m",
+     "m: time=0 median=null max=7\n"},
+    {"select top(v,3) from t order by time desc",
+     "t: time=300000000000 top=20\n"
+     "t: time=240000000000 top=4\n"
+     "t: time=120000000000 top=10\n"},
+    {"select v from (select v from t group by h limit 1)",
+     "t: time=0 v=1\n"
+     "t: time=120000000000 v=10\n"},
+    {"select mean(x) from (select mean(v) as x from t where time >= 0 and time < 6m group "
+      "by time(1m), h fill(0)) group by h",
+     "t{h=a}: time=0 mean=1.1666666666666667\n"
+     "t{h=b}: time=0 mean=5\n"},
+    {"select max(mean) from (select mean(v) from t group by h), (select mean(i) from m "
+      "group by h)",
+     "m: time=0 max=9\n"
+     "t: time=0 max=15\n"},
+};
+
+/* Each writes, then asks for what it wrote. */
+static const struct question into_questions[] = {
+    {"select v into z from m; select * from z",
+     "result: time=0 written=5i\n"
+     "z: time=1000000000000 v=1.5\n"
+     "z: time=1060000000000 v=2.5\n"
+     "z: time=1120000000000 v=7\n"},
+    {"select mean(v) into z3 from t where time < 400s group by time(2m), h; select * from z3",
+     "result: time=0 written=4i\n"
+     "z3: time=0 h=\"a\" mean=1.5\n"
+     "z3: time=120000000000 h=\"b\" mean=10\n"
+     "z3: time=240000000000 h=\"a\" mean=4\n"
+     "z3: time=240000000000 h=\"b\" mean=20\n"},
+    {"select top(v,h,2) into z4 from t; select * from z4 group by *",
+     "result: time=0 written=2i\n"
+     "z4{h=a}: time=240000000000 top=4\n"
+     "z4{h=b}: time=300000000000 top=20\n"},
+    {"select * into \"t\".\"autogen\".:MEASUREMENT from t group by *; select count(v) from t",
+     "result: time=0 written=5i\n"
+     "t: time=0 count=5i\n"},
+    {"select s, b into z5 from m group by *; select * from z5",
+     "result: time=0 written=2i\n"
+     "z5: time=1060000000000 b=null h=\"a\" r=\"x\" s=\"q\"\n"
+     "z5: time=1060000000000 b=true h=\"b\" r=\"x\" s=null\n"},
+    {"select s as v into m from m",
+     "error: partial write: field type conflict: input field \"v\" on measurement \"m\" is type "
+      "string, already exists as type float dropped=1\n"},
+    {"select v into nope.autogen.z from m",
+     "error: database not found: nope\n"},
+    {"select time as x, v into z6 from m",
+     "error: error finding time index in result\n"},
+};
+/* clang-format on */
+
+static void ask_all(struct dbtest *t, const struct question *list, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        dbtest_expect(t, list[i].text, list[i].answer);
+    }
+}
+
+static void test_general(void **state)
+{
+    (void)state;
+    for (enum dbtest_state s = DBTEST_MEMTABLE; s < DBTEST_STATES; s++) {
+        struct dbtest t;
+        print_message("%s\n", dbtest_state_name(s));
+        dbtest_open(&t);
+        dbtest_load(&t, s, lines);
+        ask_all(&t, questions, sizeof(questions) / sizeof(questions[0]));
+        dbtest_close(&t);
+    }
+}
+
+static void test_into(void **state)
+{
+    (void)state;
+    for (enum dbtest_state s = DBTEST_MEMTABLE; s < DBTEST_STATES; s++) {
+        struct dbtest t;
+        dbtest_open(&t);
+        dbtest_load(&t, s, lines);
+        ask_all(&t, into_questions, sizeof(into_questions) / sizeof(into_questions[0]));
+        dbtest_close(&t);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_general), cmocka_unit_test(test_into)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
