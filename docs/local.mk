@@ -10,6 +10,7 @@ EXTRA_DIST += \
 	docs/format/sum.md \
 	docs/format/wal.md \
 	docs/bench.md \
+	docs/client.md \
 	docs/http.md \
 	docs/import.md \
 	docs/metrics.md \
@@ -17,5 +18,6 @@ EXTRA_DIST += \
 	docs/operations.md \
 	docs/lineproto.md
 
-dist_man_MANS += docs/man/busbard.8 docs/man/busbar.conf.5 docs/man/busbar-lineproto.7
+dist_man_MANS += docs/man/busbar.1 docs/man/busbard.8 docs/man/busbar.conf.5
+dist_man_MANS += docs/man/busbar-lineproto.7
 dist_man_MANS += docs/man/busbar-import.1 docs/man/busbar-export.1 docs/man/busbar-status.1
