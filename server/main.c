@@ -310,6 +310,7 @@ int main(int argc, char *argv[])
         return fflush(stdout) == 0 ? 0 : 1;
 
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN); /* a file-size limit is an error of the write, not of the process */
     if (start(&server, &err) != BB_OK)
         return fail("cannot start: ", &err);
     handle_signals(&server);

@@ -1,6 +1,6 @@
 # Tests that drive the real busbard by pytest, as two programs for make check.
-E2E_TESTS = tests/e2e/check_server.py tests/e2e/check_data.py tests/e2e/check_shell.py \
-	tests/e2e/check_import.py
+E2E_TESTS = tests/e2e/check_server.py tests/e2e/check_contract.py tests/e2e/check_data.py \
+	tests/e2e/check_shell.py tests/e2e/check_import.py
 TESTS += $(E2E_TESTS) tests/e2e/csv2lp.sh
 EXTRA_DIST += \
 	$(E2E_TESTS) \
@@ -12,6 +12,7 @@ EXTRA_DIST += \
 	tests/e2e/pytest.ini \
 	tests/e2e/test_client.py \
 	tests/e2e/test_admin.py \
+	tests/e2e/test_contract.py \
 	tests/e2e/test_data.py \
 	tests/e2e/test_docs.py \
 	tests/e2e/test_export.py \
