@@ -75,6 +75,14 @@ void loop_stop(struct loop *loop)
     uv_async_send(&loop->wake);
 }
 
+/** Memory that is kept warm must not be what others wait for. */
+static bool memory_is_short(const struct loop *loop)
+{
+    const struct budget *budget = &loop->server->request_budget;
+    return atomic_load_explicit(&budget->used_bytes, memory_order_relaxed) >
+           budget->limit_bytes / 2;
+}
+
 /* ---- ticks ---- */
 
 static void on_tick(uv_timer_t *tick)
@@ -83,6 +91,8 @@ static void on_tick(uv_timer_t *tick)
     uint64_t now = loop_now_ms(loop);
     if (loop->index == 0 && loop->stop_at_ms == 0)
         rates_tick(&loop->server->rates, now);
+    for (size_t i = 0; i < LOOP_SPARES && memory_is_short(loop); i++)
+        buf_fini(&loop->spares[i]);
     bool overdue = loop->stop_at_ms != 0 && now >= loop->stop_at_ms;
     for (struct client *c = loop->clients, *after; c != NULL; c = after) {
         after = c->next;
@@ -305,7 +315,8 @@ void loop_take_spare(struct loop *loop, struct buf *b)
 
 void loop_give_spare(struct loop *loop, struct buf *b)
 {
-    for (size_t i = 0; i < LOOP_SPARES && b->cap <= SPARE_MAX_BYTES; i++) {
+    bool keep = b->cap <= SPARE_MAX_BYTES && !memory_is_short(loop);
+    for (size_t i = 0; i < LOOP_SPARES && keep; i++) {
         if (loop->spares[i].cap == 0) {
             buf_swap(b, &loop->spares[i]);
             break;

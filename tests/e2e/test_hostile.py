@@ -301,3 +301,88 @@ def test_many_clients_at_once(server):
         thread.join()
     assert failures == []
     assert server.rows("SELECT count(v) FROM good")[0][1] == 400
+
+
+def rss_bytes(server):
+    with open("/proc/%d/status" % server.pid, encoding="ascii") as f:
+        return next(int(line.split()[1]) << 10 for line in f if line.startswith("VmRSS:"))
+
+
+class Probe:
+    """A good client beside the bad ones: how long its worst answer took."""
+
+    def __init__(self, server):
+        self.server, self.worst, self.failures, self.count = server, 0, 0, 0
+        self.stop = threading.Event()
+        self.thread = threading.Thread(target=self.run)
+
+    def run(self):
+        connection = self.server.connection()
+        while not self.stop.is_set():
+            start = time.monotonic()
+            reply = self.server.request("GET", "/ping", connection=connection)
+            self.worst = max(self.worst, time.monotonic() - start)
+            self.failures += reply.status != 204
+            self.count += 1
+            time.sleep(0.005)
+        connection.close()
+
+    def __enter__(self):
+        self.thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.stop.set()
+        self.thread.join()
+
+    def check(self):
+        assert self.count > 5 and self.failures == 0
+        assert self.worst < 0.5, "worst answer to the others %.3f s" % self.worst
+
+
+def test_a_hundred_million_rows_for_a_client_that_stops_reading(server):
+    """An empty bucket is a row too: they are made from a few readings, and memory stays."""
+    for part in range(10):
+        ids = range(part * 10, part * 10 + 10)
+        server.write("\n".join("wide,id=%d v=1 %d" % (i, i) for i in ids))
+    server.write("wide,id=0 v=2 86400000000000")
+    server.query("SELECT sum(v) FROM wide")
+    before = rss_bytes(server)
+    query = ("SELECT count(v) FROM wide WHERE time >= 0 AND time < 1000000s "
+             "GROUP BY time(1s), id fill(0)")
+    with Probe(server) as probe:
+        sock = slow_reader(server, query.replace(" ", "+").replace(">", "%3E")
+                           .replace("=", "%3D").replace("<", "%3C").encode())
+        time.sleep(3)
+        most = rss_bytes(server)
+        sock.close()
+        assert wait_until(
+            lambda: server.metrics()['busbar_requests_running{pool="query"}'] == 0, 5)
+    probe.check()
+    assert most - before < 512 << 20, "%d MiB more" % ((most - before) >> 20)
+
+
+def test_a_query_of_ten_megabytes(server):
+    server.write("m,id=a v=1 1")
+    many = " OR ".join("id = 'meter-%07d'" % i for i in range(400000))
+    assert len(many) > 8 << 20
+    with Probe(server) as probe:
+        for text in ("SELECT v FROM m WHERE " + many, "SELECT " + "(" * (10 << 20),
+                     "SELECT v FROM m WHERE v = " + "9" * (10 << 20), "x" * (10 << 20)):
+            reply = server.query_reply(text, db="test")
+            assert reply.status in (200, 400, 413), (reply.status, reply.body[:200])
+            assert len(reply.body) < 1 << 20
+    probe.check()
+    assert server.rows("SELECT v FROM m", epoch="ns") == [[1, 1]]
+
+
+def test_invalid_utf8_in_tags_and_paths(server):
+    """Bytes are kept as they are; JSON cannot show them and says so with U+FFFD."""
+    assert server.write(b"m,id=\xff\xfe v=1 1\nm,id=\xc3\xa9 v=2 2").status == 204
+    series = server.query("SELECT v FROM m GROUP BY id", epoch="ns")
+    assert sorted(s["tags"]["id"] for s in series) == sorted(["\ufffd\ufffd", "\u00e9"])
+    assert server.rows("SELECT v FROM m WHERE id = '\u00e9'", epoch="ns") == [[2, 2]]
+    with server.raw() as sock:
+        sock.sendall(b"GET /\xff\xfe HTTP/1.1\r\n\r\n")
+        assert read_reply(sock)[0] in (400, 404)
+    assert server.get("/query", q=b"SELECT \xff").status == 400
