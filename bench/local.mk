@@ -14,6 +14,6 @@ busbar_bench_SOURCES = \
 	bench/workload.h \
 	bench/write.c \
 	bench/write.h
-busbar_bench_LDADD = -lm
+busbar_bench_LDADD = libbusbar-client.la -lm
 
 EXTRA_DIST += bench/budget.py bench/run.sh

@@ -10,14 +10,14 @@
 #include "bench/batches.h"
 #include "bench/net.h"
 #include "bench/process.h"
+#include "client/busbar_client.h"
 
 #define IDLE_WAIT_S 600
-#define REPLY_MAX   65536
 #define POLL_US     50000
 
 struct run {
     const struct options *o;
-    const char *http; /* HOST:PORT */
+    struct bb_client *client; /* for all but the lines */
     struct batches batches;
     double *latency_s; /* [batches.count] */
 };
@@ -33,30 +33,44 @@ struct sender {
 
 /* ---- senders ---- */
 
+/** The server as the options name it; retries and limits would hide what is measured. */
+static int connect_to(const struct run *run, struct bb_client **client,
+                      struct bb_client_error *error)
+{
+    struct bb_client_options options;
+    bb_client_options_init(&options);
+    options.url = run->o->url;
+    options.database = run->o->db;
+    options.precision = run->o->precision;
+    options.retry_total_ms = 0;
+    options.write_timeout_ms = options.get_timeout_ms = 0;
+    return bb_client_create(client, &options, error);
+}
+
 static int send_http(struct sender *s)
 {
     const struct options *o = s->run->o;
     struct batch scratch = {0};
-    char path[NET_TEXT_MAX], reply[NET_TEXT_MAX];
-    snprintf(path, sizeof(path), "/write?db=%s&precision=%s", o->db, o->precision);
-    int rc = net_open(&s->net, s->run->http);
+    struct bb_client *client;
+    struct bb_client_error error;
+    int rc = connect_to(s->run, &client, &error);
     for (uint64_t i = s->index; i < s->run->batches.count && rc == 0; i += o->connections) {
         const struct batch *batch = batches_get(&s->run->batches, i, &scratch);
-        if (batch == NULL)
-            return -1;
-        double start = process_now_s();
-        int status = net_http(&s->net, "POST", path, batch->data, batch->len, reply, sizeof(reply));
-        s->run->latency_s[i] = process_now_s() - start;
-        if (status == 204) {
-            s->acknowledged += batch->lines;
-        } else {
-            if (status > 0)
-                snprintf(s->net.error, sizeof(s->net.error), "reply %d: %.900s", status, reply);
-            rc = -1;
+        if (batch == NULL) {
+            snprintf(error.text, sizeof(error.text), "out of memory");
+            rc = BB_CLIENT_NOMEM;
+            break;
         }
+        double start = process_now_s();
+        rc = bb_client_write(client, batch->data, batch->len, &error);
+        s->run->latency_s[i] = process_now_s() - start;
+        if (rc == BB_CLIENT_OK)
+            s->acknowledged += batch->lines;
     }
+    if (rc != BB_CLIENT_OK)
+        snprintf(s->net.error, sizeof(s->net.error), "%.1000s", error.text);
     free(scratch.data);
-    net_close(&s->net);
+    bb_client_destroy(&client);
     return rc;
 }
 
@@ -147,32 +161,37 @@ static int send_all(struct run *run, uint64_t *acknowledged)
 
 /* ---- around it ---- */
 
-static int request(const struct run *run, const char *method, const char *path, char *reply,
-                   size_t size)
+static int told(const char *what, const struct bb_client_error *error)
 {
-    static struct net net;
-    int status = net_open(&net, run->http);
-    if (status == 0)
-        status = net_http(&net, method, path, "", 0, reply, size);
-    net_close(&net);
-    if (status < 200 || status > 299) {
-        fprintf(stderr, "busbar-bench: %s %s: %s\n", method, path, status < 0 ? net.error : reply);
-        return -1;
-    }
+    fprintf(stderr, "busbar-bench: %s: %s\n", what, error->text);
+    return -1;
+}
+
+static int create_database(const struct run *run)
+{
+    char query[NET_TEXT_MAX];
+    struct bb_client_error error;
+    snprintf(query, sizeof(query), "CREATE DATABASE \"%.500s\"", run->o->db);
+    if (bb_client_query(run->client, query, NULL, NULL, &error) != BB_CLIENT_OK)
+        return told(query, &error);
     return 0;
 }
 
 /** Flush, and wait until there is nothing more to flush or compact. */
 static int wait_idle(const struct run *run)
 {
-    static char reply[REPLY_MAX];
+    struct bb_client_error error;
     double end = process_now_s() + IDLE_WAIT_S;
-    if (!run->o->no_flush && request(run, "POST", "/debug/flush", reply, sizeof(reply)) != 0)
-        return -1;
+    if (!run->o->no_flush &&
+        bb_client_post(run->client, "/debug/flush", "", 0, NULL, NULL, &error) != BB_CLIENT_OK)
+        return told("/debug/flush", &error);
     while (process_now_s() < end) {
-        if (request(run, "GET", "/metrics", reply, sizeof(reply)) != 0)
-            return -1;
-        if (strstr(reply, "\nbusbar_background_idle 1\n") != NULL)
+        char *metrics;
+        if (bb_client_get(run->client, "/metrics", &metrics, NULL, &error) != BB_CLIENT_OK)
+            return told("/metrics", &error);
+        bool idle = strstr(metrics, "\nbusbar_background_idle 1\n") != NULL;
+        bb_client_free(metrics);
+        if (idle)
             return 0;
         usleep(POLL_US);
     }
@@ -237,16 +256,16 @@ static int measure(struct run *run)
 
 int bench_write(const struct options *o, const struct workload *w)
 {
-    static char reply[REPLY_MAX];
-    struct run run = {.o = o, .http = o->url};
-    char path[NET_TEXT_MAX], address[NET_TEXT_MAX];
-    if (strncmp(o->url, "http://", 7) == 0)
-        run.http = o->url + 7;
-    snprintf(address, sizeof(address), "%.*s", (int)strcspn(run.http, "/"), run.http);
-    run.http = address;
-    snprintf(path, sizeof(path), "/query?q=CREATE+DATABASE+%%22%s%%22", o->db);
-    if (request(&run, "POST", path, reply, sizeof(reply)) != 0)
+    struct run run = {.o = o};
+    struct bb_client_error error;
+    if (connect_to(&run, &run.client, &error) != BB_CLIENT_OK) {
+        told(o->url, &error);
         return 1;
+    }
+    if (create_database(&run) != 0) {
+        bb_client_destroy(&run.client);
+        return 1;
+    }
     int rc = w == NULL ? batches_load(&run.batches, o->file, o->lines)
                        : batches_generate(&run.batches, w, o->lines, o->prepare_mib << 20);
     if (rc == 0 && run.batches.count > 0) {
@@ -255,5 +274,6 @@ int bench_write(const struct options *o, const struct workload *w)
     }
     free(run.latency_s);
     batches_free(&run.batches);
+    bb_client_destroy(&run.client);
     return rc == 0 ? 0 : 1;
 }
