@@ -87,8 +87,8 @@ static struct bb_value cast(const struct bbi_call *call, struct bb_value v)
     return plain ? v : bbi_value_cast(v, call->cast);
 }
 
-int bbi_call_value(const struct bbi_call *call, const struct bbi_state_field *f, void *cell,
-                   struct bbi_account *acct, struct bb_value *out, struct bb_error *err)
+static int value_of(const struct bbi_call *call, const struct bbi_state_field *f, void *cell,
+                    struct bbi_account *acct, struct bb_value *out, struct bb_error *err)
 {
     switch (call->func) {
     case BBI_FUNC_COUNT:
@@ -114,4 +114,18 @@ int bbi_call_value(const struct bbi_call *call, const struct bbi_state_field *f,
     default:
         return bbi_error_set(err, BB_EINTERNAL, "%s() is not answered from cells", call->name);
     }
+}
+
+/* Where a field is a float in another measurement, integers of this one become floats. */
+int bbi_call_value(const struct bbi_call *call, const struct bbi_state_field *f, void *cell,
+                   struct bbi_account *acct, struct bb_value *out, struct bb_error *err)
+{
+    int rc = value_of(call, f, cell, acct, out, err);
+    bool number = out->kind == BB_VALUE_INT || out->kind == BB_VALUE_UINT;
+    bool differs = call->type == BBI_QL_TYPE_FLOAT ||
+                   (call->type == BBI_QL_TYPE_INTEGER && out->kind == BB_VALUE_UINT);
+    if (rc == BB_OK && number && differs) {
+        *out = bbi_value_cast(*out, call->type);
+    }
+    return rc;
 }

@@ -142,6 +142,14 @@ static bool can_cast(enum bbi_type type, enum bbi_ql_type cast)
     }
 }
 
+/* A field that has other types in other measurements is of the type that the plan chose, or no value
+ * of this one. */
+static enum bbi_ql_type field_cast(enum bbi_ql_type cast, enum bbi_ql_type type)
+{
+    bool plain = cast == BBI_QL_TYPE_UNKNOWN || cast == BBI_QL_TYPE_FIELD;
+    return plain && type != BBI_QL_TYPE_TAG ? type : cast;
+}
+
 static int bind_call(struct binder *x, size_t i, struct bb_error *err)
 {
     const struct bbi_call *call = &x->b->plan->calls[i];
@@ -151,15 +159,9 @@ static int bind_call(struct binder *x, size_t i, struct bb_error *err)
     bool found;
     int rc = call->cast == BBI_QL_TYPE_TAG ? BB_OK
                                            : find_field(x, call->field, &found, &id, &type, err);
-    if (rc != BB_OK || call->cast == BBI_QL_TYPE_TAG || !found || !can_cast(type, call->cast)) {
+    if (rc != BB_OK || call->cast == BBI_QL_TYPE_TAG || !found ||
+        !can_cast(type, field_cast(call->cast, call->input))) {
         return rc;
-    }
-    bool adds = call->func == BBI_FUNC_SUM || call->func == BBI_FUNC_MEAN ||
-                call->func == BBI_FUNC_SPREAD;
-    if (adds && call->cast != BBI_QL_TYPE_UNKNOWN && call->cast != BBI_QL_TYPE_FIELD &&
-        call->cast != bbi_ql_type_of(type)) {
-        return bbi_error_set(err, BB_EUNSUPPORTED, "a cast within %s() is not supported",
-                             call->name);
     }
     if (!bbi_func_type(call->func, bbi_ql_type_of(type), &result)) {
         return bbi_error_set(err, BB_EINVAL,
@@ -183,17 +185,20 @@ static int bind_ref(struct binder *x, size_t i, struct bb_error *err)
         rc = find_field(x, ref->name, &found, &id, &type, err);
     }
     if (rc == BB_OK && found) {
-        if (!can_cast(type, ref->cast)) {
+        enum bbi_ql_type cast = field_cast(ref->cast, ref->type);
+        if (!can_cast(type, cast)) {
             return BB_OK;
         }
         source->kind = BBI_REF_FIELD;
-        source->cast = ref->cast == BBI_QL_TYPE_FIELD || ref->cast == bbi_ql_type_of(type)
+        source->cast = cast == BBI_QL_TYPE_FIELD || cast == bbi_ql_type_of(type)
                            ? BBI_QL_TYPE_UNKNOWN
-                           : ref->cast;
+                           : cast;
         x->ref_ids[i] = id;
         return add_field(x->ctx, &x->ref_fields, id, type, err);
     }
-    if (rc == BB_OK && (ref->cast == BBI_QL_TYPE_UNKNOWN || ref->cast == BBI_QL_TYPE_TAG)) {
+    bool may_be_tag = ref->type == BBI_QL_TYPE_TAG || ref->type == BBI_QL_TYPE_UNKNOWN;
+    if (rc == BB_OK && may_be_tag &&
+        (ref->cast == BBI_QL_TYPE_UNKNOWN || ref->cast == BBI_QL_TYPE_TAG)) {
         rc = bbi_catalog_tag_key_exists(x->ctx->env->catalog, m->db_id, m->id,
                                         (const uint8_t *)ref->name, strlen(ref->name), &found, err);
         if (rc == BB_OK && found) {

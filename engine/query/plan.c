@@ -220,6 +220,15 @@ static enum bbi_ql_type type_of_nothing(const struct bbi_call *call)
     }
 }
 
+/* x::integer is an integer; a field that cannot be one has no values then. */
+static enum bbi_ql_type cast_input(enum bbi_ql_type input, enum bbi_ql_type cast)
+{
+    bool is_field = input != BBI_QL_TYPE_UNKNOWN && input != BBI_QL_TYPE_TAG;
+    bool plain = cast == BBI_QL_TYPE_UNKNOWN || cast == BBI_QL_TYPE_FIELD ||
+                 cast == BBI_QL_TYPE_TAG;
+    return is_field && !plain ? cast : input;
+}
+
 static int type_call(struct bbi_plan *plan, struct bbi_call *call, struct bb_error *err)
 {
     int rc = BB_OK;
@@ -227,6 +236,7 @@ static int type_call(struct bbi_plan *plan, struct bbi_call *call, struct bb_err
         call->input = call->inner->type;
     } else {
         rc = bbi_plan_name_type(plan, call->field, call->cast, &call->input, err);
+        call->input = cast_input(call->input, call->cast);
     }
     call->type = type_of_nothing(call);
     if (rc == BB_OK && call->input != BBI_QL_TYPE_UNKNOWN && call->input != BBI_QL_TYPE_TAG &&
@@ -289,7 +299,10 @@ static int read_call(struct collector *c, struct bbi_call *call, const struct bb
     } else {
         rc = read_inner(c, call, arg, err);
     }
-    call->in_cells = bbi_func_info(call->func)->in_cells && call->inner == NULL && !counts_distinct;
+    bool plain = call->cast == BBI_QL_TYPE_UNKNOWN || call->cast == BBI_QL_TYPE_FIELD ||
+                 call->cast == BBI_QL_TYPE_TAG;
+    call->in_cells = bbi_func_info(call->func)->in_cells && call->inner == NULL &&
+                     !counts_distinct && plain;
     if (rc == BB_OK) {
         rc = read_tags(c, call, err);
     }

@@ -149,7 +149,9 @@ int bbi_sources_resolve(struct bbi_qctx *ctx, const struct bbi_ql_source *source
             return rc;
         }
     }
-    sort_unique(out);
+    if (out->count > 1) {
+        qsort(out->list, out->count, sizeof(out->list[0]), compare);
+    }
     return BB_OK;
 }
 

@@ -15,13 +15,13 @@ struct bbi_measurement {
 };
 
 struct bbi_measurements {
-    struct bbi_measurement *list; /* by name, then policy; none twice */
+    struct bbi_measurement *list; /* by name, then policy */
     size_t count;
 };
 
 /**
- * The measurements that the sources name and that exist, with the policy they are read from;
- * subqueries are left out.
+ * The measurements that the sources name and that exist, with the policy they are read from; one
+ * that is named twice is there twice. Subqueries are left out.
  *
  * Returns BB_EINVAL "database name required"; BB_ENOTFOUND for a database or a policy that is not
  * there; BB_EPARSE for a bad pattern.
@@ -29,8 +29,8 @@ struct bbi_measurements {
 int bbi_sources_resolve(struct bbi_qctx *ctx, const struct bbi_ql_source *sources, size_t count,
                         struct bbi_measurements *out, struct bb_error *err) BB_CHECKED;
 
-/** The measurements of one database that the sources of a SHOW or DELETE name; no sources: all. rp
- * is not set. */
+/** The measurements of one database that the sources of a SHOW or DELETE name, none twice; no sources: all.
+ * rp is not set. */
 int bbi_sources_list(struct bbi_qctx *ctx, uint32_t db_id, const struct bbi_ql_source *sources,
                      size_t count, struct bbi_measurements *out, struct bb_error *err) BB_CHECKED;
 

@@ -7,7 +7,8 @@
 enum source_kind {
     FROM_NOTHING,
     FROM_COLUMN,
-    FROM_TAG
+    FROM_TAG,
+    FROM_ABSENT_TAG /* "" */
 };
 
 /* Where a name of the outer query comes from. */
@@ -99,6 +100,7 @@ static int filter_leaf(void *arg, const struct bbi_ql_expr *leaf, uint32_t *slot
         find_dim(plan->dims, plan->dim_count, leaf->u.var.name, &m.index)) {
         m.kind = FROM_TAG;
     }
+    m.kind = m.kind == FROM_NOTHING ? FROM_ABSENT_TAG : m.kind;
     struct mapping *list;
     int rc = bbi_qctx_array(plan->ctx, s->filter_count + 1, sizeof(list[0]), &list, err);
     if (rc == BB_OK) {
@@ -150,7 +152,8 @@ static struct bb_value value_of(const struct sub *s, const struct mapping *m)
         const char *tag = bbi_group_tag(&s->rows.group, m->index);
         return bbi_value_string(tag, strlen(tag));
     }
-    return (struct bb_value){.kind = BB_VALUE_NULL};
+    return m->kind == FROM_ABSENT_TAG ? bbi_value_string("", 0)
+                                      : (struct bb_value){.kind = BB_VALUE_NULL};
 }
 
 static int passes(struct sub *s, bool *out, struct bb_error *err)

@@ -388,6 +388,38 @@ static const struct question questions[] = {
      "t: time=0 max=15\n"},
 };
 
+static const char type_lines[] = "a,h=x v=1.5,s=\"t\" 10\n"
+                                 "a,h=y v=2,s=\"u\" 20\n"
+                                 "b,h=x v=3i,s=5 10\n"
+                                 "b,h=y v=7i,w=true 30\n";
+
+/* Fields of several types, and measurements that are named twice. */
+static const struct question type_questions[] = {
+    {"select v, s from a, b",
+     "a: time=10 v=1.5 s=null\n"
+     "a: time=20 v=2 s=null\n"
+     "b: time=10 v=3 s=5\n"
+     "b: time=30 v=7 s=null\n"},
+    {"select max(v), sum(v) from a, b",
+     "a: time=0 max=2 sum=3.5\n"
+     "b: time=0 max=7 sum=10\n"},
+    {"select median(v) from a, b",
+     "a: time=0 median=1.75\n"
+     "b: time=0 median=5\n"},
+    {"select sum(v::integer), mean(v::float) from a",
+     "a: time=0 sum=3i mean=1.75\n"},
+    {"select v from b, b",
+     "b: time=10 v=3i\n"
+     "b: time=10 v=3i\n"
+     "b: time=30 v=7i\n"
+     "b: time=30 v=7i\n"},
+    {"select count(v) from a, /a/",
+     "a: time=0 count=4i\n"},
+    {"select v from (select v from a) where nothing != 'x'",
+     "a: time=10 v=1.5\n"
+     "a: time=20 v=2\n"},
+};
+
 /* Each writes, then asks for what it wrote. */
 static const struct question into_questions[] = {
     {"select v into z from m; select * from z",
@@ -442,6 +474,16 @@ static void test_general(void **state)
     }
 }
 
+static void test_types(void **state)
+{
+    struct dbtest t;
+    (void)state;
+    dbtest_open(&t);
+    dbtest_write(&t, type_lines);
+    ask_all(&t, type_questions, sizeof(type_questions) / sizeof(type_questions[0]));
+    dbtest_close(&t);
+}
+
 static void test_into(void **state)
 {
     (void)state;
@@ -456,6 +498,7 @@ static void test_into(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_general), cmocka_unit_test(test_into)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_general), cmocka_unit_test(test_types),
+                                       cmocka_unit_test(test_into)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
