@@ -135,8 +135,13 @@ libimport_la_SOURCES = \
 import_unit_libs = libimport.la libbusbar-client.la $(UNIT_LIBS) $(ZLIB_LIBS) $(YAJL_LIBS)
 unit_tests += \
 	tests/unit/test_client_csv \
+	tests/unit/test_client_import_files \
 	tests/unit/test_client_import_row \
 	tests/unit/test_client_import_time
 tests_unit_test_client_csv_LDADD = $(import_unit_libs)
+tests_unit_test_client_import_files_LDADD = $(import_unit_libs)
 tests_unit_test_client_import_row_LDADD = $(import_unit_libs)
 tests_unit_test_client_import_time_LDADD = $(import_unit_libs)
+
+fuzz_targets += tests/fuzz/fuzz_import
+tests_fuzz_fuzz_import_LDADD = libimport.la libbusbar-client.la $(FUZZ_LIBS) $(YAJL_LIBS) $(ZLIB_LIBS)

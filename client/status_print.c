@@ -59,13 +59,18 @@ static const char *text(yajl_val node, const char *a)
     return YAJL_IS_STRING(v) ? YAJL_GET_STRING(v) : "";
 }
 
+/** A count that a double told. */
+static uint64_t count_of(double n)
+{
+    return n >= 1e18 ? (uint64_t)1e18 : n > 0 ? (uint64_t)n : 0;
+}
+
 /* ---- the lines ---- */
 
 static void add_count(struct import_buf *out, yajl_val node, const char *a, const char *b,
                       const char *what)
 {
-    double n = number(node, a, b);
-    progress_add_count(out, n > 0 ? (uint64_t)n : 0);
+    progress_add_count(out, count_of(number(node, a, b)));
     import_buf_add_text(out, what);
 }
 
@@ -153,7 +158,7 @@ static void print_traffic(yajl_val root, struct import_buf *out)
     import_buf_add_text(out, "ingest       ");
     add_count(out, root, "ingest", "points_written", " points stored, ");
     add_count(out, root, "ingest", "points_rejected", " rejected; now ");
-    progress_add_count(out, (uint64_t)number(root, "rates", "points_per_second"));
+    progress_add_count(out, count_of(number(root, "rates", "points_per_second")));
     import_buf_add_text(out, " points/s, ");
     add_size(out, "", number(root, "rates", "wal_bytes_per_second"), "/s of log\n");
     import_buf_add_text(out, "queries      ");
