@@ -9,6 +9,7 @@
 /** Refuses what can be seen to be wrong before the body comes: encoding, precision, no database. */
 bool http_write_check(struct http_conn *conn);
 void http_write_run(struct http_conn *conn);
+void http_write_v2_run(struct http_conn *conn);
 
 void http_query_run(struct http_conn *conn);
 

@@ -9,11 +9,13 @@
 #include <string.h>
 
 #include "server/form.h"
+#include "server/gzip.h"
 #include "server/http_handlers.h"
 #include "server/log.h"
 #include "server/multipart.h"
 #include "server/params.h"
 #include "server/result.h"
+#include "server/result_csv.h"
 #include "server/units.h"
 
 #define PIECE_BYTES     ((size_t)64 << 10)
@@ -22,18 +24,24 @@
 #define CHUNK_ROWS      10000
 #define SLOW_TEXT_MAX   2048
 #define JSON_TYPE       "application/json"
+#define CSV_TYPE        "text/csv"
 
 struct query_run {
     struct http_job base; /* first */
     struct buf database, policy, text, params;
     struct result_format format;
     bool read_only;
+    bool as_csv, as_gzip;
     char request_id[HTTP_REQUEST_ID_MAX + 1];
 
     /* the thread's */
     struct result result;
-    struct buf json;
+    struct result_csv csv; /* in its place if as_csv */
+    struct gzip gzip;
+    struct buf json; /* or CSV; when the work is done, as it is to be sent */
     struct bb_error err;
+    int text_err; /* why the text is not whole */
+    bool begun;   /* a statement has been begun: errors of the query stand in the text */
 
     /* under lock */
     pthread_mutex_t lock;
@@ -101,9 +109,24 @@ static void free_piece(struct http_piece *piece)
     free(piece);
 }
 
+/** Compress what is in text, in place. */
+static int pack(struct query_run *run, struct buf *text, bool ends)
+{
+    struct buf packed;
+    buf_init(&packed, text->max, text->budget);
+    int rc = gzip_put(&run->gzip, text->data, text->len, ends, &packed);
+    if (rc == BB_OK)
+        buf_swap(&packed, text);
+    buf_fini(&packed);
+    return rc;
+}
+
 static int flush(void *arg, struct buf *text)
 {
     struct query_run *run = arg;
+    int packed = run->as_gzip ? pack(run, text, false) : BB_OK;
+    if (packed != BB_OK)
+        return packed;
     struct http_piece *piece = make_piece(run, text);
     if (piece == NULL)
         return BB_ENOMEM;
@@ -142,7 +165,7 @@ static int run_query(struct query_run *run)
                              .read_only = run->read_only,
                              .params = params.list,
                              .param_count = params.count};
-    struct bb_sink sink = result_sink(&run->result);
+    struct bb_sink sink = run->as_csv ? result_csv_sink(&run->csv) : result_sink(&run->result);
     rc = bb_query(server->db, &query, &sink, &run->err);
     params_fini(&params);
     return rc;
@@ -153,12 +176,21 @@ static void work(struct http_job *job)
     struct query_run *run = (struct query_run *)job;
     uint64_t start_ns = uv_hrtime();
     result_init(&run->result, &run->format, &run->json, PIECE_BYTES, flush, run);
-    int rc = run_query(run);
-    log_if_slow(run, rc, uv_hrtime() - start_ns);
+    result_csv_init(&run->csv, run->format.epoch_ns, &run->json, PIECE_BYTES, flush, run);
+    int rc = run->as_gzip ? gzip_open(&run->gzip) : BB_OK;
     if (rc == BB_OK)
-        run->err.code = BB_OK;
-    if (rc == BB_OK || run->result.begun)
-        (void)result_finish(&run->result, rc == BB_OK ? NULL : &run->err);
+        rc = run_query(run);
+    else
+        snprintf(run->err.text, sizeof(run->err.text), "out of memory: gzip");
+    run->err.code = rc;
+    log_if_slow(run, rc, uv_hrtime() - start_ns);
+    run->begun = rc == BB_OK || run->result.begun || run->csv.begun;
+    if (run->as_csv)
+        run->text_err = run->csv.err;
+    else if (run->begun)
+        run->text_err = result_finish(&run->result, rc == BB_OK ? NULL : &run->err);
+    if (run->as_gzip && run->begun && run->text_err == BB_OK)
+        run->text_err = pack(run, &run->json, true);
     http_job_done(job);
 }
 
@@ -169,6 +201,8 @@ static void release(struct query_run *run)
     if (--run->refs > 0)
         return;
     result_fini(&run->result);
+    result_csv_fini(&run->csv);
+    gzip_close(&run->gzip);
     buf_fini(&run->database);
     buf_fini(&run->policy);
     buf_fini(&run->text);
@@ -192,11 +226,21 @@ static void on_piece_sent(struct http_piece *piece, bool ok)
     release(run);
 }
 
+static const char *type_of(const struct query_run *run)
+{
+    return run->as_csv ? CSV_TYPE : JSON_TYPE;
+}
+
+static const char *encoding_of(const struct query_run *run)
+{
+    return run->as_gzip ? "Content-Encoding: gzip\r\n" : "";
+}
+
 static void send_piece(struct query_run *run, struct http_piece *piece)
 {
     struct http_conn *conn = run->base.conn;
     if (!run->streaming && !conn->client.closing)
-        http_stream_begin(conn, 200, JSON_TYPE);
+        http_stream_begin(conn, 200, type_of(run), encoding_of(run));
     run->streaming = true;
     run->refs++;
     http_stream_put(conn, piece);
@@ -226,13 +270,13 @@ static void reply_error(struct query_run *run, struct http_conn *conn)
 static void reply(struct http_job *job, struct http_conn *conn)
 {
     struct query_run *run = (struct query_run *)job;
-    if (run->err.code != BB_OK && !run->result.begun) {
+    if (run->err.code != BB_OK && !run->begun) {
         reply_error(run, conn);
         return;
     }
-    if (run->result.json.err != BB_OK) {
+    if (run->text_err != BB_OK || (run->as_csv && run->err.code != BB_OK)) {
         log_event(LOG_WARNING, "query reply=cut error=\"%s\" request=%s",
-                  bb_code_text(run->result.json.err), conn->request.id);
+                  bb_code_text(run->text_err), conn->request.id);
         if (run->streaming)
             client_close(&conn->client); /* without its last chunk nobody takes it for whole */
         else
@@ -240,7 +284,7 @@ static void reply(struct http_job *job, struct http_conn *conn)
         return;
     }
     if (!run->streaming) {
-        http_reply(conn, 200, JSON_TYPE, "", run->json.data, run->json.len);
+        http_reply(conn, 200, type_of(run), encoding_of(run), run->json.data, run->json.len);
         return;
     }
     struct http_piece *piece = run->json.len > 0 ? make_piece(run, &run->json) : NULL;
@@ -325,6 +369,15 @@ static bool get_format(struct http_conn *conn, struct result_format *format)
     return ok;
 }
 
+/** The first type named that we can write. */
+static bool wants_csv(const char *accept)
+{
+    const char *csv = strstr(accept, "csv");
+    const char *json = strstr(accept, "json");
+    return (strstr(accept, "text/csv") != NULL || strstr(accept, "application/csv") != NULL) &&
+           (json == NULL || csv < json);
+}
+
 static struct query_run *make_run(struct server *server)
 {
     struct query_run *run = calloc(1, sizeof(*run));
@@ -373,15 +426,19 @@ void http_query_run(struct http_conn *conn)
     bool ok = get_param(conn, "q", &run->text) && get_param(conn, "db", &run->database) &&
               get_param(conn, "rp", &run->policy) && get_param(conn, "params", &run->params) &&
               get_format(conn, &run->format);
-    run->read_only = conn->request.method == HTTP_GET;
-    memcpy(run->request_id, conn->request.id, sizeof(run->request_id));
-    trim(&run->text);
+    if (ok)
+        trim(&run->text);
     if (ok && run->text.len == 0) {
         http_error(conn, 400, "missing required parameter \"q\"");
         ok = false;
     }
-    if (ok)
-        http_job_submit(&run->base, conn, &server->query_pool);
-    else
+    if (!ok) { /* and answered: what the head said is gone */
         release(run);
+        return;
+    }
+    run->read_only = conn->request.method == HTTP_GET;
+    run->as_csv = wants_csv(http_text(conn, conn->request.accept));
+    run->as_gzip = gzip_accepted(http_text(conn, conn->request.accept_encoding));
+    memcpy(run->request_id, conn->request.id, sizeof(run->request_id));
+    http_job_submit(&run->base, conn, &server->query_pool);
 }

@@ -14,6 +14,7 @@
 #define DROP_MAX_BYTES      ((uint64_t)256 << 10)
 #define ERROR_HEADER_MAX    1024
 #define RETRY_AFTER_SECONDS 5
+#define ORIGIN_MAX          1024
 
 static const char *status_text(int status)
 {
@@ -55,6 +56,22 @@ static void count_reply(struct http_conn *conn, int status)
                        uv_hrtime() - conn->request.whole_at_ns);
 }
 
+/** Pages of any origin may ask, as InfluxDB lets them. */
+static int put_cors(struct http_conn *conn, struct buf *out)
+{
+    const char *origin = http_text(conn, conn->request.origin);
+    if (origin[0] == '\0' || strlen(origin) > ORIGIN_MAX)
+        return BB_OK;
+    return buf_printf(out,
+                      "Access-Control-Allow-Origin: %s\r\n"
+                      "Access-Control-Allow-Methods: DELETE, GET, OPTIONS, POST, PUT\r\n"
+                      "Access-Control-Allow-Headers: Accept, Accept-Encoding, Authorization, "
+                      "Content-Length, Content-Type, X-CSRF-Token, X-HTTP-Method-Override\r\n"
+                      "Access-Control-Expose-Headers: Date, X-InfluxDB-Version, "
+                      "X-InfluxDB-Build\r\n",
+                      origin);
+}
+
 /** Everything but what says how long the body is. */
 static int put_head(struct http_conn *conn, int status, const char *type, const char *extra)
 {
@@ -74,6 +91,8 @@ static int put_head(struct http_conn *conn, int status, const char *type, const 
                         "Date: %s\r\nRequest-Id: %s\r\nX-Influxdb-Build: Busbar\r\n"
                         "X-Influxdb-Version: " SERVER_INFLUXDB_VERSION "\r\nX-Request-Id: %s\r\n%s",
                         date, conn->request.id, conn->request.id, extra);
+    if (rc == BB_OK)
+        rc = put_cors(conn, out);
     if (rc == BB_OK && conn->close_after)
         rc = buf_printf(out, "Connection: close\r\n");
     else if (rc == BB_OK && conn->request.http_1_0)
@@ -211,13 +230,14 @@ static void on_head_written(uv_write_t *write, int status)
         client_close(&conn->client);
 }
 
-void http_stream_begin(struct http_conn *conn, int status, const char *type)
+void http_stream_begin(struct http_conn *conn, int status, const char *type, const char *extra)
 {
     /* HTTP/1.0 knows no chunks: the end of the connection ends the reply. */
     if (!conn->request.keep_alive || conn->request.http_1_0)
         conn->close_after = true;
-    int rc = put_head(conn, status, type,
-                      conn->request.http_1_0 ? "" : "Transfer-Encoding: chunked\r\n");
+    int rc = put_head(conn, status, type, extra);
+    if (rc == BB_OK && !conn->request.http_1_0)
+        rc = buf_printf(&conn->out, "Transfer-Encoding: chunked\r\n");
     if (rc == BB_OK)
         rc = buf_put(&conn->out, "\r\n", 2);
     conn->state = CONN_SENDING;

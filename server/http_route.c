@@ -8,9 +8,17 @@
 #define POST   (1u << HTTP_POST)
 #define DELETE (1u << HTTP_DELETE)
 
+static bool refuse_flux(struct http_conn *conn)
+{
+    http_error(conn, 403, "Flux is not supported: use InfluxQL at /query");
+    return false;
+}
+
 static const struct http_route routes[] = {
     {"/write", POST, "POST", false, http_write_check, http_write_run},
     {"/query", GET | POST, "GET, POST", false, NULL, http_query_run},
+    {"/api/v2/write", POST, "POST", false, http_write_check, http_write_v2_run},
+    {"/api/v2/query", GET | POST, "GET, POST", false, refuse_flux, NULL},
     {"/ping", GET | HEAD, "GET, HEAD", false, NULL, http_ping_run},
     {"/health", GET | HEAD, "GET, HEAD", false, NULL, http_health_run},
     {"/metrics", GET | HEAD, "GET, HEAD", false, NULL, http_metrics_run},
@@ -25,9 +33,11 @@ static void count_request(struct http_conn *conn)
 {
     struct counters *counters = &conn->client.loop->server->counters;
     const struct http_route *route = conn->request.route;
-    conn->request.counted_as = route == &routes[0]   ? SERVER_PATH_WRITE
-                               : route == &routes[1] ? SERVER_PATH_QUERY
-                                                     : SERVER_PATH_OTHER;
+    conn->request.counted_as = SERVER_PATH_OTHER;
+    if (route != NULL && route->check == http_write_check)
+        conn->request.counted_as = SERVER_PATH_WRITE;
+    else if (route != NULL && route->run == http_query_run)
+        conn->request.counted_as = SERVER_PATH_QUERY;
     count_add(&counters->requests[conn->request.counted_as], 1);
 }
 
@@ -42,6 +52,10 @@ bool http_route(struct http_conn *conn)
     count_request(conn);
     if (route == NULL) {
         http_error(conn, 404, "no such path: %.200s", path);
+        return false;
+    }
+    if (conn->request.method == HTTP_OPTIONS) {
+        http_reply(conn, 204, NULL, "", NULL, 0);
         return false;
     }
     unsigned method = (unsigned)conn->request.method;

@@ -28,6 +28,45 @@ struct write_run {
     struct bb_error submit_err, durable_err;
 };
 
+/** POST /api/v2/write says bucket=DB/POLICY where POST /write says db and rp. */
+static bool is_v2(const struct http_conn *conn)
+{
+    return conn->request.route->run == http_write_v2_run;
+}
+
+/** "db/rp" or "db"; refused as InfluxDB 1.8 does. */
+static bool split_bucket(struct http_conn *conn, struct buf *database, struct buf *policy)
+{
+    struct buf bucket;
+    buf_init(&bucket, NAME_MAX_BYTES, NULL);
+    bool ok = http_url_param(conn, "bucket", &bucket) == BB_OK;
+    if (ok) {
+        const char *slash = strchr(bucket.data, '/');
+        size_t n = slash == NULL ? bucket.len : (size_t)(slash - bucket.data);
+        ok = n > 0 && buf_put(database, bucket.data, n) == BB_OK &&
+             buf_put(database, "", 1) == BB_OK &&
+             buf_put(policy, slash == NULL ? "" : slash + 1, slash == NULL ? 1 : bucket.len - n) ==
+                 BB_OK;
+        if (ok) {
+            database->len--;
+            policy->len--;
+        } else {
+            http_error(conn, 404, "bucket name \"%.200s\" is not in database/retention-policy form",
+                       bucket.data);
+        }
+    }
+    buf_fini(&bucket);
+    return ok;
+}
+
+static bool get_target(struct http_conn *conn, struct buf *database, struct buf *policy)
+{
+    if (is_v2(conn))
+        return split_bucket(conn, database, policy);
+    return http_url_param(conn, "db", database) == BB_OK &&
+           http_url_param(conn, "rp", policy) == BB_OK;
+}
+
 static bool check_precision(struct http_conn *conn)
 {
     struct buf value;
@@ -43,14 +82,16 @@ static bool check_precision(struct http_conn *conn)
 
 static bool check_database(struct http_conn *conn)
 {
-    struct buf value;
-    buf_init(&value, NAME_MAX_BYTES, NULL);
-    bool ok = http_url_param(conn, "db", &value) == BB_OK;
-    if (ok && value.len == 0) {
+    struct buf database, policy;
+    buf_init(&database, NAME_MAX_BYTES, NULL);
+    buf_init(&policy, NAME_MAX_BYTES, NULL);
+    bool ok = get_target(conn, &database, &policy);
+    if (ok && database.len == 0) {
         http_error(conn, 400, "database is required");
         ok = false;
     }
-    buf_fini(&value);
+    buf_fini(&database);
+    buf_fini(&policy);
     return ok;
 }
 
@@ -171,8 +212,7 @@ void http_write_run(struct http_conn *conn)
     run->base.work = work;
     run->base.reply = reply;
     run->base.destroy = destroy;
-    bool ok = http_url_param(conn, "db", &run->database) == BB_OK &&
-              http_url_param(conn, "rp", &run->policy) == BB_OK &&
+    bool ok = get_target(conn, &run->database, &run->policy) &&
               http_url_param(conn, "precision", &precision) == BB_OK;
     if (ok) {
         run->precision_ns = units_precision_ns(precision.data);
@@ -181,4 +221,9 @@ void http_write_run(struct http_conn *conn)
         destroy(&run->base);
     }
     buf_fini(&precision);
+}
+
+void http_write_v2_run(struct http_conn *conn)
+{
+    http_write_run(conn);
 }

@@ -25,6 +25,8 @@ libserver_la_SOURCES = \
 	server/form.h \
 	server/gunzip.c \
 	server/gunzip.h \
+	server/gzip.c \
+	server/gzip.h \
 	server/http.c \
 	server/http.h \
 	server/http_admin.c \
@@ -73,6 +75,8 @@ libserver_la_SOURCES = \
 	server/reject_log.h \
 	server/result.c \
 	server/result.h \
+	server/result_csv.c \
+	server/result_csv.h \
 	server/server.h \
 	server/settings.c \
 	server/settings.h \
