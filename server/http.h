@@ -120,7 +120,8 @@ void http_reply(struct http_conn *conn, int status, const char *type, const char
 void http_error(struct http_conn *conn, int status, const char *fmt, ...) BB_PRINTF(3, 4);
 void http_error_text(struct http_conn *conn, int status, const char *text, size_t n);
 
-/** A reply whose length is not known (extra as in http_reply): begin, then pieces by http_stream_put, then end. */
+/** A reply whose length is not known (extra as in http_reply): begin, then pieces by
+ * http_stream_put, then end. */
 void http_stream_begin(struct http_conn *conn, int status, const char *type, const char *extra);
 
 struct http_piece {

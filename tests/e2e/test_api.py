@@ -1,4 +1,4 @@
-"""What clients of InfluxDB 1.8 use beside /write and /query: v2 writes, CSV, gzip, other origins."""
+"""What clients of InfluxDB 1.8 use beside /write and /query: v2 writes, CSV, gzip, CORS."""
 
 import gzip
 import zlib
@@ -54,8 +54,8 @@ def test_csv(server):
         "name,tags,time,v\n"
         'm,"id=a,zone=x\\,y",1,1.5\n'
         'm,"id=b,zone=",2,2\n')
-    assert csv(server, "SELECT v FROM m WHERE id = 'b'; SELECT v FROM nothing; SELECT b, i FROM n") \
-        == "name,tags,time,v\nm,,2000,2\n\nname,tags,time,b,i\nn,,5,true,3\n"
+    q = "SELECT v FROM m WHERE id = 'b'; SELECT v FROM nothing; SELECT b, i FROM n"
+    assert csv(server, q) == "name,tags,time,v\nm,,2000,2\n\nname,tags,time,b,i\nn,,5,true,3\n"
     assert csv(server, "SELECT v FROM m", accept="application/csv, */*").startswith("name,")
     assert csv(server, "SELECT v FROM nowhere.autogen.m") == \
         "error\ndatabase not found: nowhere\n"
