@@ -56,7 +56,7 @@ struct bb_client_error {
 
 /** Set by bb_client_options_init; strings are copied by bb_client_create. */
 struct bb_client_options {
-    const char *url;              /* http://127.0.0.1:8086; https too; a path is a prefix */
+    const char *url;              /* http://127.0.0.1:8086; https too; without either, http */
     const char *database;         /* NULL: none; for writes and queries */
     const char *retention_policy; /* NULL: the database's default */
     const char *user, *password;  /* NULL: none */

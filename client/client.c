@@ -110,7 +110,7 @@ static int set_url(struct bb_client *client, struct bb_client_error *error)
     int rc = BB_CLIENT_OK;
     CURLUcode code = url == NULL ? CURLUE_OUT_OF_MEMORY
                                  : curl_url_set(url, CURLUPART_URL, client->options.url,
-                                                CURLU_DEFAULT_SCHEME);
+                                                CURLU_GUESS_SCHEME);
     char *user = NULL, *password = NULL;
     if (code == CURLUE_OK) {
         curl_url_get(url, CURLUPART_USER, &user, CURLU_URLDECODE);

@@ -9,6 +9,7 @@ EXTRA_DIST += \
 	tests/e2e/busbar_tool.py \
 	tests/e2e/conftest.py \
 	tests/e2e/e2e_run.py \
+	tests/e2e/lsan.supp \
 	tests/e2e/pytest.ini \
 	tests/e2e/test_api.py \
 	tests/e2e/test_client.py \

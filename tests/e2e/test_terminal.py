@@ -1,5 +1,6 @@
 """A scripted session at a terminal: completion, plot, ^C, history, error messages."""
 
+import json
 import os
 import shutil
 import stat
@@ -8,9 +9,10 @@ import time
 
 import pytest
 
-from busbar_e2e import BUILDDIR, Server
+from busbar_e2e import BUILDDIR, HERE, Server, wait_until
 
 BUSBAR = os.path.join(BUILDDIR, "busbar")
+SUPPRESSIONS = os.path.join(HERE, "lsan.supp")
 pytestmark = pytest.mark.skipif(shutil.which("tmux") is None,
                                 reason="tmux is not installed (Debian: tmux)")
 
@@ -31,6 +33,7 @@ class Terminal:
 
     def start(self, *args, **env):
         command = ["env", "-u", "BUSBAR_URL", "LC_ALL=C.UTF-8", "XDG_STATE_HOME=" + self.state,
+                   "LSAN_OPTIONS=print_suppressions=0:suppressions=" + SUPPRESSIONS,
                    "NO_COLOR=1"] + ["%s=%s" % kv for kv in env.items()] + [BUSBAR] + list(args)
         self.count += 1
         self.socket = "%s/tmux%d" % (self.folder, self.count)
@@ -90,6 +93,10 @@ def terminal(server, tmp_path):
     t.close()
 
 
+def running(server):
+    return json.dumps(server.query("SHOW QUERIES"))
+
+
 def test_queries_and_prompt(terminal):
     assert "Busbar, InfluxDB API 1.8" in terminal.screen()
     terminal.type("SELECT sum(value) FROM reading", "Enter")
@@ -147,14 +154,12 @@ def test_interrupt(terminal, server):
     terminal.type("\\watch 1 SELECT count(v) FROM big", "Enter").wait("200000")
     terminal.keys("C-c").wait_line("energy> ")
     terminal.type("SELECT * FROM big", "Enter").wait("1970-")
+    assert "FROM big" in running(server)
     terminal.keys("C-c")
     screen = terminal.wait_line("energy>")
     assert "canceled" in screen
     terminal.type("SHOW MEASUREMENTS", "Enter").wait("reading")
-    deadline = time.monotonic() + 10
-    while server.metrics().get("busbar_queries_running", 0) > 0 and time.monotonic() < deadline:
-        time.sleep(0.05)
-    assert server.metrics().get("busbar_queries_running", 0) == 0
+    assert wait_until(lambda: "FROM big" not in running(server)), running(server)
 
 
 def test_history(terminal, server, tmp_path):

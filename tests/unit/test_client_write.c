@@ -233,6 +233,15 @@ static void test_bad_options(void **state)
     assert_string_equal(bb_client_url(client), "http://h:1/prefix");
     assert_int_equal(bb_client_write(client, "x", 1, &error), BB_CLIENT_USAGE);
     bb_client_destroy(&client);
+    static const char *const plain[] = {"localhost:8086", "127.0.0.1:8086", "[::1]:8086"};
+    for (size_t i = 0; i < COUNT(plain); i++) {
+        char want[64];
+        snprintf(want, sizeof(want), "http://%s", plain[i]);
+        options.url = plain[i];
+        assert_int_equal(bb_client_create(&client, &options, &error), BB_CLIENT_OK);
+        assert_string_equal(bb_client_url(client), want);
+        bb_client_destroy(&client);
+    }
 }
 
 /* What the writer acknowledged. */
