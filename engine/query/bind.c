@@ -142,8 +142,8 @@ static bool can_cast(enum bbi_type type, enum bbi_ql_type cast)
     }
 }
 
-/* A field that has other types in other measurements is of the type that the plan chose, or no value
- * of this one. */
+/* A field that has other types in other measurements is of the type that the plan chose, or has no
+ * value of this one. */
 static enum bbi_ql_type field_cast(enum bbi_ql_type cast, enum bbi_ql_type type)
 {
     bool plain = cast == BBI_QL_TYPE_UNKNOWN || cast == BBI_QL_TYPE_FIELD;

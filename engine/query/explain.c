@@ -7,6 +7,7 @@
 #include "engine/influxql/influxql.h"
 #include "engine/query/select.h"
 #include "engine/query/statement.h"
+#include "engine/query/trace.h"
 
 struct explainer {
     struct bbi_qctx *ctx;
@@ -87,6 +88,56 @@ static double ms_since(int64_t start_ns)
     return (double)(bbi_clock_mono_ns() - start_ns) / 1e6;
 }
 
+/* A measurement's stream is noted when it is opened: with ANALYZE alone. */
+static void put_streams(struct explainer *x, const struct bbi_trace *trace, bool analyze)
+{
+    put_line(x, "streams");
+    for (const struct bbi_trace_node *n = trace->first; n != NULL; n = n->next) {
+        int indent = 4 * (int)(n->depth < 32 ? n->depth + 1 : 32);
+        if (analyze) {
+            put_line(x, "%*s%s: %llu points, %.3f ms", indent, "", n->text,
+                     (unsigned long long)n->points, (double)n->ns / 1e6);
+        } else {
+            put_line(x, "%*s%s", indent, "", n->text);
+        }
+    }
+}
+
+/* The measurements of a plan and its subqueries, as if each were asked alone. */
+static int put_sources(struct explainer *x, const struct bbi_plan *plan, struct bb_error *err)
+{
+    int rc = BB_OK;
+    for (size_t i = 0; rc == BB_OK && i < plan->from.count; i++) {
+        struct bbi_binding b;
+        rc = bbi_binding_build(plan, &plan->from.list[i], &b, err);
+        rc = rc == BB_OK ? put_binding(x, &b, err) : rc;
+        bbi_binding_fini(&b);
+    }
+    for (size_t i = 0; rc == BB_OK && i < plan->sub_count; i++) {
+        rc = put_sources(x, plan->subs[i], err);
+    }
+    return rc;
+}
+
+static int run(struct explainer *x, const struct bbi_plan *plan, struct bbi_emit *quiet,
+               bool analyze, struct bb_error *err)
+{
+    struct bbi_trace trace;
+    if (bbi_select_is_plain(plan)) {
+        return bbi_select_run(plan, quiet, analyze, put_binding, x, err);
+    }
+    bbi_trace_init(&trace);
+    int rc = put_sources(x, plan, err);
+    if (rc == BB_OK) {
+        memset(&x->ctx->stats, 0, sizeof(x->ctx->stats));
+        rc = bbi_select_general(plan, quiet, analyze, &trace, err);
+    }
+    if (rc == BB_OK) {
+        put_streams(x, &trace, analyze);
+    }
+    return rc;
+}
+
 static int explain(struct explainer *x, const struct bbi_ql_select *select, bool analyze,
                    struct bb_error *err)
 {
@@ -103,7 +154,7 @@ static int explain(struct explainer *x, const struct bbi_ql_select *select, bool
     double planned = ms_since(start);
     start = bbi_clock_mono_ns();
     bbi_emit_init(&quiet, x->ctx, true);
-    rc = bbi_select_run(&plan, &quiet, analyze, put_binding, x, err);
+    rc = run(x, &plan, &quiet, analyze, err);
     bbi_emit_fini(&quiet);
     if (rc == BB_OK && analyze) {
         put_line(x, "counters");

@@ -99,6 +99,8 @@ libbusbar_la_SOURCES += \
 	engine/query/stream_subquery.c \
 	engine/query/tagcond.c \
 	engine/query/tagcond.h \
+	engine/query/trace.c \
+	engine/query/trace.h \
 	engine/query/walk.c \
 	engine/query/walk.h
 

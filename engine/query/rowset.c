@@ -22,8 +22,10 @@ struct bbi_flow bbi_flow_of(const struct bbi_plan *plan)
 {
     uint64_t sources = count_sources(plan);
     uint64_t budget = bbi_select_budget(plan->ctx) / (sources == 0 ? 1 : sources);
-    return (struct bbi_flow){plan, plan->when.tmin, plan->when.tmax,
-                             budget < SOURCE_BYTES_MIN ? SOURCE_BYTES_MIN : budget};
+    return (struct bbi_flow){.plan = plan,
+                             .tmin = plan->when.tmin,
+                             .tmax = plan->when.tmax,
+                             .budget = budget < SOURCE_BYTES_MIN ? SOURCE_BYTES_MIN : budget};
 }
 
 static bool knows_a_name(const struct bbi_plan *plan)

@@ -61,9 +61,7 @@ static int run_measurement(const struct bbi_plan *plan, const struct bbi_measure
     return rc;
 }
 
-/* Whether measurements are answered one by one, from cells or rows: no subquery, no other function,
- * and no name twice. */
-static bool is_plain(const struct bbi_plan *plan)
+bool bbi_select_is_plain(const struct bbi_plan *plan)
 {
     bool plain = plan->sub_count == 0;
     for (size_t i = 0; i < plan->call_count; i++) {
@@ -79,8 +77,8 @@ int bbi_select_run(const struct bbi_plan *plan, struct bbi_emit *e, bool execute
                    bbi_select_bound_fn bound, void *arg, struct bb_error *err)
 {
     int rc = BB_OK;
-    if (!is_plain(plan)) {
-        return execute ? bbi_select_general(plan, e, err) : BB_OK;
+    if (!bbi_select_is_plain(plan)) {
+        return bbi_select_general(plan, e, execute, NULL, err);
     }
     for (size_t i = 0; rc == BB_OK && i < plan->from.count; i++) {
         size_t at = plan->descending ? plan->from.count - 1 - i : i;

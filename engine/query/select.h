@@ -5,8 +5,14 @@
 #include "engine/query/bind.h"
 #include "engine/query/emit.h"
 
+struct bbi_trace;
+
 /** Told of each bound measurement before it runs; for EXPLAIN. NULL: nobody wants to know. */
 typedef int (*bbi_select_bound_fn)(void *arg, const struct bbi_binding *b, struct bb_error *err);
+
+/** Whether measurements are answered one by one, from cells or rows: no subquery, no other
+ * function, and no name twice. Anything else goes by streams. */
+bool bbi_select_is_plain(const struct bbi_plan *plan);
 
 /** Run over all measurements. execute false: only bind and tell. */
 int bbi_select_run(const struct bbi_plan *plan, struct bbi_emit *e, bool execute,
@@ -19,9 +25,10 @@ int bbi_select_aggregates(struct bbi_binding *b, struct bbi_emit *e,
 /** Fields as they are, of one measurement: select_raw.c. */
 int bbi_select_raw(struct bbi_binding *b, struct bbi_emit *e, struct bb_error *err) BB_CHECKED;
 
-/** Any plan, by streams of points: select_general.c. */
-int bbi_select_general(const struct bbi_plan *plan, struct bbi_emit *e,
-                       struct bb_error *err) BB_CHECKED;
+/** Any plan, by streams of points: select_general.c. execute false: only make them. trace: notes
+ * which there are; may be NULL. */
+int bbi_select_general(const struct bbi_plan *plan, struct bbi_emit *e, bool execute,
+                       struct bbi_trace *trace, struct bb_error *err) BB_CHECKED;
 
 /** Begin the series of a group. */
 int bbi_select_head(const struct bbi_binding *b, struct bbi_emit *e, size_t group,

@@ -40,14 +40,16 @@ static int give_row(const struct bbi_rowset *r, struct bbi_emit *e, struct bb_er
     return rc;
 }
 
-int bbi_select_general(const struct bbi_plan *plan, struct bbi_emit *e, struct bb_error *err)
+int bbi_select_general(const struct bbi_plan *plan, struct bbi_emit *e, bool execute,
+                       struct bbi_trace *trace, struct bb_error *err)
 {
     struct bbi_flow flow = bbi_flow_of(plan);
     struct bbi_rowset rows;
     const char **tags;
-    bool any = true;
+    bool any = execute;
     bool new_group;
     uint64_t count = 0;
+    flow.trace = trace;
     int rc = bbi_rowset_open(&rows, &flow, err);
     rc = rc == BB_OK ? bbi_qctx_array(plan->ctx, plan->dim_count, sizeof(tags[0]), &tags, err) : rc;
     while (rc == BB_OK && any) {

@@ -29,8 +29,8 @@ struct bbi_measurements {
 int bbi_sources_resolve(struct bbi_qctx *ctx, const struct bbi_ql_source *sources, size_t count,
                         struct bbi_measurements *out, struct bb_error *err) BB_CHECKED;
 
-/** The measurements of one database that the sources of a SHOW or DELETE name, none twice; no sources: all.
- * rp is not set. */
+/** The measurements of one database that the sources of a SHOW or DELETE name, none twice; no
+ * sources: all. rp is not set. */
 int bbi_sources_list(struct bbi_qctx *ctx, uint32_t db_id, const struct bbi_ql_source *sources,
                      size_t count, struct bbi_measurements *out, struct bb_error *err) BB_CHECKED;
 

@@ -1,6 +1,8 @@
 /* How the streams of a call stand on one another. */
 #include "engine/query/stream.h"
 
+#include "engine/query/trace.h"
+
 #include <string.h>
 
 static int compare_text(const char *a, const char *b)
@@ -101,11 +103,17 @@ static int pass_call(const struct bbi_flow *flow, const struct bbi_call *call,
                      struct bbi_stream **out, struct bb_error *err)
 {
     struct bbi_flow wide = reach_back(flow, call);
+    struct bbi_flow inner;
+    struct bbi_trace_node *node;
     struct bbi_stream *input = NULL;
-    int rc = call->inner != NULL ? bbi_stream_call(&wide, call->inner, &input, err)
-                                 : source_of(&wide, call, &input, err);
+    int rc = bbi_trace_begin(&wide, "points to points:", call->name, &inner, &node, err);
     if (rc == BB_OK) {
-        return bbi_stream_pass(&wide, call, input, out, err);
+        rc = call->inner != NULL ? bbi_stream_call(&inner, call->inner, &input, err)
+                                 : source_of(&inner, call, &input, err);
+    }
+    if (rc == BB_OK) {
+        rc = bbi_stream_pass(&wide, call, input, out, err);
+        return rc == BB_OK ? bbi_trace_wrap(flow, node, out, err) : rc;
     }
     bbi_stream_close(&input);
     return rc;
@@ -114,13 +122,27 @@ static int pass_call(const struct bbi_flow *flow, const struct bbi_call *call,
 static int reduce_call(const struct bbi_flow *flow, const struct bbi_call *call, bool to_window,
                        struct bbi_stream **out, struct bb_error *err)
 {
+    struct bbi_flow inner;
+    struct bbi_trace_node *node;
     struct bbi_stream *input = NULL;
-    int rc = source_of(flow, call, &input, err);
+    int rc = bbi_trace_begin(flow, "windows to points:", call->name, &inner, &node, err);
+    rc = rc == BB_OK ? source_of(&inner, call, &input, err) : rc;
     if (rc == BB_OK) {
-        return bbi_stream_reduce(flow, call, to_window, input, out, err);
+        rc = bbi_stream_reduce(flow, call, to_window, input, out, err);
+        return rc == BB_OK ? bbi_trace_wrap(flow, node, out, err) : rc;
     }
     bbi_stream_close(&input);
     return rc;
+}
+
+static int cells_call(const struct bbi_flow *flow, const struct bbi_call *call, bool to_window,
+                      struct bbi_stream **out, struct bb_error *err)
+{
+    struct bbi_flow inner;
+    struct bbi_trace_node *node;
+    int rc = bbi_trace_begin(flow, "windows from cells:", call->name, &inner, &node, err);
+    rc = rc == BB_OK ? bbi_stream_all_cells(&inner, call, to_window, out, err) : rc;
+    return rc == BB_OK ? bbi_trace_wrap(flow, node, out, err) : rc;
 }
 
 /* Cells hold no other columns, and are of one measurement. */
@@ -146,7 +168,7 @@ int bbi_stream_call(const struct bbi_flow *flow, const struct bbi_call *call,
     bool is_distinct = call->func == BBI_FUNC_DISTINCT;
     bool multiplies = class == BBI_FN_MULTI;
     bool to_window = multiplies ? is_distinct : !plan->is_selector || has_intervals;
-    int rc = has_cells(plan, call) ? bbi_stream_all_cells(flow, call, to_window, out, err)
+    int rc = has_cells(plan, call) ? cells_call(flow, call, to_window, out, err)
                                    : reduce_call(flow, call, to_window, out, err);
     if (rc == BB_OK && !multiplies && has_intervals && plan->fill != BBI_QL_FILL_NONE) {
         rc = bbi_stream_fill(flow, call, *out, out, err);

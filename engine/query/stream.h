@@ -21,6 +21,8 @@
 
 #include "engine/query/plan.h"
 
+struct bbi_trace;
+
 /** Where a point belongs: a name and values of the plan's dims. Lives as long as the statement. */
 struct bbi_group {
     const char *name;
@@ -48,7 +50,9 @@ struct bbi_flow {
     const struct bbi_plan *plan;
     int64_t tmin;
     int64_t tmax;
-    uint64_t budget; /* bytes of rows that a source may hold */
+    uint64_t budget;         /* bytes of rows that a source may hold */
+    struct bbi_trace *trace; /* NULL: nobody asks which streams there are */
+    unsigned depth;
 };
 
 static inline const char *bbi_group_tag(const struct bbi_group *g, size_t dim)

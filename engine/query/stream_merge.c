@@ -1,5 +1,5 @@
 /* Sources of a plan, and several streams as one. */
-#include "engine/query/stream.h"
+#include "engine/query/trace.h"
 
 #include <string.h>
 
@@ -99,9 +99,25 @@ struct chain {
     bool to_window;
     bool has_driver;
     struct bbi_ref driver;
-    size_t done; /* measurements */
+    struct bbi_trace trace; /* of the measurements, which are opened late */
+    size_t done;            /* measurements */
     struct bbi_stream *open;
 };
+
+static int open_measurement(const struct chain *c, const struct bbi_measurement *m,
+                            struct bbi_stream **out, struct bb_error *err)
+{
+    struct bbi_flow inner;
+    struct bbi_trace_node *node;
+    const struct bbi_ref *driver = c->has_driver ? &c->driver : NULL;
+    int rc = bbi_trace_begin(&c->flow, c->call != NULL ? "cells of" : "rows of", m->name, &inner,
+                             &node, err);
+    if (rc == BB_OK) {
+        rc = c->call != NULL ? bbi_stream_cells(&inner, m, c->call, c->to_window, out, err)
+                             : bbi_stream_scan(&inner, m, driver, out, err);
+    }
+    return rc == BB_OK ? bbi_trace_wrap(&c->flow, node, out, err) : rc;
+}
 
 /* Measurements of one name, of several policies, are merged. */
 static int open_name(struct chain *c, struct bb_error *err)
@@ -119,10 +135,7 @@ static int open_name(struct chain *c, struct bb_error *err)
             break;
         }
         name = m->name;
-        rc = c->call != NULL
-                 ? bbi_stream_cells(&c->flow, m, c->call, c->to_window, &inputs[count], err)
-                 : bbi_stream_scan(&c->flow, m, c->has_driver ? &c->driver : NULL, &inputs[count],
-                                   err);
+        rc = open_measurement(c, m, &inputs[count], err);
         count += inputs[count] != NULL;
         c->done++;
     }
@@ -172,6 +185,10 @@ static int open_chain(const struct bbi_flow *flow, const struct bbi_ref *driver,
     if (rc == BB_OK) {
         c->base = (struct bbi_stream){chain_next, chain_close};
         c->flow = *flow;
+        if (flow->trace != NULL) {
+            c->trace = *flow->trace;
+            c->flow.trace = &c->trace;
+        }
         c->has_driver = driver != NULL;
         c->driver = driver != NULL ? *driver : (struct bbi_ref){0};
         *out = &c->base;
@@ -191,6 +208,17 @@ int bbi_stream_all_cells(const struct bbi_flow *flow, const struct bbi_call *cal
     return rc;
 }
 
+static int open_subquery(const struct bbi_flow *flow, const struct bbi_plan *sub,
+                         const struct bbi_ref *driver, struct bbi_stream **out,
+                         struct bb_error *err)
+{
+    struct bbi_flow inner;
+    struct bbi_trace_node *node;
+    int rc = bbi_trace_begin(flow, "rows of", "a subquery", &inner, &node, err);
+    rc = rc == BB_OK ? bbi_stream_subquery(&inner, sub, driver, out, err) : rc;
+    return rc == BB_OK ? bbi_trace_wrap(flow, node, out, err) : rc;
+}
+
 int bbi_stream_source(const struct bbi_flow *flow, const struct bbi_ref *driver,
                       struct bbi_stream **out, struct bb_error *err)
 {
@@ -204,7 +232,7 @@ int bbi_stream_source(const struct bbi_flow *flow, const struct bbi_ref *driver,
         count += rc == BB_OK;
     }
     for (size_t i = 0; rc == BB_OK && i < plan->sub_count; i++) {
-        rc = bbi_stream_subquery(flow, plan->subs[i], driver, &inputs[count], err);
+        rc = open_subquery(flow, plan->subs[i], driver, &inputs[count], err);
         count += inputs[count] != NULL;
     }
     if (rc == BB_OK) {

@@ -207,10 +207,6 @@ static int next_row(struct sub *s, bool *any, struct bb_error *err)
     bool new_group;
     bool good = false;
     int rc = BB_OK;
-    if (!s->is_open) {
-        s->is_open = true;
-        rc = bbi_rowset_open(&s->rows, &s->flow, err);
-    }
     *any = true;
     while (rc == BB_OK && *any && !good) {
         rc = bbi_rowset_next(&s->rows, any, &new_group, err);
@@ -299,7 +295,9 @@ int bbi_stream_subquery(const struct bbi_flow *flow, const struct bbi_plan *sub,
     s->flow.tmax = sub->own_tmax < flow->tmax ? sub->own_tmax : flow->tmax;
     rc = map_names(s, driver, err);
     if (rc == BB_OK) {
+        s->is_open = true;
         *out = &s->base;
+        rc = bbi_rowset_open(&s->rows, &s->flow, err);
     }
     return rc;
 }

@@ -102,11 +102,6 @@ def type_by_shard(text, difference):
 # ---- not meant: defects that are still open, so that a bounded run tells what is new ----
 
 
-@known("open: one measurement named twice", "InfluxDB reads it twice")
-def named_twice(text, difference):
-    return re.search(r" FROM [^()]*,", text) is not None and difference.kind != "message"
-
-
 @known("open: SHOW with a condition on fields or by !=", "other measurements, or an error")
 def show_condition(text, difference):
     return (text.startswith("SHOW ") and " WHERE " in text and

@@ -496,9 +496,46 @@ static void test_into(void **state)
     }
 }
 
+/* EXPLAIN names the streams, each below what it feeds; with ANALYZE also those of measurements, and
+ * how many points they gave. */
+static void test_explain(void **state)
+{
+    static const char *const parts[] = {
+        "\"streams\"",
+        "\"    windows to points: median: 3 points",
+        "\"        rows of a subquery: 5 points",
+        "\"            windows from cells: max: 5 points",
+        "\"                cells of t: 5 points",
+    };
+    struct dbtest t;
+    struct bbi_buf out;
+    (void)state;
+    bbi_buf_init(&out, NULL, 1 << 20);
+    dbtest_open(&t);
+    dbtest_write(&t, lines);
+    dbtest_query(&t,
+                 "explain analyze select median(x) from (select max(v) as x from t group by "
+                 "time(1m), h) where time < 400s group by time(2m)",
+                 &out);
+    bbi_buf_u8(&out, 0);
+    const char *at = (const char *)out.data;
+    for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
+        at = strstr(at, parts[i]);
+        if (at == NULL) {
+            fail_msg("no %s in\n%s", parts[i], (const char *)out.data);
+        }
+    }
+    bbi_buf_reset(&out);
+    dbtest_query(&t, "explain select median(v) from t", &out);
+    bbi_buf_u8(&out, 0);
+    assert_non_null(strstr((const char *)out.data, "windows to points: median"));
+    dbtest_close(&t);
+    bbi_buf_fini(&out);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_general), cmocka_unit_test(test_types),
-                                       cmocka_unit_test(test_into)};
+                                       cmocka_unit_test(test_into), cmocka_unit_test(test_explain)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
