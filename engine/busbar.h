@@ -184,7 +184,10 @@ enum bb_value_kind {
 
 struct bb_value {
     enum bb_value_kind kind;
-    uint32_t length; /* of a string */
+    union {
+        uint32_t length;      /* of a string */
+        int32_t utc_offset_s; /* of a time: what the clocks of the query's zone are ahead of UTC */
+    };
     union {
         int64_t time_ns;
         double f;

@@ -200,6 +200,7 @@ static void init_query_env(struct bb_db *db)
                                            .timeout_ms = db->options.query_timeout_ms,
                                            .counters = &db->query_counters,
                                            .running = &db->running,
+                                           .zones = db->zones,
                                            .started_mono_ns = bbi_clock_mono_ns(),
                                            .arg = db,
                                            .stats = query_stats,
@@ -245,6 +246,7 @@ static void release(struct bb_db *db)
     }
     bbi_buf_fini(&db->pending);
     bbi_running_fini(&db->running);
+    bbi_zones_destroy(&db->zones);
     bbi_file_close(&db->lock);
 }
 
@@ -256,6 +258,7 @@ static int open_parts(struct bb_db *db, const char *dir, struct bb_error *err)
     rc = rc == BB_OK ? bbi_series_cache_create(&db->write_acct, db->options.memory_bytes / 16,
                                                &db->cache, err)
                      : rc;
+    rc = rc == BB_OK ? bbi_zones_create(&db->query_acct, &db->zones, err) : rc;
     rc = rc == BB_OK ? bbi_pool_create(db->options.query_threads, &db->acct, &db->pool, err) : rc;
     rc = rc == BB_OK ? bbi_db_recover(db, err) : rc;
     if (rc == BB_OK) {

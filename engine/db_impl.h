@@ -69,6 +69,7 @@ struct bb_db {
     struct bbi_query_env query_env;
     struct bbi_query_counters query_counters;
     struct bbi_running running;
+    struct bbi_zones *zones;
     struct bbi_hook hook;
 
     pthread_mutex_t write_lock;

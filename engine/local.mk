@@ -34,6 +34,7 @@ include engine/fs/local.mk
 include engine/codec/local.mk
 include engine/lineproto/local.mk
 include engine/influxql/local.mk
+include engine/civil/local.mk
 include engine/catalog/local.mk
 include engine/wal/local.mk
 include engine/memtable/local.mk

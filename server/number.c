@@ -304,3 +304,18 @@ size_t number_time(char *out, int64_t time_ns)
     out[len++] = 'Z';
     return len;
 }
+
+size_t number_time_at(char *out, int64_t time_ns, int32_t utc_offset_s)
+{
+    int64_t shown;
+    if (utc_offset_s == 0 ||
+        __builtin_add_overflow(time_ns, utc_offset_s * INT64_C(1000000000), &shown))
+        return number_time(out, time_ns);
+    size_t len = number_time(out, shown) - 1; /* without its Z */
+    uint64_t minutes = (uint64_t)(utc_offset_s < 0 ? -utc_offset_s : utc_offset_s) / 60;
+    out[len++] = utc_offset_s < 0 ? '-' : '+';
+    put_digits(out + len, minutes / 60, 2);
+    out[len + 2] = ':';
+    put_digits(out + len + 3, minutes % 60, 2);
+    return len + 5;
+}

@@ -26,4 +26,7 @@ size_t number_double(char *out, double f);
 /** Nanoseconds since 1970 as RFC 3339 in UTC, without trailing zeros: "1970-01-01T00:00:00.5Z". */
 size_t number_time(char *out, int64_t time_ns);
 
+/** The same by clocks that are so many seconds ahead: "1970-01-01T01:00:00.5+01:00". */
+size_t number_time_at(char *out, int64_t time_ns, int32_t utc_offset_s);
+
 #endif

@@ -173,13 +173,13 @@ static int sink_series(void *arg, const struct bb_series *series)
     return r->json.err;
 }
 
-static void put_time(struct result *r, int64_t time_ns)
+static void put_time(struct result *r, int64_t time_ns, int32_t utc_offset_s)
 {
     char text[NUMBER_MAX_BYTES];
     if (r->format.epoch_ns > 0)
         jsonw_i64(&r->json, time_ns / r->format.epoch_ns);
     else
-        jsonw_plain_string(&r->json, text, number_time(text, time_ns));
+        jsonw_plain_string(&r->json, text, number_time_at(text, time_ns, utc_offset_s));
 }
 
 static void put_value(struct result *r, const struct bb_value *value)
@@ -202,7 +202,7 @@ static void put_value(struct result *r, const struct bb_value *value)
         jsonw_string(j, value->v.str, value->length);
         break;
     case BB_VALUE_TIME:
-        put_time(r, value->v.time_ns);
+        put_time(r, value->v.time_ns, value->utc_offset_s);
         break;
     case BB_VALUE_NULL:
     default:

@@ -40,11 +40,12 @@ struct bbi_qctx {
     const struct bb_query *query;
     const struct bb_sink *sink;
     struct bbi_running_query running;
-    struct bbi_account acct; /* of everything that the query allocates */
-    struct bbi_arena arena;  /* of the statement that runs */
-    int64_t now_ns;          /* now(), the same for all statements */
-    int64_t deadline_ns;     /* of the monotonic clock */
-    _Atomic bool stopped;    /* some thread has failed: the others may give up */
+    struct bbi_account acct;     /* of everything that the query allocates */
+    struct bbi_arena arena;      /* of the statement that runs */
+    int64_t now_ns;              /* now(), the same for all statements */
+    const struct bbi_zone *zone; /* of the statement that runs; NULL: UTC */
+    int64_t deadline_ns;         /* of the monotonic clock */
+    _Atomic bool stopped;        /* some thread has failed: the others may give up */
     struct bbi_snapshot snapshot;
     bool has_snapshot;
     struct bbi_qstats stats; /* of the statement that runs */

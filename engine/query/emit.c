@@ -20,6 +20,18 @@ static int refused(struct bb_error *err)
     return bbi_error_set(err, BB_ECANCELED, "query interrupted");
 }
 
+/* Times of a statement with tz() are shown by the clocks of its zone. */
+static void tell_offsets(const struct bbi_zone *zone, struct bb_value *values, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (values[i].kind == BB_VALUE_TIME) {
+            int64_t t = values[i].v.time_ns;
+            int64_t s = t / 1000000000 - (t % 1000000000 < 0);
+            values[i].utc_offset_s = bbi_zone_offset(zone, s);
+        }
+    }
+}
+
 int bbi_emit_flush(struct bbi_emit *e, struct bb_error *err)
 {
     size_t n = e->row_count;
@@ -28,6 +40,9 @@ int bbi_emit_flush(struct bbi_emit *e, struct bb_error *err)
         return BB_OK;
     }
     e->ctx->stats.rows_returned += n;
+    if (e->ctx->zone != NULL) {
+        tell_offsets(e->ctx->zone, e->values, n * e->column_count);
+    }
     if (e->sink != NULL && e->sink->rows(e->sink->arg, e->values, n) != 0) {
         return refused(err);
     }

@@ -8,6 +8,7 @@ libbusbar_la_SOURCES += \
 	engine/query/bind.c \
 	engine/query/bind.h \
 	engine/query/bucket.h \
+	engine/query/civil_bucket.c \
 	engine/query/context.c \
 	engine/query/context.h \
 	engine/query/cursor.c \
@@ -113,7 +114,8 @@ unit_tests += \
 	tests/unit/test_query_parse \
 	tests/unit/test_query_show \
 	tests/unit/test_query_state \
-	tests/unit/test_query_states
+	tests/unit/test_query_states \
+	tests/unit/test_query_zone
 
 THREAD_TESTS += \
 	tests/unit/test_query_drop \

@@ -99,10 +99,18 @@ static bool regex_good(void *arg, const char *pattern, char *fault, size_t fault
     return good;
 }
 
-int bbi_query_parse(const struct bb_query *query, struct bbi_arena *arena,
+static bool zone_known(void *zones, const char *name)
+{
+    const struct bbi_zone *zone;
+    struct bb_error err;
+    return bbi_zones_get(zones, name, &zone, &err) == BB_OK;
+}
+
+int bbi_query_parse(const struct bb_query *query, struct bbi_zones *zones, struct bbi_arena *arena,
                     struct bbi_ql_query **out, struct bb_error *err)
 {
-    struct bbi_ql_options options = {.regex_good = regex_good, .regex_arg = arena};
+    struct bbi_ql_options options = {
+        .regex_good = regex_good, .regex_arg = arena, .zone_known = zone_known, .zone_arg = zones};
     *out = NULL;
     int rc = sorted_params(query, arena, &options, err);
     return rc == BB_OK ? bbi_ql_parse(query->text, query->text_length, &options, arena, out, err)

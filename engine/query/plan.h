@@ -71,6 +71,7 @@ struct bbi_plan {
     size_t *order; /* [order_count] indexes of the dims of the outermost query: groups that agree in
                       them are told together, in the order of time */
     size_t order_count;
+    const struct bbi_zone *zone; /* of tz(); NULL: UTC. A subquery has its own or none */
     struct bbi_buckets buckets;
     struct bbi_ql_condition when; /* split condition; when.tmax is bounded by now() with buckets */
     int64_t own_tmin; /* of the condition alone; when has the bounds of the query around it too */

@@ -248,6 +248,45 @@ static int read_offset(struct bbi_plan *plan, struct bbi_ql_expr *arg, int64_t *
     return refuse(err, "time dimension offset must be duration or now()");
 }
 
+/* Of calendar intervals; a month is about so long. */
+#define MONTHS_MAX 12000
+#define MONTH_NS   (INT64_C(2629746) * 1000000000)
+
+#define HOUR_NS (INT64_C(3600) * 1000000000)
+
+/* Intervals of up to an hour are not cut by changes of the clocks: they are fixed, at the zone's
+ * distance from UTC. */
+static void follow_zone(struct bbi_plan *plan)
+{
+    struct bbi_buckets *b = &plan->buckets;
+    if (plan->zone == NULL || b->width_ns <= 0) {
+        return;
+    }
+    if (b->months != 0 || b->width_ns > HOUR_NS) {
+        b->zone = plan->zone;
+        return;
+    }
+    int64_t at = plan->when.has_tmin ? plan->when.tmin : plan->ctx->now_ns;
+    int64_t ahead_ns = bbi_zone_offset(plan->zone, at / 1000000000) * INT64_C(1000000000);
+    b->offset_ns = (b->offset_ns - ahead_ns) % b->width_ns;
+}
+
+static int64_t zone_to_utc(void *zone, int64_t local_ns)
+{
+    int64_t s = local_ns / 1000000000 - (local_ns % 1000000000 < 0);
+    return local_ns + (bbi_zone_to_utc(zone, s) - s) * 1000000000;
+}
+
+static int find_zone(struct bbi_plan *plan, struct bb_error *err)
+{
+    const char *name = plan->select->zone;
+    plan->zone = NULL;
+    if (name == NULL) {
+        return BB_OK;
+    }
+    return bbi_zones_get(plan->ctx->env->zones, name, &plan->zone, err);
+}
+
 static int check_time_dimension(struct bbi_plan *plan, const struct bbi_ql_expr *call,
                                 struct bb_error *err)
 {
@@ -264,10 +303,14 @@ static int check_time_dimension(struct bbi_plan *plan, const struct bbi_ql_expr 
     if (plan->buckets.width_ns != 0) {
         return refuse(err, "multiple time dimensions not allowed");
     }
-    if (width->u.duration.months != 0) {
-        return bbi_error_set(err, BB_EUNSUPPORTED, "calendar intervals are not supported");
-    }
     plan->buckets.width_ns = width->u.duration.ns;
+    if (width->u.duration.months != 0) {
+        if (width->u.duration.months < 0 || width->u.duration.months > MONTHS_MAX) {
+            return refuse(err, "time dimension must have a duration of 1 month to 1000 years");
+        }
+        plan->buckets.months = (int32_t)width->u.duration.months;
+        plan->buckets.width_ns = width->u.duration.months * MONTH_NS;
+    }
     if (call->u.call.arg_count == 2) {
         int64_t offset = 0;
         int rc = read_offset(plan, call->u.call.args[1], &offset, err);
@@ -342,6 +385,10 @@ static int check_condition(const struct bbi_ql_expr *expr, unsigned depth, struc
 static int check_when(struct bbi_plan *plan, struct bb_error *err)
 {
     struct bbi_ql_world world = {.now_ns = plan->ctx->now_ns};
+    if (plan->zone != NULL) {
+        world.zone_to_utc = zone_to_utc;
+        world.zone_arg = (void *)(uintptr_t)plan->zone;
+    }
     int rc = bbi_ql_condition_split(plan->select->condition, &world, &plan->ctx->arena, &plan->when,
                                     err);
     if (rc != BB_OK || plan->when.rest == NULL) {
@@ -354,18 +401,10 @@ static int check_when(struct bbi_plan *plan, struct bb_error *err)
     return check_condition(plan->when.rest, 0, err);
 }
 
-static int check_support(const struct bbi_ql_select *select, struct bb_error *err)
-{
-    if (select->zone != NULL && strcmp(select->zone, "UTC") != 0) {
-        return bbi_error_set(err, BB_EUNSUPPORTED, "tz() is not supported");
-    }
-    return BB_OK;
-}
-
 int bbi_plan_check(struct bbi_plan *plan, struct bb_error *err)
 {
     const struct bbi_ql_select *select = plan->select;
-    int rc = check_support(select, err);
+    int rc = find_zone(plan, err);
     if (rc == BB_OK) {
         rc = check_when(plan, err);
     }
@@ -378,6 +417,7 @@ int bbi_plan_check(struct bbi_plan *plan, struct bb_error *err)
     if (rc != BB_OK) {
         return rc;
     }
+    follow_zone(plan);
     if (plan->buckets.width_ns != 0 && !plan->when.has_tmax) {
         plan->when.tmax = plan->ctx->now_ns;
     }

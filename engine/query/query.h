@@ -14,6 +14,7 @@
 #include "engine/base/mem.h"
 #include "engine/base/pool.h"
 #include "engine/catalog/catalog.h"
+#include "engine/civil/zone.h"
 #include "engine/partition/version.h"
 #include "engine/query/running.h"
 
@@ -27,7 +28,8 @@ struct bbi_query_counters {
 
 struct bbi_query_env {
     struct bbi_running *running; /* all queries of this environment */
-    int64_t started_mono_ns;     /* when the environment came to be */
+    struct bbi_zones *zones;
+    int64_t started_mono_ns; /* when the environment came to be */
     struct bbi_catalog *catalog;
     struct bbi_pool *pool;       /* NULL: all in the caller's thread */
     struct bbi_account *acct;    /* parent of each query's account */

@@ -107,6 +107,7 @@ static int run_statement(struct bbi_qctx *ctx, const struct bbi_ql_statement *st
     int rc = BB_OK;
     memset(&ctx->stats, 0, sizeof(ctx->stats));
     bbi_arena_init(&ctx->arena, &ctx->acct);
+    ctx->zone = NULL;
     if (ctx->query->read_only && effect_of(statement) == EFFECT_CHANGE) {
         rc = warn_read_only(ctx, statement, err);
     }
@@ -237,7 +238,7 @@ int bbi_query_run(const struct bbi_query_env *env, const struct bb_query *query,
     bbi_account_init(&ctx.acct, "query", env->query_memory_bytes, env->acct);
     bbi_arena_init(&ast_arena, &ctx.acct);
     atomic_fetch_add_explicit(&env->counters->queries, 1, memory_order_relaxed);
-    int rc = bbi_query_parse(query, &ast_arena, &ast, err);
+    int rc = bbi_query_parse(query, env->zones, &ast_arena, &ast, err);
     if (rc == BB_OK) {
         rc = run_entered(&ctx, ast, &ast_arena, err);
     } else {

@@ -130,6 +130,9 @@ int bbi_statement_select(struct bbi_qctx *ctx, const struct bbi_ql_select *selec
     /* First the snapshot, then what series there are: so no batch is seen in some of its series and
      * not in others. */
     int rc = bbi_qctx_snapshot(ctx, err);
+    if (rc == BB_OK && select->zone != NULL) {
+        rc = bbi_zones_get(ctx->env->zones, select->zone, &ctx->zone, err);
+    }
     if (rc == BB_OK) {
         rc = bbi_plan_build(ctx, select, NULL, &plan, err);
     }

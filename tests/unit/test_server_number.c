@@ -122,6 +122,27 @@ static void test_integers(void **state)
     assert_string_equal(text, "-9223372036854775808");
 }
 
+static void test_time_of_a_zone(void **state)
+{
+    static const struct {
+        int64_t time_ns;
+        int32_t offset_s;
+        const char *text;
+    } cases[] = {
+        {0, 3600, "1970-01-01T01:00:00+01:00"},
+        {1500000000, -12600, "1969-12-31T20:30:01.5-03:30"},
+        {0, 0, "1970-01-01T00:00:00Z"},
+        {0, -75, "1969-12-31T23:58:45-00:01"},
+        {INT64_MAX, 3600, "2262-04-11T23:47:16.854775807Z"},
+    };
+    char text[NUMBER_MAX_BYTES + 1];
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        text[number_time_at(text, cases[i].time_ns, cases[i].offset_s)] = '\0';
+        assert_string_equal(text, cases[i].text);
+    }
+}
+
 static void test_time_layout(void **state)
 {
     (void)state;
@@ -152,11 +173,9 @@ static void test_time_agrees_with_gmtime(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_double_layout),
-        cmocka_unit_test(test_double_is_shortest),
-        cmocka_unit_test(test_integers),
-        cmocka_unit_test(test_time_layout),
-        cmocka_unit_test(test_time_agrees_with_gmtime),
+        cmocka_unit_test(test_double_layout),  cmocka_unit_test(test_double_is_shortest),
+        cmocka_unit_test(test_integers),       cmocka_unit_test(test_time_layout),
+        cmocka_unit_test(test_time_of_a_zone), cmocka_unit_test(test_time_agrees_with_gmtime),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,10 @@
+libbusbar_la_SOURCES += \
+	engine/civil/calendar.c \
+	engine/civil/calendar.h \
+	engine/civil/rule.c \
+	engine/civil/rule.h \
+	engine/civil/zone.c \
+	engine/civil/zone.h
+
+unit_tests += \
+	tests/unit/test_civil_zone
