@@ -1,19 +1,13 @@
 #include "engine/civil/zone.h"
 
-#include <pthread.h>
-#include <stdio.h>
 #include <string.h>
 
-#include "engine/base/buf.h"
 #include "engine/base/bytes.h"
 #include "engine/base/cursor.h"
 #include "engine/civil/rule.h"
-#include "engine/fs/fs.h"
 
-#define ZONE_DIR       "/usr/share/zoneinfo"
-#define FILE_BYTES_MAX ((size_t)256 << 10)
-#define TYPES_MAX      256
-#define OFFSET_MAX     (26 * 3600) /* RFC 8536: -25 to +26 hours */
+#define TYPES_MAX  256
+#define OFFSET_MAX (26 * 3600) /* RFC 8536: -25 to +26 hours */
 
 struct moment {
     int64_t utc_s;
@@ -21,19 +15,11 @@ struct moment {
 };
 
 struct bbi_zone {
-    struct bbi_zone *next;
-    char name[BBI_ZONE_NAME_MAX + 1];
     int32_t first_offset_s; /* before the first moment */
     bool has_rule;          /* behind the last one */
     struct bbi_zone_rule rule;
     size_t count;
     struct moment moments[];
-};
-
-struct bbi_zones {
-    pthread_mutex_t lock;
-    struct bbi_account *acct;
-    struct bbi_zone *first;
 };
 
 /* ---- files ---- */
@@ -63,7 +49,7 @@ static bool take_header(struct bbi_cursor *c, struct header *h)
     h->time_count = take_be32(c);
     h->type_count = take_be32(c);
     h->char_count = take_be32(c);
-    uint32_t most = (uint32_t)FILE_BYTES_MAX;
+    uint32_t most = (uint32_t)BBI_ZONE_BYTES_MAX;
     return c->err == BB_OK && h->type_count > 0 && h->type_count <= TYPES_MAX &&
            h->time_count < most && h->leap_count < most && h->char_count < most &&
            h->std_count <= h->type_count && h->utc_count <= h->type_count;
@@ -128,7 +114,7 @@ int bbi_zone_parse(const uint8_t *bytes, size_t length, struct bbi_account *acct
     size_t width = 4;
     *out = NULL;
     bbi_cursor_init(&c, bytes, length);
-    bool good = length <= FILE_BYTES_MAX && take_header(&c, &h);
+    bool good = length <= BBI_ZONE_BYTES_MAX && take_header(&c, &h);
     if (good && h.version >= '2') {
         (void)bbi_cursor_bytes(&c, block_bytes(&h, width));
         width = 8;
@@ -148,94 +134,6 @@ int bbi_zone_parse(const uint8_t *bytes, size_t length, struct bbi_account *acct
     }
     *out = z;
     return BB_OK;
-}
-
-/* ---- the zones that were asked for ---- */
-
-int bbi_zones_create(struct bbi_account *acct, struct bbi_zones **out, struct bb_error *err)
-{
-    *out = bbi_mem_zalloc(acct, 1, sizeof(**out));
-    if (*out == NULL) {
-        return bbi_error_nomem(err, "time zones");
-    }
-    (*out)->acct = acct;
-    BB_ASSERT(pthread_mutex_init(&(*out)->lock, NULL) == 0);
-    return BB_OK;
-}
-
-void bbi_zones_destroy(struct bbi_zones **zones)
-{
-    struct bbi_zones *z = *zones;
-    *zones = NULL;
-    if (z == NULL) {
-        return;
-    }
-    while (z->first != NULL) {
-        struct bbi_zone *zone = z->first;
-        z->first = zone->next;
-        bbi_mem_free(zone);
-    }
-    (void)pthread_mutex_destroy(&z->lock);
-    bbi_mem_free(z);
-}
-
-/* Names as tzdata has them: nothing that leaves its folder. */
-static bool name_is_good(const char *name)
-{
-    size_t length = strnlen(name, BBI_ZONE_NAME_MAX + 1);
-    if (length == 0 || length > BBI_ZONE_NAME_MAX || name[0] == '/') {
-        return false;
-    }
-    for (size_t i = 0; i < length; i++) {
-        char c = name[i];
-        bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
-        if (!letter && c != '_' && c != '-' && c != '+' && c != '/') {
-            return false;
-        }
-    }
-    return true;
-}
-
-static int load(struct bbi_zones *zones, const char *name, struct bbi_zone **out,
-                struct bb_error *err)
-{
-    char path[BBI_FS_PATH_MAX];
-    struct bbi_buf bytes;
-    int rc = bbi_fs_join(path, ZONE_DIR, name, err);
-    bbi_buf_init(&bytes, zones->acct, FILE_BYTES_MAX);
-    rc = rc == BB_OK ? bbi_fs_read_file(bbi_fs_posix(), path, FILE_BYTES_MAX, &bytes, err) : rc;
-    rc = rc == BB_OK ? bbi_zone_parse(bytes.data, bytes.len, zones->acct, out, err) : rc;
-    bbi_buf_fini(&bytes);
-    return rc == BB_OK || rc == BB_ENOMEM
-               ? rc
-               : bbi_error_set(err, BB_ENOTFOUND, "unable to find time zone %s", name);
-}
-
-int bbi_zones_get(struct bbi_zones *zones, const char *name, const struct bbi_zone **out,
-                  struct bb_error *err)
-{
-    const char *known = name[0] == '\0' ? "UTC" : name;
-    int rc = BB_OK;
-    *out = NULL;
-    if (!name_is_good(known)) {
-        return bbi_error_set(err, BB_ENOTFOUND, "unable to find time zone %.64s", name);
-    }
-    pthread_mutex_lock(&zones->lock);
-    struct bbi_zone *z = zones->first;
-    while (z != NULL && strcmp(z->name, known) != 0) {
-        z = z->next;
-    }
-    if (z == NULL) {
-        rc = load(zones, known, &z, err);
-        if (rc == BB_OK) {
-            (void)snprintf(z->name, sizeof(z->name), "%s", known);
-            z->next = zones->first;
-            zones->first = z;
-        }
-    }
-    pthread_mutex_unlock(&zones->lock);
-    *out = rc == BB_OK ? z : NULL;
-    return rc;
 }
 
 /* ---- using them ---- */

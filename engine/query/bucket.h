@@ -1,6 +1,6 @@
 /**
- * Intervals of GROUP BY time(): numbered so that interval i begins at offset + i * width; in a zone,
- * or with calendar units, where its clocks show that (civil_bucket.c).
+ * Intervals of GROUP BY time(): numbered so that interval i begins at offset + i * width; in a
+ * zone, or with calendar units, where its clocks show that (civil_bucket.c).
  */
 #ifndef BBI_QUERY_BUCKET_H
 #define BBI_QUERY_BUCKET_H

@@ -103,7 +103,9 @@ libbusbar_la_SOURCES += \
 	engine/query/trace.c \
 	engine/query/trace.h \
 	engine/query/walk.c \
-	engine/query/walk.h
+	engine/query/walk.h \
+	engine/query/zones.c \
+	engine/query/zones.h
 
 unit_tests += \
 	tests/unit/test_query_answers \

@@ -4,8 +4,8 @@
 
 #include "engine/base/arena.h"
 #include "engine/base/error.h"
-#include "engine/civil/zone.h"
 #include "engine/influxql/ast.h"
+#include "engine/query/zones.h"
 
 /**
  * Parse query->text with query->params.

@@ -14,9 +14,9 @@
 #include "engine/base/mem.h"
 #include "engine/base/pool.h"
 #include "engine/catalog/catalog.h"
-#include "engine/civil/zone.h"
 #include "engine/partition/version.h"
 #include "engine/query/running.h"
+#include "engine/query/zones.h"
 
 /** What queries did, since the start; all relaxed. */
 struct bbi_query_counters {

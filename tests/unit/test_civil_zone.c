@@ -12,6 +12,7 @@
 #include "engine/civil/calendar.h"
 #include "engine/civil/rule.h"
 #include "engine/civil/zone.h"
+#include "engine/query/zones.h"
 
 static struct bbi_zones *zones;
 static struct bb_error err;
