@@ -1,5 +1,5 @@
 /**
- * The zones that queries named, read from the system's tzdata (Debian: tzdata, /usr/share/zoneinfo).
+ * The zones that queries named, from the system's tzdata (Debian: tzdata, /usr/share/zoneinfo).
  *
  * What was read once stays until they are closed, so that a query never sees a zone change.
  * Thread  bbi_zones_get from any thread.
