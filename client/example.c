@@ -2,6 +2,8 @@
  * The client library in one page: create a database, write readings in batches, read a day back.
  *
  *   cc example.c $(pkg-config --cflags --libs busbar-client) && ./a.out http://127.0.0.1:8086
+ *
+ * A program of its own includes <busbar_client.h> instead.
  */
 #include <inttypes.h>
 #include <stdio.h>
