@@ -42,6 +42,7 @@ struct shell {
     char zone[64];     /* "" for UTC */
     const char *epoch; /* times as numbers of this unit; NULL: as dates */
     bool timing;
+    bool tags_as_columns; /* of a table; else each series is one of its own */
     bool color;
     bool utf8;
     bool interactive;

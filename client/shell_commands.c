@@ -66,6 +66,15 @@ static void format(struct shell *shell, const char *argument)
         shell->format = found;
 }
 
+static void group(struct shell *shell, const char *argument)
+{
+    bool columns = strcmp(argument, "columns") == 0;
+    if (!columns && strcmp(argument, "sections") != 0)
+        bbsh_complain(shell, BBSH_EXIT_USAGE, "error: \\group sections or columns");
+    else
+        shell->tags_as_columns = columns;
+}
+
 static void zone(struct shell *shell, const char *argument)
 {
     if (!bbsh_set_zone(argument))
@@ -142,6 +151,7 @@ static const struct command commands[] = {
     {"l", "", "list the databases", list},
     {"d", "[MEASUREMENT]", "list measurements, or the fields and tags of one", describe},
     {"format", "NAME", "print results as table, csv, json or line", format},
+    {"group", "sections|columns", "tables: one for each series, or tags as columns", group},
     {"tz", "[ZONE]", "show times in this zone; local; UTC without one", zone},
     {"timing", "[on|off]", "tell how long each query took", timing},
     {"plot", "[line|bar] [QUERY]", "draw a result; the last query's without one", plot},

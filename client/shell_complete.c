@@ -47,8 +47,9 @@ static const char *const functions[] = {"bottom(",
                                         "stddev(",
                                         "sum(",
                                         "top("};
-static const char *const commands[] = {"\\?", "\\d",  "\\format", "\\heat", "\\l",    "\\plot",
-                                       "\\q", "\\tz", "\\timing", "\\use",  "\\watch"};
+static const char *const commands[] = {"\\?",    "\\d",      "\\format", "\\group",
+                                       "\\heat", "\\l",      "\\plot",   "\\q",
+                                       "\\tz",   "\\timing", "\\use",    "\\watch"};
 
 struct slot {
     char *query; /* with the database before it; NULL: free */

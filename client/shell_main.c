@@ -23,6 +23,7 @@ enum setting {
     OPT_TZ,
     OPT_EPOCH,
     OPT_COLOR,
+    OPT_GROUP,
     OPT_TIMING,
     OPT_TIMEOUT,
     OPT_WIDTH,
@@ -44,6 +45,7 @@ static const struct option long_options[] = {
     {"tz", required_argument, NULL, OPT_TZ},
     {"epoch", required_argument, NULL, OPT_EPOCH},
     {"color", required_argument, NULL, OPT_COLOR},
+    {"group", required_argument, NULL, OPT_GROUP},
     {"timing", no_argument, NULL, OPT_TIMING},
     {"timeout", required_argument, NULL, OPT_TIMEOUT},
     {"width", required_argument, NULL, OPT_WIDTH},
@@ -66,6 +68,7 @@ static const char help_text[] =
     "  -e, --execute TEXT   run statements and \\commands; may be repeated\n"
     "  -f, --file FILE      run what stands in it; - is standard input\n"
     "      --format NAME    table, csv, json, line; table\n"
+    "      --group HOW      tables: sections, one for each series; columns, tags among them\n"
     "      --tz ZONE        show times in this zone; local; UTC without\n"
     "      --epoch UNIT     show times as numbers of ns, u, ms, s, m or h\n"
     "      --color WHEN     auto, always, never; NO_COLOR is heeded\n"
@@ -133,6 +136,11 @@ static int take_setting(struct shell *shell, struct arguments *args, int c, cons
         if (strcmp(value, "auto") != 0 && strcmp(value, "always") != 0 &&
             strcmp(value, "never") != 0)
             return usage("--color wants auto, always or never, not ", value);
+        return 0;
+    case OPT_GROUP:
+        shell->tags_as_columns = strcmp(value, "columns") == 0;
+        if (!shell->tags_as_columns && strcmp(value, "sections") != 0)
+            return usage("--group wants sections or columns, not ", value);
         return 0;
     case OPT_TIMING:
         shell->timing = true;

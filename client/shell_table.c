@@ -1,5 +1,6 @@
 /*
- * A table of each series. The first rows are gathered to see how wide the columns are; then they
+ * A table of each series, or, where tags are columns, of all series of one shape that follow each
+ * other. The first rows are gathered to see how wide the columns are; then they
  * are printed, and further rows stream in those widths.
  */
 #include <stdlib.h>
@@ -32,7 +33,11 @@ struct table {
     struct text cells; /* of struct cell_at; the columns' names come first */
     struct text line;
     struct column *columns;
-    size_t column_count;
+    size_t column_count; /* those of tags too */
+    size_t tag_count;    /* of them; 0 where tags stand in the head */
+    struct text tags;    /* values of the running series, each with a zero behind */
+    struct text shape;   /* names of measurement, tags and columns, likewise */
+    struct text next_shape;
     size_t gathered; /* rows */
     bool printed;    /* gathering is over */
     bool open;       /* a series is */
@@ -50,6 +55,9 @@ static void *table_open(struct shell *shell, const char *argument)
     text_init(&t->bytes, LINE_MAX_);
     text_init(&t->cells, LINE_MAX_);
     text_init(&t->line, LINE_MAX_);
+    text_init(&t->tags, LINE_MAX_);
+    text_init(&t->shape, LINE_MAX_);
+    text_init(&t->next_shape, LINE_MAX_);
     return t;
 }
 
@@ -59,6 +67,8 @@ static void add(struct table *t, size_t column, const char *s, size_t n, bool is
     bbsh_put_safe(&t->bytes, s, n);
     cell.len = t->bytes.len - cell.at;
     text_put(&t->cells, &cell, sizeof(cell));
+    if (t->printed)
+        return; /* the columns stay as they are */
     struct column *c = &t->columns[column];
     size_t width = bbsh_width(text_get(&t->bytes) + cell.at, cell.len);
     if (width > c->width)
@@ -141,13 +151,13 @@ static void print_head(struct table *t)
 static void put_head(struct table *t, const struct bb_client_series *series)
 {
     text_clear(&t->head);
-    if (series->tag_count == 0 && series->name[0] == '\0')
+    if (series->name[0] == '\0' && (series->tag_count == 0 || t->tag_count > 0))
         return;
     const char *bold = t->shell->color ? "\033[1m" : "", *off = t->shell->color ? "\033[0m" : "";
     text_puts(&t->head, bold);
     bbsh_put_safe(&t->head, series->name, strlen(series->name));
     text_puts(&t->head, off);
-    for (size_t i = 0; i < series->tag_count; i++) {
+    for (size_t i = 0; i < series->tag_count && t->tag_count == 0; i++) {
         text_puts(&t->head, i == 0 ? "  " : ", ");
         bbsh_put_safe(&t->head, series->tag_keys[i], strlen(series->tag_keys[i]));
         text_putc(&t->head, '=');
@@ -156,10 +166,38 @@ static void put_head(struct table *t, const struct bb_client_series *series)
     text_putc(&t->head, '\n');
 }
 
+static void put_shape(struct text *shape, const struct bb_client_series *series)
+{
+    text_clear(shape);
+    text_put(shape, series->name, strlen(series->name) + 1);
+    for (size_t i = 0; i < series->tag_count; i++)
+        text_put(shape, series->tag_keys[i], strlen(series->tag_keys[i]) + 1);
+    text_putc(shape, '\0');
+    for (size_t i = 0; i < series->column_count; i++)
+        text_put(shape, series->columns[i], strlen(series->columns[i]) + 1);
+}
+
+/* Whether the rows of this series go on in the table of the one before. */
+static bool goes_on(struct table *t, const struct bb_client_series *series)
+{
+    put_shape(&t->next_shape, series);
+    bool same = t->open && t->shape.len == t->next_shape.len &&
+                memcmp(t->shape.data, t->next_shape.data, t->shape.len) == 0;
+    struct text shape = t->shape;
+    t->shape = t->next_shape;
+    t->next_shape = shape;
+    if (series->continued && same)
+        return true;
+    text_clear(&t->tags);
+    for (size_t i = 0; i < series->tag_count; i++)
+        text_put(&t->tags, series->tag_values[i], strlen(series->tag_values[i]) + 1);
+    return same && t->shell->tags_as_columns;
+}
+
 static int table_series(void *state, const struct bb_client_series *series)
 {
     struct table *t = state;
-    if (series->continued && series->column_count == t->column_count)
+    if (goes_on(t, series))
         return 0;
     if (t->open)
         print_head(t);
@@ -168,18 +206,40 @@ static int table_series(void *state, const struct bb_client_series *series)
     t->gathered = 0;
     t->series_count++;
     free(t->columns);
-    t->column_count = series->column_count;
+    t->tag_count = t->shell->tags_as_columns ? series->tag_count : 0;
+    t->column_count = t->tag_count + series->column_count;
     t->columns = calloc(t->column_count + 1, sizeof(*t->columns));
-    if (t->columns == NULL || t->column_count == 0)
+    if (t->columns == NULL || series->column_count == 0)
         return -1;
     text_clear(&t->bytes);
     text_clear(&t->cells);
     put_head(t, series);
     for (size_t i = 0; i < t->column_count; i++) {
-        t->columns[i].numbers = true;
-        add(t, i, series->columns[i], strlen(series->columns[i]), false);
+        const char *name = i < t->tag_count ? series->tag_keys[i]
+                                            : series->columns[i - t->tag_count];
+        t->columns[i].numbers = i >= t->tag_count;
+        add(t, i, name, strlen(name), false);
     }
-    return t->bytes.failed || t->cells.failed || t->head.failed ? -1 : 0;
+    return t->bytes.failed || t->cells.failed || t->head.failed || t->tags.failed ? -1 : 0;
+}
+
+static void add_cells(struct table *t, const struct bb_client_cell *cells, size_t n)
+{
+    struct text shown;
+    text_init(&shown, 256);
+    const char *tag = text_get(&t->tags);
+    for (size_t i = 0; i < t->tag_count; i++, tag += strlen(tag) + 1)
+        add(t, i, tag, strlen(tag), true);
+    for (size_t i = 0; i < n; i++) {
+        const struct bb_client_cell *c = &cells[i];
+        bool is_text = c->kind != BB_CLIENT_CELL_NUMBER && c->kind != BB_CLIENT_CELL_NULL;
+        text_clear(&shown);
+        if (c->kind == BB_CLIENT_CELL_TIME && bbsh_put_cell_time(t->shell, &shown, c))
+            add(t, t->tag_count + i, shown.data, shown.len, true);
+        else
+            add(t, t->tag_count + i, c->text, c->len, is_text);
+    }
+    text_fini(&shown);
 }
 
 static int table_row(void *state, const struct bb_client_cell *cells, size_t n)
@@ -194,21 +254,7 @@ static int table_row(void *state, const struct bb_client_cell *cells, size_t n)
     } else {
         t->gathered++;
     }
-    struct text shown;
-    text_init(&shown, 256);
-    for (size_t i = 0; i < n; i++) {
-        size_t width = t->columns[i].width;
-        text_clear(&shown);
-        if (cells[i].kind == BB_CLIENT_CELL_TIME && bbsh_put_cell_time(t->shell, &shown, &cells[i]))
-            add(t, i, shown.data, shown.len, true);
-        else
-            add(t, i, cells[i].text, cells[i].len,
-                cells[i].kind != BB_CLIENT_CELL_NUMBER && cells[i].kind != BB_CLIENT_CELL_NULL &&
-                    !t->printed);
-        if (t->printed)
-            t->columns[i].width = width;
-    }
-    text_fini(&shown);
+    add_cells(t, cells, n);
     if (t->printed)
         print_gathered(t, 0);
     return t->bytes.failed || t->cells.failed || ferror(t->shell->out) ? -1 : 0;
@@ -234,6 +280,9 @@ static void table_close(void *state, bool complete)
     text_fini(&t->bytes);
     text_fini(&t->cells);
     text_fini(&t->line);
+    text_fini(&t->tags);
+    text_fini(&t->shape);
+    text_fini(&t->next_shape);
     free(t);
 }
 

@@ -62,6 +62,23 @@ def test_table_fits(shell):
     assert any("…" in line for line in lines)
 
 
+def test_tags_as_columns(shell):
+    query = "SELECT n, f FROM m GROUP BY dev"
+    assert shell("-e", query).stdout == (
+        "m  dev=a\ntime                  n    f\n────────────────────  ─  ───\n"
+        "2024-03-15T00:00:00Z  1  1.5\n\n"
+        "m  dev=b c\ntime                             n                     f\n"
+        "──────────────────────────────  ──  ────────────────────\n"
+        "2024-03-31T01:00:00.000000001Z  -2  18446744073709552000\n")
+    wanted = ("m\ndev  time                             n                     f\n"
+              "───  ──────────────────────────────  ──  ────────────────────\n"
+              "a    2024-03-15T00:00:00Z             1                   1.5\n"
+              "b c  2024-03-31T01:00:00.000000001Z  -2  18446744073709552000\n")
+    assert shell("--group", "columns", "-e", query).stdout == wanted
+    assert shell("-e", "\\group columns", "-e", query).stdout == wanted
+    assert shell("--group", "rows").returncode == 2
+
+
 def test_zone(shell):
     out = shell("--tz", "Europe/London", "--format", "csv", "-e", "SELECT n FROM m")
     assert out.stdout.splitlines()[1:] == ["m,2024-03-15T00:00:00+00:00,1",
