@@ -21,7 +21,8 @@
 
 #define DEPTH_MAX 8
 #define NAMES_MAX ((size_t)16 << 20) /* of a series: name, tags, columns */
-#define ROW_MAX   ((size_t)256 << 20)
+#define ROW_MAX   ((size_t)64 << 20) /* and of what yajl gathers for one token */
+#define SKIP_MAX  1000
 #define LIST_MAX  ((size_t)1 << 20)
 
 enum place {
@@ -108,7 +109,8 @@ struct bbc_results {
     yajl_handle yajl;
     int kind; /* why feeding ended */
     const char *what;
-    bool document; /* at least one began */
+    bool document;  /* at least one began */
+    size_t pending; /* bytes since the last event: what yajl may hold of a token */
 
     int places[DEPTH_MAX];
     int depth;
@@ -276,6 +278,7 @@ static int tell_error(struct bbc_results *r, const void *data, size_t n)
 static int on_string(void *arg, const unsigned char *data, size_t n)
 {
     struct bbc_results *r = arg;
+    r->pending = 0;
     if (r->skip > 0)
         return 1;
     switch (place_of(r)) {
@@ -307,6 +310,7 @@ static int on_string(void *arg, const unsigned char *data, size_t n)
 static int on_number(void *arg, const char *data, size_t n)
 {
     struct bbc_results *r = arg;
+    r->pending = 0;
     if (r->skip > 0)
         return 1;
     int place = place_of(r);
@@ -327,6 +331,7 @@ static int on_number(void *arg, const char *data, size_t n)
 static int on_boolean(void *arg, int value)
 {
     struct bbc_results *r = arg;
+    r->pending = 0;
     if (r->skip > 0)
         return 1;
     if (place_of(r) == PLACE_ROW)
@@ -339,6 +344,7 @@ static int on_boolean(void *arg, int value)
 static int on_null(void *arg)
 {
     struct bbc_results *r = arg;
+    r->pending = 0;
     if (r->skip == 0 && place_of(r) == PLACE_ROW)
         return add_cell(r, BB_CLIENT_CELL_NULL, "", 0);
     return 1;
@@ -347,6 +353,7 @@ static int on_null(void *arg)
 static int on_key(void *arg, const unsigned char *data, size_t n)
 {
     struct bbc_results *r = arg;
+    r->pending = 0;
     if (r->skip > 0)
         return 1;
     int place = place_of(r);
@@ -398,6 +405,9 @@ static int enter(struct bbc_results *r, int to)
 
 static int begin(struct bbc_results *r, bool map)
 {
+    r->pending = 0;
+    if (r->skip >= SKIP_MAX)
+        return stop(r, BB_CLIENT_PROTOCOL, "the reply nests too deep");
     if (r->skip > 0) {
         r->skip++;
         return 1;
@@ -433,6 +443,7 @@ static int on_start_array(void *arg)
 static int on_end(void *arg)
 {
     struct bbc_results *r = arg;
+    r->pending = 0;
     if (r->skip > 0) {
         r->skip--;
         return 1;
@@ -537,6 +548,11 @@ static int check(struct bbc_results *r, yajl_status status)
 
 int bbc_results_feed(struct bbc_results *results, const char *data, size_t n)
 {
+    if (n > ROW_MAX || results->pending > ROW_MAX - n) {
+        stop(results, BB_CLIENT_NOMEM, "a value of the reply is too long");
+        return -1;
+    }
+    results->pending += n;
     return check(results, yajl_parse(results->yajl, (const unsigned char *)data, n));
 }
 

@@ -195,6 +195,35 @@ static void test_damage(void **state)
     }
 }
 
+/* A text without end and nesting without end are given up at a bound. */
+static void test_endless(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *start;
+        char more;
+        int kind;
+    } cases[] = {
+        {"{\"results\":[{\"error\":\"", 'x', BB_CLIENT_NOMEM},
+        {"{\"results\":[{\"new\":", '[', BB_CLIENT_PROTOCOL},
+        {"", ' ', BB_CLIENT_NOMEM},
+    };
+    static char piece[1 << 20];
+    struct log log = {.len = 0};
+    struct bb_client_handler handler = handler_of(&log);
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct bbc_results *results = bbc_results_create(&handler);
+        struct bb_client_error error;
+        assert_int_equal(bbc_results_feed(results, cases[i].start, strlen(cases[i].start)), 0);
+        memset(piece, cases[i].more, sizeof(piece));
+        int pieces = 0;
+        while (bbc_results_feed(results, piece, sizeof(piece)) == 0)
+            assert_true(++pieces < 100);
+        assert_int_equal(bbc_results_end(results, false, &error), cases[i].kind);
+        bbc_results_destroy(&results);
+    }
+}
+
 static struct bb_client *client_of(struct fake_server *server)
 {
     struct bb_client_options options;
@@ -321,11 +350,11 @@ static void test_get_and_ping(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_one_of_each),  cmocka_unit_test(test_statements),
-        cmocka_unit_test(test_chunks),       cmocka_unit_test(test_no_results),
-        cmocka_unit_test(test_damage),       cmocka_unit_test(test_request),
-        cmocka_unit_test(test_replies),      cmocka_unit_test(test_callback_stops),
-        cmocka_unit_test(test_get_and_ping),
+        cmocka_unit_test(test_one_of_each),    cmocka_unit_test(test_statements),
+        cmocka_unit_test(test_chunks),         cmocka_unit_test(test_no_results),
+        cmocka_unit_test(test_damage),         cmocka_unit_test(test_endless),
+        cmocka_unit_test(test_request),        cmocka_unit_test(test_replies),
+        cmocka_unit_test(test_callback_stops), cmocka_unit_test(test_get_and_ping),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
