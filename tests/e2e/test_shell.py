@@ -183,7 +183,7 @@ class FalseServer:
         self.reply, self.hold = reply, hold
         self.socket = socket.create_server(("127.0.0.1", 0))
         self.url = "http://127.0.0.1:%d" % self.socket.getsockname()[1]
-        self.gone = threading.Event()
+        self.asked, self.gone = threading.Event(), threading.Event()
         threading.Thread(target=self.serve, daemon=True).start()
 
     def serve(self):
@@ -195,6 +195,7 @@ class FalseServer:
             with conn:
                 conn.recv(65536)
                 conn.sendall(self.reply)
+                self.asked.set()
                 if self.hold:
                     while conn.recv(65536):
                         pass
@@ -246,7 +247,8 @@ def test_interrupt_closes_the_connection():
     with FalseServer(HEAD + b"Transfer-Encoding: chunked\r\n\r\n", hold=True) as false:
         process = subprocess.Popen([BUSBAR, "-H", false.url, "-e", "SELECT v FROM m", "-e", "x"],
                                    stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-        time.sleep(0.5)
+        assert false.asked.wait(20)
+        time.sleep(0.1)
         process.send_signal(signal.SIGINT)
         _, err = process.communicate(timeout=20)
         assert (process.returncode, err) == (130, "canceled\n")
