@@ -100,6 +100,9 @@ tests_unit_test_server_parts_LDADD = $(server_unit_libs)
 tests_unit_test_server_pool_LDADD = $(server_unit_libs)
 tests_unit_test_server_result_LDADD = $(server_unit_libs)
 
+fuzz_targets += tests/fuzz/fuzz_http
+tests_fuzz_fuzz_http_LDADD = $(FUZZ_LIBS) $(server_unit_libs)
+
 bin_PROGRAMS += busbard
 busbard_SOURCES = server/main.c
 busbard_LDADD = libserver.la $(SERVER_LIBS)
