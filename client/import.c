@@ -152,7 +152,8 @@ static bool open_job(struct job *job, const char *path)
     else
         import_buf_printf(&rejects_file, "%s.rejects",
                           strcmp(path, "-") == 0 ? "busbar-import" : path);
-    job->rejects = rejects_create(import_buf_text(&rejects_file), job->name);
+    job->rejects = rejects_create(import_buf_text(&rejects_file), job->name,
+                                  o->rejects != NULL && job->is_later_file);
     import_buf_fini(&rejects_file);
     if (job->rejects == NULL)
         return job_fail(job, EXIT_FILE, "out of memory");
@@ -276,10 +277,11 @@ static void close_job(struct job *job, bool ok)
 }
 
 /** `go_on`: whether further files have a chance. */
-static int import_file(const struct import_options *options, const char *path, bool *go_on)
+static int import_file(const struct import_options *options, int index, bool *go_on)
 {
     int sender_code;
-    struct job job = {.options = options};
+    const char *path = options->files[index];
+    struct job job = {.options = options, .is_later_file = index > 0};
     bool ok = open_job(&job, path) && run_job(&job);
     progress_clear(&job.progress);
     if (job.sender != NULL && job.position.rows > 0 && !options->quiet)
@@ -339,7 +341,7 @@ int bbsh_import_main(int argc, char **argv)
         return code;
     bool go_on = true;
     for (int i = 0; i < options.file_count && go_on; i++) {
-        int file_code = import_file(&options, options.files[i], &go_on);
+        int file_code = import_file(&options, i, &go_on);
         code = file_code > code ? file_code : code;
     }
     return code;

@@ -14,7 +14,8 @@
 /** One file on its way. */
 struct job {
     const struct import_options *options;
-    const char *name; /* as messages call it */
+    const char *name;   /* as messages call it */
+    bool is_later_file; /* not the first of the command */
     struct source *source;
     struct rejects *rejects;
     struct import_state state;

@@ -16,17 +16,19 @@ struct rejects {
     char *path, *source;
     struct import_buf header;
     FILE *file;
+    bool append;
     uint64_t count, shown;
     pthread_mutex_t lock;
     char error[256];
 };
 
-struct rejects *rejects_create(const char *path, const char *source)
+struct rejects *rejects_create(const char *path, const char *source, bool append)
 {
     struct rejects *r = calloc(1, sizeof(*r));
     if (r == NULL)
         return NULL;
     pthread_mutex_init(&r->lock, NULL);
+    r->append = append;
     r->path = strdup(path);
     r->source = strdup(source);
     if (r->path == NULL || r->source == NULL)
@@ -66,7 +68,7 @@ static bool open_file(struct rejects *r)
 {
     if (r->file != NULL)
         return true;
-    r->file = fopen(r->path, "we");
+    r->file = fopen(r->path, r->append ? "ae" : "we");
     if (r->file == NULL)
         return fail(r);
     fprintf(r->file, "# rejected rows of %s\n", r->source);

@@ -12,8 +12,8 @@
  */
 struct rejects;
 
-/** path, source: copied. NULL: no memory. */
-struct rejects *rejects_create(const char *path, const char *source);
+/** path, source: copied; append: behind what is in the file. NULL: no memory. */
+struct rejects *rejects_create(const char *path, const char *source, bool append);
 void rejects_destroy(struct rejects **rejects);
 
 /** The header that a CSV file's rows need. */

@@ -3,6 +3,8 @@
 import gzip
 import os
 import re
+import shutil
+import subprocess
 import time
 
 import pytest
@@ -72,6 +74,18 @@ def test_lines_round_trip(tool, server):
     server.query("DROP DATABASE test")
     tool.run("import", "a.lp.gz")  # into the database that it names
     assert tool.run("export", "-d", "test", "--format", "line")[0] == first
+
+
+@pytest.mark.skipif(shutil.which("influx") is None, reason="no influx shell")
+def test_influx_takes_an_export(tool, server):
+    lines = ["m,t=a\\ b b=true,f=1.5,i=5i,s=\"x \\\"q\\\"\" 1", "other,t=ä f=2 2"]
+    assert server.write("\n".join(lines)).status == 204
+    first, _ = tool.run("export", "-d", "test", "--format", "line")
+    copy = first.replace('"test"', '"copy"').replace("DATABASE: test", "DATABASE: copy")
+    subprocess.run(["influx", "-host", "127.0.0.1", "-port", str(server.http_port), "-import",
+                    "-path", tool.path("copy.lp", copy), "-precision", "ns"], check=True,
+                   capture_output=True)
+    assert tool.run("export", "-d", "copy", "--format", "line")[0] == copy
 
 
 def test_csv_round_trip(tool, server):

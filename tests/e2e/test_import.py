@@ -141,6 +141,18 @@ def test_rejects_of_client_and_server(tool, shared_server, db):
     tool.run("import", "-d", db, "-m", "value=field:v:float", tool.path("mended.csv", mended))
 
 
+def test_several_files(tool, shared_server, db):
+    """One file's fault is told and the others are stored; one rejects file takes all."""
+    good = tool.path("1.csv", PLAIN.replace("0.10", "0.1x"))
+    bad = tool.path("2.csv", b"\0\0")
+    lines = tool.path("3.lp", "reading,device_id=M3 value=3 1710504000000000000\nnonsense 5\n")
+    _, err = tool.run("import", "-d", db, "-m", "value=field::float", "--rejects", "all", good, bad,
+                      lines, code=4)
+    assert "2.csv: is no text" in err
+    assert [row[1] for row in rows(shared_server, db)] == ["M2", "M3"]
+    assert re.findall(r"# line (\d+)", tool.read("all")) == ["2", "2"]
+
+
 @pytest.mark.parametrize("name,content,code,message", [
     ("zip", b"PK\3\4" + b"x" * 100, 4, "is a zip archive or a spreadsheet"),
     ("binary", bytes(range(256)) * 10, 4, "is no text: byte 1 is zero"),
