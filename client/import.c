@@ -184,7 +184,8 @@ static bool connect_sender(struct job *job, const char *precision)
     client.precision = precision;
     if (job->options->dry_run)
         return true;
-    job->sender = sender_create(&client, job->rejects, &job->start, on_stored, job);
+    job->sender = sender_create(&client, job->rejects, &job->start, &import_stopped, on_stored,
+                                job);
     return job->sender != NULL || job_fail(job, EXIT_FILE, "out of memory");
 }
 

@@ -79,7 +79,11 @@ bool job_reject(struct job *job, uint64_t line, const char *raw, size_t raw_len,
 bool job_finish(struct job *job)
 {
     give_batch(job);
-    return sender_flush(job->sender) || fail_sender(job);
+    if (!sender_flush(job->sender))
+        return fail_sender(job);
+    return rejects_flush(job->rejects) ||
+           job_fail(job, EXIT_FILE, "%s: %s", rejects_path(job->rejects),
+                    rejects_error(job->rejects));
 }
 
 static struct progress_now progress_of(const struct job *job)

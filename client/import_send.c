@@ -5,10 +5,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "client/import_exit.h"
 
 #define BATCHES         4
+#define WAIT_MS         50
 /* Of a group that the server refused as a whole, this many rows are told apart by asking again. */
 #define TELL_APART_ROWS 64
 
@@ -21,6 +23,7 @@ struct batch_row {
 struct sender {
     struct bb_client *client;
     struct rejects *rejects;
+    volatile sig_atomic_t *stop;
     sender_done_fn *done;
     void *context;
     struct import_position position; /* of the sending thread */
@@ -64,17 +67,20 @@ static uint64_t count_lines(const struct batch *b, unsigned from, unsigned to)
     return n;
 }
 
+static bool fail_rejects(struct sender *s)
+{
+    char text[512];
+    snprintf(text, sizeof(text), "%s: %s", rejects_path(s->rejects), rejects_error(s->rejects));
+    return fail(s, EXIT_FILE, text);
+}
+
 static bool reject_rows(struct sender *s, const struct batch *b, unsigned from, unsigned to,
                         const char *reason)
 {
     for (unsigned i = from; i < to; i++) {
         const struct batch_row *row = &b->rows[i];
-        if (!rejects_add(s->rejects, row->line, b->raw.data + row->raw_at, row->raw_len, reason)) {
-            char text[512];
-            snprintf(text, sizeof(text), "%s: %s", rejects_path(s->rejects),
-                     rejects_error(s->rejects));
-            return fail(s, EXIT_FILE, text);
-        }
+        if (!rejects_add(s->rejects, row->line, b->raw.data + row->raw_at, row->raw_len, reason))
+            return fail_rejects(s);
     }
     return true;
 }
@@ -124,8 +130,12 @@ static bool send_rows(struct sender *s, const struct batch *b, unsigned from, un
 static void send_batch(struct sender *s, const struct batch *b)
 {
     uint64_t stored_before = s->position.stored;
-    if (!send_rows(s, b, 0, b->row_count) || !rejects_flush(s->rejects))
+    if (!send_rows(s, b, 0, b->row_count))
         return;
+    if (!rejects_flush(s->rejects)) {
+        fail_rejects(s);
+        return;
+    }
     uint64_t stored = s->position.stored;
     s->position = b->end;
     s->position.stored = stored;
@@ -165,9 +175,30 @@ static void *run(void *context)
 
 /* ---- the caller ---- */
 
+/** Wait for the sending thread, or for the user to stop it. With the lock held. */
+static void wait_or_stop(struct sender *s)
+{
+    struct timespec until;
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_nsec += WAIT_MS * 1000000;
+    until.tv_sec += until.tv_nsec / 1000000000;
+    until.tv_nsec %= 1000000000;
+    pthread_cond_timedwait(&s->changed, &s->lock, &until);
+    if (*s->stop == 0)
+        return;
+    if (!s->failed) {
+        s->exit_code = EXIT_INTERRUPTED;
+        snprintf(s->error, sizeof(s->error), "interrupted");
+    }
+    s->failed = true;
+    /* Again each time: a request may have begun after the last one was canceled. */
+    if (s->busy)
+        bb_client_cancel(s->client);
+}
+
 struct sender *sender_create(const struct bb_client_options *options, struct rejects *rejects,
-                             const struct import_position *start, sender_done_fn *done,
-                             void *context)
+                             const struct import_position *start, volatile sig_atomic_t *stop,
+                             sender_done_fn *done, void *context)
 {
     struct sender *s = calloc(1, sizeof(*s));
     if (s == NULL)
@@ -175,6 +206,7 @@ struct sender *sender_create(const struct bb_client_options *options, struct rej
     s->rejects = rejects;
     s->position = *start;
     s->stored = start->stored;
+    s->stop = stop;
     s->done = done;
     s->context = context;
     s->queue_end = &s->queue;
@@ -220,7 +252,7 @@ struct batch *sender_take(struct sender *s)
 {
     pthread_mutex_lock(&s->lock);
     while (s->idle == NULL && !s->failed)
-        pthread_cond_wait(&s->changed, &s->lock);
+        wait_or_stop(s);
     struct batch *b = s->failed ? NULL : s->idle;
     if (b != NULL) {
         s->idle = b->next;
@@ -260,9 +292,9 @@ bool sender_flush(struct sender *s)
 {
     pthread_mutex_lock(&s->lock);
     while ((s->queue != NULL || s->busy) && !s->failed)
-        pthread_cond_wait(&s->changed, &s->lock);
+        wait_or_stop(s);
     while (s->busy)
-        pthread_cond_wait(&s->changed, &s->lock);
+        wait_or_stop(s);
     bool ok = !s->failed;
     pthread_mutex_unlock(&s->lock);
     return ok;

@@ -1,6 +1,7 @@
 #ifndef CLIENT_IMPORT_SEND_H
 #define CLIENT_IMPORT_SEND_H
 
+#include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -30,10 +31,15 @@ struct batch {
 /** Called by the sending thread when all up to this position is stored or rejected. */
 typedef void sender_done_fn(void *context, const struct import_position *position);
 
-/** Options, rejects and context must stay. NULL: no memory, or no thread. */
+/**
+ * Options, rejects and context must stay. Once *stop is not 0, no call waits any longer: the
+ * request that is running is canceled, and what was not acknowledged counts as not sent.
+ *
+ * Returns NULL: no memory, or no thread.
+ */
 struct sender *sender_create(const struct bb_client_options *options, struct rejects *rejects,
-                             const struct import_position *start, sender_done_fn *done,
-                             void *context);
+                             const struct import_position *start, volatile sig_atomic_t *stop,
+                             sender_done_fn *done, void *context);
 
 /** Ends without waiting for what has not been sent. */
 void sender_destroy(struct sender **sender);

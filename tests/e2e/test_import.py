@@ -204,6 +204,10 @@ def test_messages(tool, db, tmp_path):
     nobody = Tool(tmp_path)
     nobody.env["BUSBAR_URL"] = "http://127.0.0.1:1"
     assert "no connection" in nobody.run("import", "-d", db, path, code=3)[1]
+    bad = tool.path("bad.csv", PLAIN.replace(",2\n", ",x\n"))
+    _, err = tool.run("import", "-d", db, "-m", "value=field::float", "--rejects",
+                      "/dev/full", bad, code=4)
+    assert "/dev/full: No space left on device" in err
     _, err = tool.run("import", "--create", "-d", "made", path)
     assert "2 lines stored" in err
 

@@ -79,6 +79,23 @@ def test_interrupted_by_the_user(tool, server):
     check_all_there(server)
 
 
+def test_interrupted_while_the_server_hangs(tool, server):
+    path = tool.path("a.csv", readings())
+    process = begin(tool, path)
+    os.kill(server.pid, signal.SIGSTOP)
+    try:
+        time.sleep(0.3)
+        start = time.monotonic()
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=60)
+        assert time.monotonic() - start < 5
+    finally:
+        os.kill(server.pid, signal.SIGCONT)
+    assert process.returncode == 130, err
+    tool.run("import", "-d", "test", path)
+    check_all_there(server)
+
+
 def test_lines_killed(tool, server):
     path = tool.path("a.lp", "# CONTEXT-DATABASE: test\n" + "".join(
         "reading,device_id=M%d value=%s %d\n" % (i % 10, i + 0.5, 1710504000 + i)
