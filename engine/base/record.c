@@ -194,7 +194,8 @@ static void put_rp(struct bbi_buf *b, enum bbi_record_type type, const struct bb
     small_varint(&s, r->rp_id);
     small_varint(&s, (uint64_t)r->duration_ns);
     small_varint(&s, (uint64_t)r->shard_ns);
-    small_varint(&s, r->is_default ? 1 : 0);
+    uint64_t more_replicas = r->replicas <= 1 ? 0 : r->replicas - 1;
+    small_varint(&s, more_replicas << 1 | (r->is_default ? 1 : 0));
     small_put_tail(b, type, &s, r->name, r->name_len);
 }
 
@@ -231,9 +232,11 @@ int bbi_record_get_rp(const struct bbi_record *record, struct bbi_record_rp *r,
         r->duration_ns = (int64_t)bbi_cursor_varint(&c);
         r->shard_ns = (int64_t)bbi_cursor_varint(&c);
         uint64_t flags = bbi_cursor_varint(&c);
-        r->is_default = flags == 1;
+        r->is_default = (flags & 1) != 0;
+        r->replicas = (uint32_t)(flags >> 1) + 1;
         r->name = get_tail_name(&c, &r->name_len);
-        if (c.err == BB_OK && (r->duration_ns < 0 || r->shard_ns <= 0 || flags > 1)) {
+        if (c.err == BB_OK &&
+            (r->duration_ns < 0 || r->shard_ns <= 0 || flags >> 1 >= UINT32_MAX)) {
             return body_error(record, err);
         }
     }

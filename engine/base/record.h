@@ -82,6 +82,7 @@ struct bbi_record_rp {
     uint32_t rp_id;
     int64_t duration_ns; /* 0: infinite */
     int64_t shard_ns;    /* length of a partition, > 0 */
+    uint32_t replicas;   /* 1 or more; 0 counts as 1 */
     bool is_default;
     const uint8_t *name;
     size_t name_len;

@@ -166,6 +166,7 @@ struct bbi_rp {
     uint32_t id;
     int64_t duration_ns; /* 0: infinite */
     int64_t shard_ns;    /* length of a partition */
+    uint32_t replicas;   /* as it was asked for; there is one */
     bool is_default;
     uint32_t name_len;
     char name[BBI_DB_NAME_MAX + 1];
@@ -176,7 +177,8 @@ struct bbi_rp_spec {
     bool has_duration;
     int64_t duration_ns; /* 0: infinite; else at least an hour */
     bool has_shard;
-    int64_t shard_ns; /* 0: by InfluxDB's rule from the duration */
+    int64_t shard_ns;  /* 0: by InfluxDB's rule from the duration */
+    uint32_t replicas; /* 0: not given */
     bool make_default;
 };
 

@@ -32,13 +32,9 @@ static bool name_is_good(const char *name, size_t len)
     return true;
 }
 
-static int bad_name(const char *what, const char *name, size_t len, struct bb_error *err)
+static int bad_name(struct bb_error *err)
 {
-    if (len == 0) {
-        return bbi_error_set(err, BB_EINVAL, "%s name required", what);
-    }
-    return bbi_error_set(err, BB_EINVAL, "invalid %s name of %zu bytes: \"%.*s\"", what, len,
-                         len > 60 ? 60 : (int)len, name);
+    return bbi_error_set(err, BB_EINVAL, "invalid name");
 }
 
 static int no_database(const char *name, size_t len, struct bb_error *err)
@@ -81,6 +77,7 @@ static void fill_rp(const struct bbi_schema_db *db, const struct bbi_schema_rp *
                           .id = from->id,
                           .duration_ns = from->duration_ns,
                           .shard_ns = from->shard_ns,
+                          .replicas = from->replicas,
                           .is_default = db->default_rp_id == from->id,
                           .name_len = from->name_len};
     BB_ASSERT(from->name_len <= BBI_DB_NAME_MAX);
@@ -117,17 +114,20 @@ int bbi_catalog_database_create(struct bbi_catalog *cat, const char *name, size_
                                 struct bb_error *err)
 {
     const struct bbi_rp_spec defaults = {.has_duration = false};
-    struct bbi_record_rp rp = {.is_default = true};
+    struct bbi_record_rp rp = {.is_default = true, .replicas = 1};
+    if (spec != NULL && spec->replicas != 0) {
+        rp.replicas = spec->replicas;
+    }
     *db_id = 0;
     if (rp_name == NULL) {
         rp_name = "autogen";
         rp_name_len = strlen(rp_name);
     }
     if (!name_is_good(name, name_len)) {
-        return bad_name("database", name, name_len, err);
+        return bad_name(err);
     }
     if (!name_is_good(rp_name, rp_name_len)) {
-        return bad_name("retention policy", rp_name, rp_name_len, err);
+        return bad_name(err);
     }
     rp.name = (const uint8_t *)rp_name;
     rp.name_len = rp_name_len;
@@ -203,6 +203,7 @@ static struct bbi_record_rp rp_record(const struct bbi_schema_db *db,
                                   .rp_id = rp->id,
                                   .duration_ns = rp->duration_ns,
                                   .shard_ns = rp->shard_ns,
+                                  .replicas = rp->replicas,
                                   .is_default = db->default_rp_id == rp->id,
                                   .name = rp->name,
                                   .name_len = rp->name_len};
@@ -227,9 +228,14 @@ static int rp_create(struct bbi_catalog *cat, const struct bbi_schema_db *db,
     struct bbi_buf records = {.data = bytes, .cap = sizeof(bytes), .max = sizeof(bytes)};
     const struct bbi_schema_rp *known = bbi_schema_rp_by_name(db, r->name, r->name_len);
     if (known != NULL) {
-        bool is_same = known->duration_ns == r->duration_ns && known->shard_ns == r->shard_ns &&
-                       (db->default_rp_id == known->id || !r->is_default);
-        return is_same ? BB_OK : bbi_error_set(err, BB_EEXIST, "retention policy already exists");
+        if (known->duration_ns != r->duration_ns || known->shard_ns != r->shard_ns ||
+            known->replicas != r->replicas) {
+            return bbi_error_set(err, BB_EEXIST, "retention policy already exists");
+        }
+        return db->default_rp_id == known->id || !r->is_default
+                   ? BB_OK
+                   : bbi_error_set(err, BB_EEXIST,
+                                   "retention policy conflicts with an existing policy");
     }
     if (cat->schema.next_rp_id == UINT32_MAX) {
         return bbi_error_set(err, BB_ELIMIT, "no more retention policy ids");
@@ -247,10 +253,12 @@ int bbi_catalog_rp_create(struct bbi_catalog *cat, uint32_t db_id, const char *n
                           size_t name_len, const struct bbi_rp_spec *spec, struct bbi_rp *rp,
                           struct bb_error *err)
 {
-    struct bbi_record_rp r = {
-        .is_default = spec->make_default, .name = (const uint8_t *)name, .name_len = name_len};
+    struct bbi_record_rp r = {.is_default = spec->make_default,
+                              .replicas = spec->replicas == 0 ? 1 : spec->replicas,
+                              .name = (const uint8_t *)name,
+                              .name_len = name_len};
     if (!name_is_good(name, name_len)) {
-        return bad_name("retention policy", name, name_len, err);
+        return bad_name(err);
     }
     int rc = rp_durations(spec, 0, 0, &r.duration_ns, &r.shard_ns, err);
     if (rc != BB_OK) {
@@ -278,6 +286,7 @@ static int rp_alter(struct bbi_catalog *cat, const struct bbi_schema_db *db,
     if (rc != BB_OK) {
         return rc;
     }
+    r.replicas = spec->replicas == 0 ? known->replicas : spec->replicas;
     if (spec->make_default) {
         put_old_default(&records, db, known->id);
         r.is_default = true;

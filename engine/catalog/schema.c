@@ -376,9 +376,10 @@ static bool rp_set(struct bbi_schema_db *db, struct bbi_schema_rp *rp,
                    const struct bbi_record_rp *r)
 {
     bool is_same = rp->duration_ns == r->duration_ns && rp->shard_ns == r->shard_ns &&
-                   (db->default_rp_id == rp->id) == r->is_default;
+                   rp->replicas == r->replicas && (db->default_rp_id == rp->id) == r->is_default;
     rp->duration_ns = r->duration_ns;
     rp->shard_ns = r->shard_ns;
+    rp->replicas = r->replicas;
     if (r->is_default) {
         db->default_rp_id = rp->id;
     } else if (db->default_rp_id == rp->id) {

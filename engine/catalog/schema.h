@@ -43,6 +43,7 @@ struct bbi_schema_rp {
     uint32_t id;
     int64_t duration_ns;
     int64_t shard_ns;
+    uint32_t replicas;
     uint32_t name_len;
     const uint8_t *name;
 };

@@ -9,6 +9,8 @@ static struct bbi_rp_spec spec_of(const struct bbi_ql_policy *policy)
                                 .duration_ns = policy->duration_ns,
                                 .has_shard = policy->has_shard_duration,
                                 .shard_ns = policy->shard_duration_ns,
+                                .replicas = policy->has_replication ? (uint32_t)policy->replication
+                                                                    : 0,
                                 .make_default = policy->is_default};
 }
 

@@ -129,7 +129,7 @@ static int show_policies(struct bbi_qctx *ctx, const struct bbi_ql_show *show, s
             row[0] = bbi_value_string(rps[i].name, rps[i].name_len);
             row[1] = bbi_value_string(duration, strlen(duration));
             row[2] = bbi_value_string(shard, strlen(shard));
-            row[3] = bbi_value_int(1);
+            row[3] = bbi_value_int(rps[i].replicas);
             row[4] = bbi_value_bool(rps[i].is_default);
         }
     }

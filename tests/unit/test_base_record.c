@@ -48,7 +48,7 @@ static struct bbi_record only(const struct bbi_buf *b)
 
 static void put_all(struct bbi_buf *b)
 {
-    struct bbi_record_rp rp = {7, 9, 3600, 60, true, BYTES("month")};
+    struct bbi_record_rp rp = {7, 9, 3600, 60, 2, true, BYTES("month")};
     struct bbi_series_writer w;
     struct bbi_next_ids ids[2] = {{1, 2, 3, 4}, {5, UINT32_MAX, 7, 8}};
     struct bbi_record_checkpoint cp = {
@@ -179,7 +179,7 @@ static void test_schema(void **state)
     assert_int_equal(r.type, BBI_RECORD_RP_NEW);
     assert_int_equal(bbi_record_get_rp(&r, &rp, &err), BB_OK);
     assert_true(rp.db_id == 7 && rp.rp_id == 9 && rp.duration_ns == 3600 && rp.shard_ns == 60);
-    assert_true(rp.is_default);
+    assert_true(rp.is_default && rp.replicas == 2);
     assert_bytes(rp.name, rp.name_len, "month");
 
     assert_int_equal(bbi_record_next(&c, &r, &err), BB_OK);

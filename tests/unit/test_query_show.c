@@ -110,6 +110,39 @@ static void lists_without_content(void **state)
     dbtest_expect(&t, "SHOW DIAGNOSTICS FOR 'nope'", "");
 }
 
+/* Names and replicas of policies, in influxd's words. */
+static void policies(void **state)
+{
+    static const char *const cases[][2] = {
+        {"CREATE DATABASE \"a/b\"", "error: invalid name\n"},
+        {"CREATE DATABASE \"\"", "error: invalid name\n"},
+        {"CREATE DATABASE d WITH NAME \".\"", "error: invalid name\n"},
+        {"CREATE DATABASE f WITH REPLICATION 3", ""},
+        {"SHOW RETENTION POLICIES ON f",
+         ": name=\"autogen\" duration=\"0s\" shardGroupDuration=\"168h0m0s\" replicaN=3i "
+         "default=true\n"},
+        {"CREATE RETENTION POLICY p ON f DURATION 2h REPLICATION 2", ""},
+        {"CREATE RETENTION POLICY p ON f DURATION 2h REPLICATION 2", ""},
+        {"CREATE RETENTION POLICY p ON f DURATION 2h REPLICATION 1",
+         "error: retention policy already exists\n"},
+        {"CREATE RETENTION POLICY p ON f DURATION 2h REPLICATION 2 DEFAULT",
+         "error: retention policy conflicts with an existing policy\n"},
+        {"ALTER RETENTION POLICY autogen ON f REPLICATION 4", ""},
+    };
+    static const char all[] =
+        ": name=\"autogen\" duration=\"0s\" shardGroupDuration=\"168h0m0s\" replicaN=4i "
+        "default=true\n"
+        ": name=\"p\" duration=\"2h0m0s\" shardGroupDuration=\"1h0m0s\" replicaN=2i default=false\n";
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        dbtest_expect(&t, cases[i][0], cases[i][1]);
+    }
+    dbtest_crash(&t);
+    dbtest_expect(&t, "SHOW RETENTION POLICIES ON f", all);
+    dbtest_reopen(&t);
+    dbtest_expect(&t, "SHOW RETENTION POLICIES ON f", all);
+}
+
 /* ---- running queries ---- */
 
 /* A sink that holds its query until it is let go. */
@@ -239,6 +272,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(measurements_by_tags, setup, teardown),
         cmocka_unit_test_setup_teardown(shards, setup, teardown),
         cmocka_unit_test_setup_teardown(lists_without_content, setup, teardown),
+        cmocka_unit_test_setup_teardown(policies, setup, teardown),
         cmocka_unit_test_setup_teardown(kill_a_query, setup, teardown),
         cmocka_unit_test_setup_teardown(not_too_many_at_a_time, setup, teardown),
     };
