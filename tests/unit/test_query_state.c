@@ -41,7 +41,7 @@ static void test_buckets_at_the_ends(void **state)
                                     BBI_TIME_MAX - 1, BBI_TIME_MAX};
     for (size_t i = 0; i < sizeof(widths) / sizeof(widths[0]); i++) {
         for (int sign = -1; sign <= 1; sign++) {
-            struct bbi_buckets b = {widths[i], sign * (widths[i] / 3)};
+            struct bbi_buckets b = {.width_ns = widths[i], .offset_ns = sign * (widths[i] / 3)};
             for (size_t k = 0; k < sizeof(times) / sizeof(times[0]); k++) {
                 if (widths[i] == 1 && (times[k] < -1 || times[k] > 1)) {
                     continue;
