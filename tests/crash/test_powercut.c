@@ -26,6 +26,7 @@
 /* What is stored: a value per (series, time, field), 0 for none. */
 struct model {
     double v[SERIES][TIMES][FIELDS];
+    bool named[SERIES]; /* the series is listed, with rows or without */
     bool has_extra_db;
 };
 
@@ -144,6 +145,7 @@ static int do_write(struct world *w)
                 bbi_buf_printf(&lines, "%sf%u=%.2f", k == 1 && f == FIELDS ? "," : "", k,
                                w->next_value / 4);
                 w->pending.v[s][t][k] = w->next_value / 4;
+                w->pending.named[s] = true;
             }
         }
         bbi_buf_printf(&lines, " %" PRId64 "\n", t * STEP_NS);
@@ -182,6 +184,24 @@ static int do_delete(struct world *w)
     return statement(w, text);
 }
 
+/* Rows and names go, of one series or of all. */
+static int do_drop(struct world *w)
+{
+    char text[64] = "DROP MEASUREMENT m";
+    unsigned s = (unsigned)rng_below(&w->rng, SERIES);
+    bool all = rng_one_in(&w->rng, 3);
+    for (unsigned k = 0; k < SERIES; k++) {
+        if (all || k == s) {
+            memset(w->pending.v[k], 0, sizeof(w->pending.v[k]));
+            w->pending.named[k] = false;
+        }
+    }
+    if (!all) {
+        (void)snprintf(text, sizeof(text), "DROP SERIES FROM m WHERE s = '%u'", s);
+    }
+    return statement(w, text);
+}
+
 static int do_schema(struct world *w)
 {
     w->pending.has_extra_db = !w->acked.has_extra_db;
@@ -201,7 +221,7 @@ static int step(struct world *w)
         return do_delete(w);
     }
     if (kind < 15) {
-        return do_schema(w);
+        return rng_one_in(&w->rng, 3) ? do_drop(w) : do_schema(w);
     }
     if (kind < 18) {
         return bb_flush(w->db, &err);
@@ -248,6 +268,41 @@ static void read_all(struct world *w, struct model *found)
                           BB_OK;
 }
 
+static int note_name(void *arg, uint32_t sid, uint32_t mid, const uint8_t *key, size_t key_len,
+                     struct bb_error *err)
+{
+    struct model *found = arg;
+    size_t len;
+    const uint8_t *value = bbi_key_tag_value(key, key_len, (const uint8_t *)"s", 1, &len);
+    char text[8] = "";
+    (void)sid;
+    (void)mid;
+    (void)err;
+    assert_in_range(len, 1, sizeof(text) - 1);
+    memcpy(text, value, len);
+    unsigned s = (unsigned)strtoul(text, NULL, 10);
+    assert_false(found->named[s]);
+    found->named[s] = true;
+    return BB_OK;
+}
+
+/* Names that both states have are there, others are not; each once. */
+static void check_names(struct world *w, struct model *found)
+{
+    struct bb_error err;
+    uint32_t db_id;
+    assert_int_equal(bbi_catalog_database_find(w->db->catalog, "t", 1, &db_id, &err), BB_OK);
+    assert_int_equal(
+        bbi_catalog_series_each(w->db->catalog, db_id, NULL, NULL, note_name, found, &err), BB_OK);
+    for (unsigned s = 0; s < SERIES; s++) {
+        bool may = w->acked.named[s] || w->pending.named[s];
+        bool must = w->acked.named[s] && w->pending.named[s];
+        if ((found->named[s] && !may) || (!found->named[s] && must)) {
+            fail_msg("series %u after the cut (%s): found %d", s, w->last_op, found->named[s]);
+        }
+    }
+}
+
 static void open_db(struct world *w)
 {
     struct bb_error err;
@@ -286,6 +341,7 @@ static void one_cut(struct world *w)
         explain(w, &found);
         fail_msg("readings after the cut (%s) are neither with nor without it", w->last_op);
     }
+    check_names(w, &found);
     w->acked = found;
 }
 

@@ -132,7 +132,8 @@ static void policies(void **state)
     static const char all[] =
         ": name=\"autogen\" duration=\"0s\" shardGroupDuration=\"168h0m0s\" replicaN=4i "
         "default=true\n"
-        ": name=\"p\" duration=\"2h0m0s\" shardGroupDuration=\"1h0m0s\" replicaN=2i default=false\n";
+        ": name=\"p\" duration=\"2h0m0s\" shardGroupDuration=\"1h0m0s\" replicaN=2i "
+        "default=false\n";
     (void)state;
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         dbtest_expect(&t, cases[i][0], cases[i][1]);
