@@ -287,6 +287,18 @@ static int fail(const char *what, const struct bb_error *err)
     return 1;
 }
 
+/** What one wants to know of a log that somebody sends. */
+static void log_start(const struct server *server)
+{
+    const struct settings *s = &server->settings;
+    log_event(LOG_INFO,
+              "start version=%s pid=%ld http=%s line=%s data=%s config=%s memory=%" PRIu64
+              " loops=%zu write_threads=%" PRIu64 " max_queries=%" PRIu64 " max_body=%" PRIu64,
+              bb_version(), (long)getpid(), server->http_address, server->line_address, s->data,
+              s->config[0] == '\0' ? "none" : s->config, s->memory, server->loop_count,
+              s->write_threads, s->max_queries, s->max_body);
+}
+
 int main(int argc, char *argv[])
 {
     static struct server server;
@@ -317,12 +329,13 @@ int main(int argc, char *argv[])
     printf("listening http=%s line=%s data=%s\n", server.http_address, server.line_address,
            server.settings.data);
     fflush(stdout);
-    log_event(LOG_INFO, "start http=%s line=%s data=%s pid=%ld loops=%zu version=%s",
-              server.http_address, server.line_address, server.settings.data, (long)getpid(),
-              server.loop_count, bb_version());
+    log_start(&server);
     run_loops(&server);
-    log_event(LOG_INFO, "stop");
+    int64_t stop_ns = wall_clock_ns();
+    log_event(LOG_INFO, "stop connections=%" PRId64,
+              server.connections_http + server.connections_line);
     if (stop(&server, &err) != BB_OK)
         return fail("stopped with an error: ", &err);
+    log_event(LOG_INFO, "stopped flushed=yes ms=%" PRId64, (wall_clock_ns() - stop_ns) / 1000000);
     return 0;
 }

@@ -131,3 +131,16 @@ def test_metrics_are_valid_prometheus_text(server):
     assert second.values["busbar_rejects_kept", ""] == 1
     assert second.values["process_open_fds", ""] > 5
     assert abs(second.values["process_start_time_seconds", ""] - time.time()) < 60
+
+
+def test_start_and_stop_are_logged(make_server):
+    server = make_server(max_queries="7")
+    assert server.stop()[0] == 0
+    log = server.log()
+    start = next(line for line in log.splitlines() if " info start " in line)
+    pairs = dict(pair.split("=", 1) for pair in start.split(" info start ", 1)[1].split(" "))
+    assert pairs["http"] == server.http_address and pairs["data"] == server.data
+    assert pairs["max_queries"] == "7" and pairs["config"] == "none"
+    assert " info stop connections=0" in log and " info stopped flushed=yes ms=" in log
+    for line in log.splitlines():
+        assert re.match(r"[-\d]{10}T[:\d]{8}\.\d{3}Z (debug|info|warning|error) \w+", line)
