@@ -25,7 +25,12 @@ libbusbar_la_SOURCES += \
 	engine/query/fn.h \
 	engine/query/fn_distinct.c \
 	engine/query/fn_internal.h \
-	engine/query/fn_later.c \
+	engine/query/fn_area.c \
+	engine/query/fn_average.c \
+	engine/query/fn_holt.c \
+	engine/query/fn_simplex.c \
+	engine/query/fn_simplex.h \
+	engine/query/fn_stream.c \
 	engine/query/fn_machine.c \
 	engine/query/fn_mode.c \
 	engine/query/fn_rank.c \
