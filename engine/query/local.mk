@@ -115,6 +115,7 @@ libbusbar_la_SOURCES += \
 unit_tests += \
 	tests/unit/test_query_answers \
 	tests/unit/test_query_drop \
+	tests/unit/test_query_fn \
 	tests/unit/test_query_general \
 	tests/unit/test_query_limits \
 	tests/unit/test_query_model \
