@@ -24,6 +24,19 @@ void escape_add(struct import_buf *out, enum escape kind, const char *text, size
     out->len = (size_t)(to - out->data);
 }
 
+/** Parsers take backslashes of a field's name in pairs: one that is left over would take the escape
+ * of what follows. */
+static bool has_odd_backslash(const char *text, size_t len)
+{
+    size_t run = 0;
+    for (size_t i = 0; i < len; i++) {
+        if (run % 2 == 1 && (text[i] == ',' || text[i] == '=' || text[i] == ' '))
+            return true;
+        run = text[i] == '\\' ? run + 1 : 0;
+    }
+    return false;
+}
+
 const char *escape_refusal(enum escape kind, const char *text, size_t len)
 {
     if (kind == ESCAPE_STRING)
@@ -34,6 +47,8 @@ const char *escape_refusal(enum escape kind, const char *text, size_t len)
         return "holds a newline";
     if (text[len - 1] == '\\')
         return "ends with a backslash, which line protocol cannot carry";
+    if (kind == ESCAPE_FIELD && has_odd_backslash(text, len))
+        return "holds a backslash before a comma, blank or =, which line protocol cannot carry";
     if (kind == ESCAPE_MEASUREMENT && (*text == '#' || *text == '\t'))
         return "begins with a character that cannot begin a measurement";
     return NULL;

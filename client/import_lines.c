@@ -60,11 +60,12 @@ struct shape {
     uint64_t newlines; /* inside strings */
 };
 
-/** Over measurement and tags to the blank behind them, or to the line's end. */
+/** Over measurement and tags to the blank behind them, or to the line's end. A backslash before
+ * another one is text here. */
 static const char *skip_key(const char *at, const char *end)
 {
     while (at < end && *at != ' ' && *at != '\n')
-        at += *at == '\\' && at + 1 < end && at[1] != '\n' ? 2 : 1;
+        at += *at == '\\' && at + 1 < end && at[1] == ' ' ? 2 : 1;
     return at;
 }
 

@@ -98,6 +98,14 @@ static bool check_names(const struct row_maker *m, char *error)
             return map_fail(error, "column %u: the name '%s' %s", i + 1,
                             c->role == COLUMN_WIDE ? c->header : c->name, refusal);
     }
+    for (unsigned i = 0; i < m->wide_count; i++) {
+        const char *name = m->map->columns[m->wide[i].column].name, *tag = m->map->wide_tag;
+        const char *field_refusal = escape_refusal(ESCAPE_FIELD, name, strlen(name));
+        const char *tag_refusal = escape_refusal(ESCAPE_TAG, tag, strlen(tag));
+        if (field_refusal != NULL || tag_refusal != NULL)
+            return map_fail(error, "--map: the name '%s' %s", tag_refusal == NULL ? name : tag,
+                            tag_refusal == NULL ? field_refusal : tag_refusal);
+    }
     const char *measurement = m->options->measurement;
     const char *refusal = escape_refusal(ESCAPE_MEASUREMENT, measurement, strlen(measurement));
     if (refusal != NULL)

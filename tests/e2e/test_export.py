@@ -39,6 +39,9 @@ def odd_lines():
         field = key(name)
         yield "%s,%s=%s,x=1 %s=1.5 %d" % (measurement, key(name), key(name), field, n)
         n += 1
+    for text in ("a\\ b", "a\\,b", "a\\=b"):
+        yield "tags,t=%s s=\"two\nlines\" %d" % (key(text), n)
+        n += 1
     for values, form in ((FLOATS, "f=%s"), (INTEGERS, "i=%si"), (UNSIGNED, "u=%su"),
                          (map(string, STRINGS), "s=%s"), (("true", "false"), "b=%s")):
         for value in values:

@@ -180,6 +180,7 @@ static void test_lines(void **state)
     check_lines("m v=1 5\n\n# comment\r\nm v=2 6", "P1[m v=1 5]P4[m v=2 6]");
     check_lines("m v=1 5\r\nm,t=a\\ b s=\"x\ny \\\" z\" -6\n  m v=2 7\n",
                 "P1[m v=1 5]P2[m,t=a\\ b s=\"x\ny \\\" z\" -6]P4[  m v=2 7]");
+    check_lines("m,t=a\\\\ b s=\"x\ny\" 5\n", "P1[m,t=a\\\\ b s=\"x\ny\" 5]");
     check_lines("m v=1\nm v=1 5\n",
                 "BAD1[m v=1](has no timestamp: sent again, it would be another reading)"
                 "P2[m v=1 5]");

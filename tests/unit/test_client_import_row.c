@@ -236,6 +236,9 @@ static void test_escapes(void **state)
     }
     assert_string_equal(escape_refusal(ESCAPE_TAG, "a\nb", 3), "holds a newline");
     assert_null(escape_refusal(ESCAPE_STRING, "a\nb\\", 4));
+    assert_non_null(escape_refusal(ESCAPE_FIELD, "a\\=b", 4));
+    assert_null(escape_refusal(ESCAPE_FIELD, "a\\\\=b", 5));
+    assert_null(escape_refusal(ESCAPE_TAG, "a\\=b", 4));
 }
 
 int main(void)
