@@ -58,6 +58,7 @@ libbusbar_la_SOURCES += \
 	engine/query/plan_sub.c \
 	engine/query/program.c \
 	engine/query/program.h \
+	engine/query/program_math.c \
 	engine/query/query.h \
 	engine/query/raw_cursor.c \
 	engine/query/raw_cursor.h \

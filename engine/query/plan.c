@@ -524,6 +524,27 @@ static int incompatible(const struct bbi_plan *plan, const struct bbi_instructio
     return err->code;
 }
 
+/* args becomes the zero of the result. */
+static int check_math(const struct bbi_instruction *in, struct bb_value *args, struct bb_error *err)
+{
+    static const char *const places[] = {"first", "second"};
+    const struct bbi_func_info *info = bbi_func_info(in->func);
+    for (size_t i = 0; i < in->args; i++) {
+        enum bb_value_kind kind = args[i].kind;
+        bool whole = kind == BB_VALUE_INT || kind == BB_VALUE_UINT;
+        if (kind != BB_VALUE_NULL && kind != BB_VALUE_FLOAT &&
+            (!whole || (info->takes & BBI_FN_INT) == 0)) {
+            return bbi_error_set(err, BB_EINVAL,
+                                 "invalid argument type for the %s argument in %s(): %s",
+                                 places[i > 0], info->name, kind_text(kind));
+        }
+    }
+    if (info->gives == BBI_FN_GIVES_FLOAT) {
+        args[0] = bbi_value_float(0);
+    }
+    return BB_OK;
+}
+
 /* Run the program on zeros of the types: an operator that gives no value does not go with them. */
 static int check_types(const struct bbi_plan *plan, const struct bbi_program *program,
                        struct bb_value *stack, struct bb_error *err)
@@ -535,6 +556,12 @@ static int check_types(const struct bbi_plan *plan, const struct bbi_program *pr
             stack[top++] = in->value;
         } else if (in->code == BBI_PUSH_SLOT) {
             stack[top++] = zero_of(slot_type(plan, in->slot));
+        } else if (in->code == BBI_CALL) {
+            top -= in->args - 1U;
+            int rc = check_math(in, &stack[top - 1], err);
+            if (rc != BB_OK) {
+                return rc;
+            }
         } else if (in->code == BBI_APPLY) {
             struct bb_value a = stack[top - 2];
             struct bb_value b = stack[top - 1];

@@ -28,6 +28,7 @@ struct field_rules {
 };
 
 static int check_call(const struct bbi_ql_expr *expr, struct field_rules *r, struct bb_error *err);
+static int check_side(const struct bbi_ql_expr *expr, struct field_rules *r, struct bb_error *err);
 
 /* Behind the first argument stand literals, and the names in the middle of top() and bottom(). */
 static int check_rest(const struct bbi_ql_expr *expr, enum bbi_func func, struct bb_error *err)
@@ -81,6 +82,22 @@ static int check_first(const struct bbi_ql_expr *expr, enum bbi_func func, struc
     return bbi_error_set(err, BB_EINVAL, "expected field argument in %s()", name);
 }
 
+/* A math function is of expressions; what is in them counts. */
+static int check_math(const struct bbi_ql_expr *expr, const struct bbi_func_info *info,
+                      struct field_rules *r, struct bb_error *err)
+{
+    int rc = BB_OK;
+    if (expr->u.call.arg_count != info->args_max) {
+        return bbi_error_set(err, BB_EINVAL,
+                             "invalid number of arguments for %s, expected %u, got %zu", info->name,
+                             (unsigned)info->args_max, expr->u.call.arg_count);
+    }
+    for (size_t i = 0; rc == BB_OK && i < expr->u.call.arg_count; i++) {
+        rc = check_side(expr->u.call.args[i], r, err);
+    }
+    return rc;
+}
+
 static int check_call(const struct bbi_ql_expr *expr, struct field_rules *r, struct bb_error *err)
 {
     enum bbi_func func;
@@ -91,7 +108,8 @@ static int check_call(const struct bbi_ql_expr *expr, struct field_rules *r, str
     }
     const struct bbi_func_info *info = bbi_func_info(func);
     if (info->class == BBI_FN_MATH) {
-        return bbi_error_set(err, BB_EUNSUPPORTED, "%s() is not supported", name);
+        r->call_count--;
+        return check_math(expr, info, r, err);
     }
     r->only_selectors = r->only_selectors && (is_selector(func) || func == BBI_FUNC_TOP ||
                                               func == BBI_FUNC_BOTTOM || func == BBI_FUNC_SAMPLE);

@@ -41,6 +41,8 @@ static int emit_code(struct compiler *c, struct bbi_instruction instruction, str
         p->depth = c->height > p->depth ? c->height : p->depth;
     } else if (instruction.code == BBI_APPLY) {
         c->height--;
+    } else if (instruction.code == BBI_CALL) {
+        c->height -= instruction.args - 1U;
     }
     return BB_OK;
 }
@@ -87,6 +89,34 @@ static int compile_leaf(struct compiler *c, const struct bbi_ql_expr *expr, stru
 
 static int compile_expr(struct compiler *c, const struct bbi_ql_expr *expr, unsigned depth,
                         struct bb_error *err);
+
+static bool is_math(const struct bbi_ql_expr *expr, enum bbi_func *func)
+{
+    return expr->kind == BBI_QL_CALL && bbi_func_find(expr->u.call.name, func) &&
+           bbi_func_info(*func)->class == BBI_FN_MATH;
+}
+
+/* Leaves, parentheses and math functions. */
+static int compile_term(struct compiler *c, const struct bbi_ql_expr *expr, unsigned depth,
+                        struct bb_error *err)
+{
+    enum bbi_func func;
+    int rc = BB_OK;
+    if (expr->kind == BBI_QL_PAREN) {
+        return compile_expr(c, expr->u.inner, depth + 1, err);
+    }
+    if (!is_math(expr, &func)) {
+        return compile_leaf(c, expr, err);
+    }
+    for (size_t i = 0; rc == BB_OK && i < expr->u.call.arg_count; i++) {
+        rc = compile_expr(c, expr->u.call.args[i], depth + 1, err);
+    }
+    struct bbi_instruction instruction = {.code = BBI_CALL,
+                                          .func = (uint8_t)func,
+                                          .args = (uint8_t)expr->u.call.arg_count,
+                                          .expr = expr};
+    return rc == BB_OK ? emit_code(c, instruction, err) : rc;
+}
 
 /* The right-hand side of a binary expression, and its operator; the left one is on the stack. */
 static int compile_rest(struct compiler *c, const struct bbi_ql_expr *expr, unsigned depth,
@@ -135,8 +165,7 @@ static int compile_expr(struct compiler *c, const struct bbi_ql_expr *expr, unsi
         spine[--i] = at;
     }
     if (rc == BB_OK) {
-        rc = at->kind == BBI_QL_PAREN ? compile_expr(c, at->u.inner, depth + 1, err)
-                                      : compile_leaf(c, at, err);
+        rc = compile_term(c, at, depth, err);
     }
     for (i = 0; rc == BB_OK && i < length; i++) {
         rc = compile_rest(c, spine[i], depth, err);
@@ -193,6 +222,10 @@ int bbi_program_run(const struct bbi_program *program, const struct bb_value *sl
                 make_false(&stack[top - 1], &stack[top]);
             }
             stack[top - 1] = bbi_program_apply(in->op, stack[top - 1], stack[top]);
+            break;
+        case BBI_CALL:
+            top -= in->args - 1U;
+            stack[top - 1] = bbi_math_call(in->func, &stack[top - 1]);
             break;
         case BBI_MATCH:
         case BBI_NOMATCH: {

@@ -10,12 +10,14 @@
 
 #include "engine/influxql/ast.h"
 #include "engine/query/context.h"
+#include "engine/query/fn.h"
 #include "engine/query/regex.h"
 
 enum bbi_opcode {
     BBI_PUSH_CONST,
     BBI_PUSH_SLOT,
     BBI_APPLY,  /* op on the two topmost */
+    BBI_CALL,   /* the math function func on the one or two topmost */
     BBI_MATCH,  /* regex on the topmost */
     BBI_NOMATCH /* likewise */
 };
@@ -23,6 +25,8 @@ enum bbi_opcode {
 struct bbi_instruction {
     uint8_t code; /* enum bbi_opcode */
     uint8_t op;   /* enum bbi_ql_op */
+    uint8_t func; /* enum bbi_func */
+    uint8_t args; /* of the function */
     uint32_t slot;
     struct bb_value value;
     const struct bbi_regex *regex;
@@ -54,6 +58,10 @@ int bbi_program_compile(struct bbi_qctx *ctx, const struct bbi_ql_expr *expr,
 int bbi_program_run(const struct bbi_program *program, const struct bb_value *slots,
                     struct bb_value *stack, struct bb_value *result,
                     struct bb_error *err) BB_CHECKED;
+
+/** A math function of one or two values, by InfluxDB's rules: no value where an argument is no
+ * number. */
+struct bb_value bbi_math_call(enum bbi_func func, const struct bb_value *args);
 
 /** lhs op rhs, for operators that are no regex match. */
 struct bb_value bbi_program_apply(enum bbi_ql_op op, struct bb_value lhs, struct bb_value rhs);

@@ -388,6 +388,208 @@ static const struct question questions[] = {
      "t: time=0 max=15\n"},
 };
 
+/* Functions of points, and of the values of a row. */
+static const struct question pass_questions[] = {
+    {"select derivative(v,1m) from t",
+     "t: time=60000000000 derivative=1\n"
+     "t: time=120000000000 derivative=8\n"
+     "t: time=240000000000 derivative=-3\n"
+     "t: time=300000000000 derivative=16\n"},
+    {"select derivative(v) from t group by h",
+     "t{h=a}: time=60000000000 derivative=0.016666666666666666\n"
+     "t{h=a}: time=240000000000 derivative=0.011111111111111112\n"
+     "t{h=b}: time=300000000000 derivative=0.055555555555555552\n"},
+    {"select non_negative_derivative(v,1m) from t",
+     "t: time=60000000000 non_negative_derivative=1\n"
+     "t: time=120000000000 non_negative_derivative=8\n"
+     "t: time=300000000000 non_negative_derivative=16\n"},
+    {"select difference(v) from t",
+     "t: time=60000000000 difference=1\n"
+     "t: time=120000000000 difference=8\n"
+     "t: time=240000000000 difference=-6\n"
+     "t: time=300000000000 difference=16\n"},
+    {"select difference(i) from m",
+     "m: time=1060000000000 difference=1i\n"
+     "m: time=1120000000000 difference=2i\n"
+     "m: time=1300000000000 difference=5i\n"},
+    {"select non_negative_difference(v) from t group by h order by time desc",
+     ""},
+    {"select elapsed(v,1s) from t",
+     "t: time=60000000000 elapsed=60i\n"
+     "t: time=120000000000 elapsed=60i\n"
+     "t: time=240000000000 elapsed=120i\n"
+     "t: time=300000000000 elapsed=60i\n"},
+    {"select elapsed(s) from m",
+     ""},
+    {"select moving_average(v,2) from t",
+     "t: time=60000000000 moving_average=1.5\n"
+     "t: time=120000000000 moving_average=6\n"
+     "t: time=240000000000 moving_average=7\n"
+     "t: time=300000000000 moving_average=12\n"},
+    {"select moving_average(i,2) from m group by r",
+     "m{r=x}: time=1060000000000 moving_average=1.5\n"},
+    {"select cumulative_sum(v) from t",
+     "t: time=0 cumulative_sum=1\n"
+     "t: time=60000000000 cumulative_sum=3\n"
+     "t: time=120000000000 cumulative_sum=13\n"
+     "t: time=240000000000 cumulative_sum=17\n"
+     "t: time=300000000000 cumulative_sum=37\n"},
+    {"select cumulative_sum(i) from m",
+     "m: time=1000000000000 cumulative_sum=1i\n"
+     "m: time=1060000000000 cumulative_sum=3i\n"
+     "m: time=1120000000000 cumulative_sum=7i\n"
+     "m: time=1300000000000 cumulative_sum=16i\n"},
+    {"select integral(v) from t",
+     "t: time=0 integral=2010\n"},
+    {"select integral(v,1m) from t where time >=0 and time < 400s group by time(2m)",
+     "t: time=0 integral=7.5\n"
+     "t: time=120000000000 integral=14\n"
+     "t: time=240000000000 integral=12\n"},
+    {"select integral(v) from t where time >= 0 and time < 400s group by time(2m),h",
+     "t{h=a}: time=0 integral=229.99999999999997\n"
+     "t{h=b}: time=120000000000 integral=1599.9999999999998\n"
+     "t{h=b}: time=240000000000 integral=1100\n"},
+    {"select integral(v) from t where time >= 0 and time < 400s group by time(2m) order "
+      "by time desc",
+     "t: time=360000000000 integral=-720\n"
+     "t: time=360000000000 integral=0\n"
+     "t: time=240000000000 integral=-840\n"
+     "t: time=120000000000 integral=-450\n"
+     "t: time=120000000000 integral=0\n"},
+    {"select derivative(mean(v),1m) from t where time >= 0 and time < 400s group by "
+      "time(1m)",
+     "t: time=60000000000 derivative=1\n"
+     "t: time=120000000000 derivative=8\n"
+     "t: time=240000000000 derivative=-3\n"
+     "t: time=300000000000 derivative=16\n"},
+    {"select derivative(mean(v),1m) from t where time >= 60s and time < 400s group by "
+      "time(1m),h fill(0)",
+     "t{h=a}: time=60000000000 derivative=1\n"
+     "t{h=a}: time=120000000000 derivative=-2\n"
+     "t{h=a}: time=180000000000 derivative=0\n"
+     "t{h=a}: time=240000000000 derivative=4\n"
+     "t{h=a}: time=300000000000 derivative=-4\n"
+     "t{h=a}: time=360000000000 derivative=0\n"
+     "t{h=b}: time=60000000000 derivative=0\n"
+     "t{h=b}: time=120000000000 derivative=10\n"
+     "t{h=b}: time=180000000000 derivative=-10\n"
+     "t{h=b}: time=240000000000 derivative=0\n"
+     "t{h=b}: time=300000000000 derivative=20\n"
+     "t{h=b}: time=360000000000 derivative=-20\n"},
+    {"select difference(max(v)), mean(v) from t where time >= 60s and time < 400s group "
+      "by time(1m) fill(linear)",
+     "t: time=60000000000 difference=1 mean=2\n"
+     "t: time=120000000000 difference=8 mean=10\n"
+     "t: time=180000000000 difference=-3 mean=7\n"
+     "t: time=240000000000 difference=-3 mean=4\n"
+     "t: time=300000000000 difference=16 mean=20\n"
+     "t: time=360000000000 difference=null mean=null\n"},
+    {"select moving_average(sum(v),2) from t where time >= 0 and time < 400s group by "
+      "time(1m) fill(previous)",
+     "t: time=60000000000 moving_average=1.5\n"
+     "t: time=120000000000 moving_average=6\n"
+     "t: time=180000000000 moving_average=10\n"
+     "t: time=240000000000 moving_average=7\n"
+     "t: time=300000000000 moving_average=12\n"
+     "t: time=360000000000 moving_average=20\n"},
+    {"select cumulative_sum(count(v)) from t where time >= 0 and time < 400s group by "
+      "time(1m)",
+     "t: time=0 cumulative_sum=1i\n"
+     "t: time=60000000000 cumulative_sum=2i\n"
+     "t: time=120000000000 cumulative_sum=3i\n"
+     "t: time=180000000000 cumulative_sum=3i\n"
+     "t: time=240000000000 cumulative_sum=4i\n"
+     "t: time=300000000000 cumulative_sum=5i\n"
+     "t: time=360000000000 cumulative_sum=5i\n"},
+    {"select mean(d) from (select difference(v) as d from t group by h)",
+     "t: time=0 mean=4.333333333333333\n"},
+    {"select derivative(x) from (select mean(v) as x from t where time >= 0 and time < "
+      "400s group by time(1m))",
+     "t: time=60000000000 derivative=0.016666666666666666\n"
+     "t: time=120000000000 derivative=0.13333333333333333\n"
+     "t: time=240000000000 derivative=-0.050000000000000003\n"
+     "t: time=300000000000 derivative=0.26666666666666666\n"},
+    {"select abs(v), sin(v), round(v), floor(v), ceil(v), sqrt(v), exp(v) from m",
+     "m: time=1000000000000 abs=1.5 sin=0.99749498660405445 round=2 floor=1 ceil=2 "
+      "sqrt=1.2247448713915889 exp=4.4816890703380645\n"
+     "m: time=1060000000000 abs=3 sin=0.14112000805986721 round=3 floor=3 ceil=3 "
+      "sqrt=1.7320508075688772 exp=20.085536923187668\n"
+     "m: time=1060000000000 abs=2.5 sin=0.59847214410395655 round=3 floor=2 ceil=3 "
+      "sqrt=1.5811388300841898 exp=12.182493960703473\n"
+     "m: time=1120000000000 abs=1 sin=-0.8414709848078965 round=-1 floor=-1 ceil=-1 "
+      "sqrt=-nan exp=0.36787944117144233\n"
+     "m: time=1120000000000 abs=7 sin=0.65698659871878906 round=7 floor=7 ceil=7 "
+      "sqrt=2.6457513110645907 exp=1096.6331584284585\n"},
+    {"select abs(i), pow(i,2), log(v,2), atan2(v,i), ln(v), log2(v), log10(v), tan(v), "
+      "cos(v), atan(v) from m",
+     "m: time=1000000000000 abs=1i pow=1 log=0.58496250072115619 "
+      "atan2=0.98279372324732905 ln=0.40546510810816438 log2=0.58496250072115619 "
+      "log10=0.17609125905568124 tan=14.101419947171719 cos=0.070737201667702906 "
+      "atan=0.98279372324732905\n"
+     "m: time=1060000000000 abs=null pow=null log=1.5849625007211563 atan2=null "
+      "ln=1.0986122886681098 log2=1.5849625007211561 log10=0.47712125471966244 "
+      "tan=-0.1425465430742778 cos=-0.98999249660044542 atan=1.2490457723982544\n"
+     "m: time=1060000000000 abs=2i pow=4 log=1.3219280948873624 "
+      "atan2=0.89605538457134393 ln=0.91629073187415511 log2=1.3219280948873624 "
+      "log10=0.3979400086720376 tan=-0.74702229723866032 cos=-0.8011436155469337 "
+      "atan=1.1902899496825317\n"
+     "m: time=1120000000000 abs=4i pow=16 log=-nan atan2=-0.24497866312686414 ln=-nan "
+      "log2=-nan log10=nan tan=-1.5574077246549023 cos=0.54030230586813977 "
+      "atan=-0.78539816339744828\n"
+     "m: time=1120000000000 abs=null pow=null log=2.8073549220576042 atan2=null "
+      "ln=1.9459101490553132 log2=2.8073549220576042 log10=0.84509804001425681 "
+      "tan=0.87144798272431878 cos=0.7539022543433046 atan=1.4288992721907328\n"
+     "m: time=1300000000000 abs=9i pow=81 log=null atan2=null ln=null log2=null "
+      "log10=null tan=null cos=null atan=null\n"},
+    {"select asin(v), acos(v) from t",
+     "t: time=0 asin=1.5707963267948966 acos=0\n"
+     "t: time=60000000000 asin=nan acos=nan\n"
+     "t: time=120000000000 asin=nan acos=nan\n"
+     "t: time=240000000000 asin=nan acos=nan\n"
+     "t: time=300000000000 asin=nan acos=nan\n"},
+    {"select abs(mean(v)) + 1 from m group by h",
+     "m{h=}: time=0 abs=8\n"
+     "m{h=a}: time=0 abs=3\n"
+     "m{h=b}: time=0 abs=2\n"},
+    {"select round(mean(v)) from t where time >= 0 and time < 400s group by time(1m) "
+      "fill(0)",
+     "t: time=0 round=1\n"
+     "t: time=60000000000 round=2\n"
+     "t: time=120000000000 round=10\n"
+     "t: time=180000000000 round=0\n"
+     "t: time=240000000000 round=4\n"
+     "t: time=300000000000 round=20\n"
+     "t: time=360000000000 round=0\n"},
+    {"select abs(v,1) from m",
+     "error: invalid number of arguments for abs, expected 1, got 2\n"},
+    {"select pow(2, v) from t",
+     "t: time=0 pow=2\n"
+     "t: time=60000000000 pow=4\n"
+     "t: time=120000000000 pow=1024\n"
+     "t: time=240000000000 pow=16\n"
+     "t: time=300000000000 pow=1048576\n"},
+    {"select abs(v - 3) * 2 from t",
+     "t: time=0 abs=4\n"
+     "t: time=60000000000 abs=2\n"
+     "t: time=120000000000 abs=14\n"
+     "t: time=240000000000 abs=2\n"
+     "t: time=300000000000 abs=34\n"},
+    {"select max(abs) from (select abs(v) from m)",
+     "m: time=1120000000000 max=7\n"},
+    {"select derivative(v) from t limit 1",
+     "t: time=60000000000 derivative=0.016666666666666666\n"},
+    {"select derivative(v) from t order by time desc",
+     "t: time=240000000000 derivative=-0.26666666666666666\n"
+     "t: time=120000000000 derivative=0.050000000000000003\n"
+     "t: time=60000000000 derivative=-0.13333333333333333\n"
+     "t: time=0 derivative=-0.016666666666666666\n"},
+    {"select elapsed(v) from t order by time desc",
+     "t: time=240000000000 elapsed=-60000000000i\n"
+     "t: time=120000000000 elapsed=-120000000000i\n"
+     "t: time=60000000000 elapsed=-60000000000i\n"
+     "t: time=0 elapsed=-60000000000i\n"},
+};
+
 static const char type_lines[] = "a,h=x v=1.5,s=\"t\" 10\n"
                                  "a,h=y v=2,s=\"u\" 20\n"
                                  "b,h=x v=3i,s=5 10\n"
@@ -470,6 +672,7 @@ static void test_general(void **state)
         dbtest_open(&t);
         dbtest_load(&t, s, lines);
         ask_all(&t, questions, sizeof(questions) / sizeof(questions[0]));
+        ask_all(&t, pass_questions, sizeof(pass_questions) / sizeof(pass_questions[0]));
         dbtest_close(&t);
     }
 }
