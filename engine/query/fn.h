@@ -215,7 +215,7 @@ struct bbi_fn_point {
 
 struct bbi_fn;
 
-/** Make a machine. BB_ENOMEM. */
+/** Make a machine. BB_EINVAL a count or a unit below 1; BB_ENOMEM. */
 int bbi_fn_open(const struct bbi_fn_spec *spec, struct bbi_fn **out,
                 struct bb_error *err) BB_CHECKED;
 

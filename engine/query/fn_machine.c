@@ -73,9 +73,32 @@ static const struct bbi_fn_ops *stream_ops_of(const struct bbi_fn_spec *spec)
     }
 }
 
+/* Counts and units that no machine can work with. */
+static int check_spec(const struct bbi_fn_spec *spec, struct bb_error *err)
+{
+    const char *name = bbi_func_info(spec->func)->name;
+    bool counts = spec->func == BBI_FUNC_SAMPLE || spec->func == BBI_FUNC_TOP ||
+                  spec->func == BBI_FUNC_BOTTOM || spec->func == BBI_FUNC_MOVING_AVERAGE ||
+                  (spec->func >= BBI_FUNC_EMA && spec->func <= BBI_FUNC_HOLT_WINTERS_FIT);
+    bool measures = spec->func == BBI_FUNC_INTEGRAL || spec->func == BBI_FUNC_DERIVATIVE ||
+                    spec->func == BBI_FUNC_NN_DERIVATIVE || spec->func == BBI_FUNC_ELAPSED;
+    if (counts && spec->n < 1) {
+        return bbi_error_set(err, BB_EINVAL, "%s() needs a count of at least 1, got %lld", name,
+                             (long long)spec->n);
+    }
+    if (measures && spec->unit_ns < 1) {
+        return bbi_error_set(err, BB_EINVAL, "duration argument must be positive in %s()", name);
+    }
+    return BB_OK;
+}
+
 int bbi_fn_open(const struct bbi_fn_spec *spec, struct bbi_fn **out, struct bb_error *err)
 {
     *out = NULL;
+    int rc = check_spec(spec, err);
+    if (rc != BB_OK) {
+        return rc;
+    }
     enum bbi_fn_class class = bbi_func_info(spec->func)->class;
     BB_ASSERT(class != BBI_FN_MATH);
     const struct bbi_fn_ops *ops = class == BBI_FN_STREAM ? stream_ops_of(spec) : ops_of(spec);
@@ -85,7 +108,7 @@ int bbi_fn_open(const struct bbi_fn_spec *spec, struct bbi_fn **out, struct bb_e
     }
     fn->ops = ops;
     fn->spec = *spec;
-    int rc = ops->init == NULL ? BB_OK : ops->init(fn, err);
+    rc = ops->init == NULL ? BB_OK : ops->init(fn, err);
     if (rc != BB_OK) {
         bbi_fn_close(&fn);
         return rc;

@@ -328,6 +328,22 @@ static void test_ranks_by_counting(void **state)
     }
 }
 
+static void test_bad_arguments(void **state)
+{
+    (void)state;
+    static const struct bbi_fn_spec bad[] = {
+        {.func = BBI_FUNC_ELAPSED},          {.func = BBI_FUNC_DERIVATIVE, .unit_ns = -1},
+        {.func = BBI_FUNC_MOVING_AVERAGE},   {.func = BBI_FUNC_TOP, .n = -1},
+        {.func = BBI_FUNC_HOLT_WINTERS_FIT}, {.func = BBI_FUNC_KER},
+    };
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        struct bbi_fn *fn;
+        struct bb_error err;
+        assert_int_equal(bbi_fn_open(&bad[i], &fn, &err), BB_EINVAL);
+        assert_null(fn);
+    }
+}
+
 /* ---- want of memory ---- */
 
 static int run_func(void *arg, struct bb_error *err)
@@ -366,11 +382,12 @@ static void test_memory_fails(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_reducers),          cmocka_unit_test(test_stddev_is_exact),
-        cmocka_unit_test(test_streams),           cmocka_unit_test(test_elapsed),
-        cmocka_unit_test(test_windows),           cmocka_unit_test(test_holt_winters),
-        cmocka_unit_test(test_top_and_ties),      cmocka_unit_test(test_rows_are_kept),
-        cmocka_unit_test(test_ranks_by_counting), cmocka_unit_test(test_memory_fails),
+        cmocka_unit_test(test_reducers),      cmocka_unit_test(test_stddev_is_exact),
+        cmocka_unit_test(test_streams),       cmocka_unit_test(test_elapsed),
+        cmocka_unit_test(test_windows),       cmocka_unit_test(test_holt_winters),
+        cmocka_unit_test(test_top_and_ties),  cmocka_unit_test(test_rows_are_kept),
+        cmocka_unit_test(test_bad_arguments), cmocka_unit_test(test_ranks_by_counting),
+        cmocka_unit_test(test_memory_fails),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
