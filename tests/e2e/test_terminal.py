@@ -87,10 +87,12 @@ def server(tmp_path_factory):
 @pytest.fixture
 def terminal(server, tmp_path):
     t = Terminal(tmp_path)
-    t.start("-H", "http://" + server.http_address, "-d", "energy")
-    t.wait_line("energy> ")
-    yield t
-    t.close()
+    try:
+        t.start("-H", "http://" + server.http_address, "-d", "energy")
+        t.wait_line("energy> ")
+        yield t
+    finally:
+        t.close()
 
 
 def running(server):
