@@ -24,6 +24,7 @@ struct field_rules {
     bool only_selectors;
     bool has_plain; /* names outside of calls */
     bool in_binary;
+    bool has_distinct; /* distinct() outside of count() and its like */
     unsigned depth;
 };
 
@@ -142,6 +143,7 @@ static int check_leaf(const struct bbi_ql_expr *expr, struct field_rules *r, str
         r->has_plain = true;
         return BB_OK;
     case BBI_QL_CALL:
+        r->has_distinct = r->has_distinct || strcmp(expr->u.call.name, "distinct") == 0;
         return check_call(expr, r, err);
     case BBI_QL_WILDCARD:
         r->has_plain = true;
@@ -150,6 +152,7 @@ static int check_leaf(const struct bbi_ql_expr *expr, struct field_rules *r, str
         r->has_plain = true;
         return r->in_binary ? refuse(err, "unable to use regex in a binary expression") : BB_OK;
     case BBI_QL_DISTINCT:
+        r->has_distinct = true;
         r->call_count++;
         r->only_selectors = false;
         return BB_OK;
@@ -220,6 +223,10 @@ static int check_fields(struct bbi_plan *plan, struct bb_error *err)
     }
     if (r.call_count == 0 && plan->buckets.width_ns != 0) {
         return refuse(err, "GROUP BY requires at least one aggregate function");
+    }
+    if (r.has_distinct && (r.call_count != 1 || r.has_plain)) {
+        return refuse(err, "aggregate function distinct() cannot be combined with other functions "
+                           "or fields");
     }
     if (r.call_count > 0 && r.has_plain && !r.only_selectors) {
         return refuse(err, "mixing aggregate and non-aggregate queries is not supported");

@@ -286,6 +286,8 @@ static const struct question small_questions[] = {
      "error: at least 1 non-time field must be queried\n"},
     {"select mean(v) from t group by time(1m), time(2m)",
      "error: multiple time dimensions not allowed\n"},
+    {"select distinct(v), max(v) from m",
+     "error: aggregate function distinct() cannot be combined with other functions or fields\n"},
     {"show measurements with measurement =~ /^[mnt]$/",
      "measurements: name=\"m\"\n"
      "measurements: name=\"n\"\n"
