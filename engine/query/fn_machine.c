@@ -73,23 +73,47 @@ static const struct bbi_fn_ops *stream_ops_of(const struct bbi_fn_spec *spec)
     }
 }
 
-/* Counts and units that no machine can work with. */
-static int check_spec(const struct bbi_fn_spec *spec, struct bb_error *err)
+/* Counts that no machine can work with; the words are InfluxDB's. */
+static int check_count(const struct bbi_fn_spec *spec, struct bb_error *err)
 {
     const char *name = bbi_func_info(spec->func)->name;
-    bool counts = spec->func == BBI_FUNC_SAMPLE || spec->func == BBI_FUNC_TOP ||
-                  spec->func == BBI_FUNC_BOTTOM || spec->func == BBI_FUNC_MOVING_AVERAGE ||
-                  (spec->func >= BBI_FUNC_EMA && spec->func <= BBI_FUNC_HOLT_WINTERS_FIT);
+    long long n = (long long)spec->n;
+    switch (spec->func) {
+    case BBI_FUNC_SAMPLE:
+        return n >= 1 ? BB_OK
+                      : bbi_error_set(err, BB_EINVAL,
+                                      "sample window must be greater than 1, got %lld", n);
+    case BBI_FUNC_MOVING_AVERAGE:
+        return n > 1 ? BB_OK
+                     : bbi_error_set(err, BB_EINVAL,
+                                     "moving_average window must be greater than 1, got %lld", n);
+    case BBI_FUNC_TOP:
+    case BBI_FUNC_BOTTOM:
+        return n >= 1 ? BB_OK
+                      : bbi_error_set(err, BB_EINVAL,
+                                      "limit (%lld) in %s function must be at least 1", n, name);
+    case BBI_FUNC_HOLT_WINTERS:
+    case BBI_FUNC_HOLT_WINTERS_FIT:
+        return n >= 1 ? BB_OK
+                      : bbi_error_set(err, BB_EINVAL,
+                                      "second arg to %s must be greater than 0, got %lld", name, n);
+    default:
+        return n >= 1 || spec->func < BBI_FUNC_EMA || spec->func > BBI_FUNC_CMO
+                   ? BB_OK
+                   : bbi_error_set(err, BB_EINVAL, "%s period must be greater than or equal to 1",
+                                   name);
+    }
+}
+
+static int check_spec(const struct bbi_fn_spec *spec, struct bb_error *err)
+{
     bool measures = spec->func == BBI_FUNC_INTEGRAL || spec->func == BBI_FUNC_DERIVATIVE ||
                     spec->func == BBI_FUNC_NN_DERIVATIVE || spec->func == BBI_FUNC_ELAPSED;
-    if (counts && spec->n < 1) {
-        return bbi_error_set(err, BB_EINVAL, "%s() needs a count of at least 1, got %lld", name,
-                             (long long)spec->n);
-    }
     if (measures && spec->unit_ns < 1) {
-        return bbi_error_set(err, BB_EINVAL, "duration argument must be positive in %s()", name);
+        return bbi_error_set(err, BB_EINVAL, "duration argument must be positive, got %lldns",
+                             (long long)spec->unit_ns);
     }
-    return BB_OK;
+    return check_count(spec, err);
 }
 
 int bbi_fn_open(const struct bbi_fn_spec *spec, struct bbi_fn **out, struct bb_error *err)
