@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "engine/query/emit.h"
+#include "engine/query/plan_internal.h"
 #include "engine/query/tagcond.h"
 
 /* ---- fields ---- */
@@ -164,9 +165,7 @@ static int bind_call(struct binder *x, size_t i, struct bb_error *err)
         return rc;
     }
     if (!bbi_func_type(call->func, bbi_ql_type_of(type), &result)) {
-        return bbi_error_set(err, BB_EINVAL,
-                             "unsupported %s iterator type: *query.%sInterruptIterator", call->name,
-                             bbi_type_name(type));
+        return bbi_plan_refuse_type(call->func, bbi_ql_type_of(type), err);
     }
     x->call_ids[i] = id;
     return add_field(x->ctx, &x->fields, id, type, err);

@@ -53,6 +53,7 @@ libbusbar_la_SOURCES += \
 	engine/query/plan.c \
 	engine/query/plan.h \
 	engine/query/plan_check.c \
+	engine/query/plan_check_call.c \
 	engine/query/plan_expand.c \
 	engine/query/plan_internal.h \
 	engine/query/plan_sub.c \
@@ -118,6 +119,7 @@ unit_tests += \
 	tests/unit/test_query_drop \
 	tests/unit/test_query_fn \
 	tests/unit/test_query_general \
+	tests/unit/test_query_refused \
 	tests/unit/test_query_limits \
 	tests/unit/test_query_model \
 	tests/unit/test_query_parse \

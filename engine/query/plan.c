@@ -241,9 +241,7 @@ static int type_call(struct bbi_plan *plan, struct bbi_call *call, struct bb_err
     call->type = type_of_nothing(call);
     if (rc == BB_OK && call->input != BBI_QL_TYPE_UNKNOWN && call->input != BBI_QL_TYPE_TAG &&
         !bbi_func_type(call->func, call->input, &call->type)) {
-        return bbi_error_set(err, BB_EINVAL,
-                             "unsupported %s iterator type: *query.%sInterruptIterator", call->name,
-                             bbi_ql_type_text(call->input));
+        return bbi_plan_refuse_type(call->func, call->input, err);
     }
     return rc;
 }

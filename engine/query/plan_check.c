@@ -10,140 +10,51 @@ static int refuse(struct bb_error *err, const char *text)
     return bbi_error_set(err, BB_EINVAL, "%s", text);
 }
 
-/* ---- functions ---- */
-
-static bool is_selector(enum bbi_func func)
-{
-    return bbi_func_info(func)->class == BBI_FN_SELECTOR;
-}
-
 /* ---- fields ---- */
-
-struct field_rules {
-    size_t call_count;
-    bool only_selectors;
-    bool has_plain; /* names outside of calls */
-    bool in_binary;
-    bool has_distinct; /* distinct() outside of count() and its like */
-    unsigned depth;
-};
-
-static int check_call(const struct bbi_ql_expr *expr, struct field_rules *r, struct bb_error *err);
-static int check_side(const struct bbi_ql_expr *expr, struct field_rules *r, struct bb_error *err);
-
-/* Behind the first argument stand literals, and the names in the middle of top() and bottom(). */
-static int check_rest(const struct bbi_ql_expr *expr, enum bbi_func func, struct bb_error *err)
-{
-    bool picks = func == BBI_FUNC_TOP || func == BBI_FUNC_BOTTOM;
-    size_t count = expr->u.call.arg_count;
-    for (size_t i = 1; i < count; i++) {
-        enum bbi_ql_expr_kind kind = expr->u.call.args[i]->kind;
-        bool literal = kind == BBI_QL_INTEGER || kind == BBI_QL_NUMBER || kind == BBI_QL_DURATION ||
-                       kind == BBI_QL_STRING;
-        bool good = picks && i + 1 < count ? kind == BBI_QL_VAR : literal;
-        if (!good || (picks && i + 1 == count && kind != BBI_QL_INTEGER)) {
-            return bbi_error_set(err, BB_EINVAL, "invalid argument %zu of %s()", i + 1,
-                                 expr->u.call.name);
-        }
-    }
-    return BB_OK;
-}
-
-static int check_first(const struct bbi_ql_expr *expr, enum bbi_func func, struct field_rules *r,
-                       struct bb_error *err)
-{
-    const struct bbi_ql_expr *arg = expr->u.call.args[0];
-    const char *name = expr->u.call.name;
-    bool nests = bbi_func_info(func)->class == BBI_FN_STREAM && func != BBI_FUNC_INTEGRAL;
-    switch (arg->kind) {
-    case BBI_QL_VAR:
-        return BB_OK;
-    case BBI_QL_WILDCARD:
-        return !r->in_binary ? BB_OK
-                             : bbi_error_set(err, BB_EINVAL,
-                                             "unsupported expression with wildcard: %s()", name);
-    case BBI_QL_REGEX:
-        return !r->in_binary ? BB_OK
-                             : bbi_error_set(err, BB_EINVAL,
-                                             "unsupported expression with regex field: %s()", name);
-    case BBI_QL_DISTINCT:
-        if (func == BBI_FUNC_COUNT) {
-            return BB_OK;
-        }
-        break;
-    case BBI_QL_CALL:
-        if (nests || (func == BBI_FUNC_COUNT && strcmp(arg->u.call.name, "distinct") == 0)) {
-            r->call_count--;
-            return check_call(arg, r, err);
-        }
-        break;
-    default:
-        break;
-    }
-    return bbi_error_set(err, BB_EINVAL, "expected field argument in %s()", name);
-}
-
-/* A math function is of expressions; what is in them counts. */
-static int check_math(const struct bbi_ql_expr *expr, const struct bbi_func_info *info,
-                      struct field_rules *r, struct bb_error *err)
-{
-    int rc = BB_OK;
-    if (expr->u.call.arg_count != info->args_max) {
-        return bbi_error_set(err, BB_EINVAL,
-                             "invalid number of arguments for %s, expected %u, got %zu", info->name,
-                             (unsigned)info->args_max, expr->u.call.arg_count);
-    }
-    for (size_t i = 0; rc == BB_OK && i < expr->u.call.arg_count; i++) {
-        rc = check_side(expr->u.call.args[i], r, err);
-    }
-    return rc;
-}
-
-static int check_call(const struct bbi_ql_expr *expr, struct field_rules *r, struct bb_error *err)
-{
-    enum bbi_func func;
-    const char *name = expr->u.call.name;
-    r->call_count++;
-    if (!bbi_func_find(name, &func)) {
-        return bbi_error_set(err, BB_EINVAL, "undefined function %.100s()", name);
-    }
-    const struct bbi_func_info *info = bbi_func_info(func);
-    if (info->class == BBI_FN_MATH) {
-        r->call_count--;
-        return check_math(expr, info, r, err);
-    }
-    r->only_selectors = r->only_selectors && (is_selector(func) || func == BBI_FUNC_TOP ||
-                                              func == BBI_FUNC_BOTTOM || func == BBI_FUNC_SAMPLE);
-    size_t count = expr->u.call.arg_count;
-    if (count < info->args_min || count > info->args_max) {
-        return bbi_error_set(err, BB_EINVAL,
-                             "invalid number of arguments for %s, expected %u, got %zu", name,
-                             (unsigned)info->args_min, count);
-    }
-    int rc = check_rest(expr, func, err);
-    return rc == BB_OK ? check_first(expr, func, r, err) : rc;
-}
 
 static bool is_literal(const struct bbi_ql_expr *expr)
 {
     return expr->kind >= BBI_QL_NUMBER && expr->kind <= BBI_QL_REGEX;
 }
 
-static int check_expr(const struct bbi_ql_expr *expr, struct field_rules *r, struct bb_error *err);
+static int check_expr(const struct bbi_ql_expr *expr, struct bbi_field_rules *r,
+                      struct bb_error *err);
 
-static int check_side(const struct bbi_ql_expr *expr, struct field_rules *r, struct bb_error *err)
+static int check_side(const struct bbi_ql_expr *expr, struct bbi_field_rules *r,
+                      struct bb_error *err)
 {
     return is_literal(expr) && expr->kind != BBI_QL_REGEX ? BB_OK : check_expr(expr, r, err);
 }
 
-static int check_leaf(const struct bbi_ql_expr *expr, struct field_rules *r, struct bb_error *err)
+/* The arguments of a math function are expressions of their own. */
+static int check_call(const struct bbi_ql_expr *call, struct bbi_field_rules *r,
+                      struct bb_error *err)
+{
+    enum bbi_func func;
+    const char *name = call->u.call.name;
+    if (!bbi_func_find(name, &func) || bbi_func_info(func)->class != BBI_FN_MATH) {
+        return bbi_plan_check_call(call, r, err);
+    }
+    if (call->u.call.arg_count != bbi_func_info(func)->args_min) {
+        return bbi_error_set(err, BB_EINVAL,
+                             "invalid number of arguments for %s, expected %u, got %zu", name,
+                             (unsigned)bbi_func_info(func)->args_min, call->u.call.arg_count);
+    }
+    int rc = BB_OK;
+    for (size_t i = 0; rc == BB_OK && i < call->u.call.arg_count; i++) {
+        rc = check_side(call->u.call.args[i], r, err);
+    }
+    return rc;
+}
+
+static int check_leaf(const struct bbi_ql_expr *expr, struct bbi_field_rules *r,
+                      struct bb_error *err)
 {
     switch (expr->kind) {
     case BBI_QL_VAR:
         r->has_plain = true;
         return BB_OK;
     case BBI_QL_CALL:
-        r->has_distinct = r->has_distinct || strcmp(expr->u.call.name, "distinct") == 0;
         return check_call(expr, r, err);
     case BBI_QL_WILDCARD:
         r->has_plain = true;
@@ -152,9 +63,9 @@ static int check_leaf(const struct bbi_ql_expr *expr, struct field_rules *r, str
         r->has_plain = true;
         return r->in_binary ? refuse(err, "unable to use regex in a binary expression") : BB_OK;
     case BBI_QL_DISTINCT:
-        r->has_distinct = true;
         r->call_count++;
         r->only_selectors = false;
+        r->has_distinct = true;
         return BB_OK;
     default:
         return refuse(err, "field must contain at least one variable");
@@ -162,7 +73,8 @@ static int check_leaf(const struct bbi_ql_expr *expr, struct field_rules *r, str
 }
 
 /* The left side of operators in a row is walked in a loop: there may be very many. */
-static int check_expr(const struct bbi_ql_expr *expr, struct field_rules *r, struct bb_error *err)
+static int check_expr(const struct bbi_ql_expr *expr, struct bbi_field_rules *r,
+                      struct bb_error *err)
 {
     int rc = BB_OK;
     if (++r->depth > BBI_QL_DEPTH_MAX * 8) {
@@ -190,11 +102,48 @@ static int check_expr(const struct bbi_ql_expr *expr, struct field_rules *r, str
     return rc == BB_OK ? check_leaf(expr, r, err) : rc;
 }
 
+/* What the columns may be together. */
+static int check_together(const struct bbi_plan *plan, const struct bbi_field_rules *r,
+                          struct bb_error *err)
+{
+    const struct bbi_ql_select *select = plan->select;
+    if (r->top != NULL && r->call_count > 1) {
+        return bbi_error_set(err, BB_EINVAL,
+                             "selector function %s() cannot be combined with other functions",
+                             r->top);
+    }
+    if (r->call_count == 0 && select->fill == BBI_QL_FILL_NONE && select->fill_given) {
+        return refuse(err, "fill(none) must be used with a function");
+    }
+    if (r->call_count == 0 && select->fill == BBI_QL_FILL_LINEAR) {
+        return refuse(err, "fill(linear) must be used with a function");
+    }
+    if (r->call_count == 0 && plan->buckets.width_ns != 0) {
+        return refuse(err, "GROUP BY requires at least one aggregate function");
+    }
+    if (r->has_distinct && (r->call_count != 1 || r->has_plain)) {
+        return refuse(err, "aggregate function distinct() cannot be combined with other "
+                           "functions or fields");
+    }
+    if (r->call_count > 0 && r->has_plain && !r->only_selectors) {
+        return refuse(err, "mixing aggregate and non-aggregate queries is not supported");
+    }
+    if (r->call_count > 1 && r->has_plain) {
+        return refuse(err,
+                      "mixing multiple selector functions with tags or fields is not supported");
+    }
+    return BB_OK;
+}
+
 static int check_fields(struct bbi_plan *plan, struct bb_error *err)
 {
     const struct bbi_ql_select *select = plan->select;
     struct bbi_ql_world world = {.now_ns = plan->ctx->now_ns};
-    struct field_rules r = {.only_selectors = true};
+    bool around = plan->parent != NULL && plan->parent->buckets.width_ns != 0;
+    struct bbi_field_rules r = {.limit = select->limit,
+                                .windows = plan->buckets.width_ns != 0 || around,
+                                .inherited = plan->buckets.width_ns == 0,
+                                .only_selectors = true};
     size_t count = 0;
     for (size_t i = 0; i < select->field_count; i++) {
         struct bbi_ql_expr *expr = select->fields[i].expr;
@@ -212,30 +161,8 @@ static int check_fields(struct bbi_plan *plan, struct bb_error *err)
             return rc;
         }
     }
-    if (count == 0) {
-        return refuse(err, "at least 1 non-time field must be queried");
-    }
-    if (r.call_count == 0 && select->fill == BBI_QL_FILL_NONE && select->fill_given) {
-        return refuse(err, "fill(none) must be used with a function");
-    }
-    if (r.call_count == 0 && select->fill == BBI_QL_FILL_LINEAR) {
-        return refuse(err, "fill(linear) must be used with a function");
-    }
-    if (r.call_count == 0 && plan->buckets.width_ns != 0) {
-        return refuse(err, "GROUP BY requires at least one aggregate function");
-    }
-    if (r.has_distinct && (r.call_count != 1 || r.has_plain)) {
-        return refuse(err, "aggregate function distinct() cannot be combined with other functions "
-                           "or fields");
-    }
-    if (r.call_count > 0 && r.has_plain && !r.only_selectors) {
-        return refuse(err, "mixing aggregate and non-aggregate queries is not supported");
-    }
-    if (r.call_count > 1 && r.has_plain) {
-        return refuse(err,
-                      "mixing multiple selector functions with tags or fields is not supported");
-    }
-    return BB_OK;
+    return count > 0 ? check_together(plan, &r, err)
+                     : refuse(err, "at least 1 non-time field must be queried");
 }
 
 /* ---- dimensions ---- */

@@ -8,6 +8,28 @@
  * without time, and time's own name. */
 int bbi_plan_check(struct bbi_plan *plan, struct bb_error *err) BB_CHECKED;
 
+/** What is found out about the columns of a SELECT, one after the other. */
+struct bbi_field_rules {
+    int64_t limit;       /* LIMIT, 0: none */
+    bool windows;        /* GROUP BY time(), the query's own or from around it */
+    bool inherited;      /* from around it */
+    size_t call_count;   /* those within others not counted */
+    const char *top;     /* "top" or "bottom", if one is called */
+    bool has_distinct;   /* distinct() outside of count() */
+    bool only_selectors; /* true until another function comes */
+    bool has_plain;      /* names outside of calls */
+    bool in_binary;      /* within an operator: no wildcards */
+    unsigned depth;      /* of the expression being walked */
+};
+
+/** plan_check_call.c: what a call takes, math functions aside. The message is InfluxDB's. */
+int bbi_plan_check_call(const struct bbi_ql_expr *call, struct bbi_field_rules *r,
+                        struct bb_error *err) BB_CHECKED;
+
+/** plan_check_call.c: the error for a function that does not take a type, in InfluxDB's words. */
+int bbi_plan_refuse_type(enum bbi_func func, enum bbi_ql_type type,
+                         struct bb_error *err) BB_CHECKED;
+
 /** plan_expand.c: expand wildcards and patterns of fields and dimensions; fill plan->fields and
  * plan->dims. */
 int bbi_plan_expand(struct bbi_plan *plan, struct bb_error *err) BB_CHECKED;

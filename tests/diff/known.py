@@ -99,6 +99,12 @@ def type_by_shard(text, difference):
     return "field type conflict" in str(difference.ours) and "204 " in str(difference.theirs)
 
 
+@known("ties among many", "the earliest; InfluxDB's sort is not stable beyond twelve points")
+def unstable_sort(text, difference):
+    return (difference.kind in ("value", "time") and
+            re.search(r"\b(mode|percentile|top|bottom)\(", text) is not None)
+
+
 # ---- not meant: defects that are still open, so that a bounded run tells what is new ----
 
 
@@ -107,12 +113,6 @@ def show_condition(text, difference):
     return (text.startswith("SHOW ") and " WHERE " in text and
             (difference.kind in ("series", "value", "rows") and "MEASUREMENTS" in text or
              re.search("tag comparison|tag value|tag key", str(difference.theirs)) is not None))
-
-
-@known("open: a wildcard in a selector with further columns", "InfluxDB refuses it")
-def wild_selector(text, difference):
-    return (str(difference.theirs).startswith("mixing aggregate and non-aggregate") and
-            re.search(r"(min|max|first|last)\((\*|/)", text) is not None)
 
 
 @known("open: types of operands", "InfluxDB checks later, and names the type of every field")
@@ -165,4 +165,41 @@ def selector_ties(text, difference):
 @known("open: which fault of a SELECT is named first", "when it has several")
 def other_fault(text, difference):
     return (difference.kind == "error" and "wildcard" in str(difference.ours) and
-            "wildcard" in str(difference.theirs))
+            "wildcard" in str(difference.theirs) or
+            difference.kind == "error" and "expression with" in str(difference.ours))
+
+
+@known("open: a percentile too small for any window", "InfluxDB shows no series, not empty rows")
+def no_percentile(text, difference):
+    return "percentile(" in text and difference.kind == "series"
+
+
+@known("open: a cast to what a function does not take", "refused, where InfluxDB has no value")
+def boolean_cast(text, difference):
+    return "::" in text and "iterator type" in str(difference.ours)
+
+
+@known("open: the name of a machine in a message", "of distinct() within another function")
+def machine_name(text, difference):
+    return difference.kind == "error" and same_but(r"\*query\..*", difference)
+
+
+@known("open: a policy that is not there in SHOW FIELD KEYS", "no error")
+def show_policy(text, difference):
+    return text.startswith("SHOW ") and "retention policy not found" in str(difference.theirs)
+
+
+@known("open: top, bottom and sample by descending time",
+       "InfluxDB sorts the points of a window ascending")
+def top_descending(text, difference):
+    return " DESC" in text.upper() and re.search(r"\b(top|bottom|sample)\(", text) is not None
+
+
+@known("open: a subquery and names it does not have", "in a condition, or beside a cast")
+def outer_names(text, difference):
+    return "(SELECT" in text and difference.kind in ("series", "rows", "time", "value")
+
+
+@known("open: one measurement named twice under a transformation", "elapsed starts with another")
+def twice_transformed(text, difference):
+    return re.search(r"[a-z]\(.* FROM [^()]*,", text) is not None

@@ -1,0 +1,251 @@
+/*
+ * Calls and columns that are refused: each message is that of InfluxDB 1.6.7 for the same text,
+ * over a measurement that is not there.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "tests/lib/dbtest.h"
+#include "tests/lib/unit.h"
+
+struct refusal {
+    const char *columns;
+    const char *message;
+};
+
+/* clang-format off */
+static const struct refusal refusals[] = {
+    {"top(v)",
+     "invalid number of arguments for top, expected at least 2, got 1"},
+    {"top(v,t)",
+     "expected integer as last argument in top(), found t"},
+    {"top(v,0)",
+     "limit (0) in top function must be at least 1"},
+    {"top(v,1),max(v)",
+     "selector function top() cannot be combined with other functions"},
+    {"top(v,max(v),1)",
+     "only fields or tags are allowed in top(), found max(v)"},
+    {"top(max(v),1)",
+     "expected first argument to be a field in top(), found max(v)"},
+    {"top(*,2)",
+     "expected first argument to be a field in top(), found *"},
+    {"bottom(/v/,2)",
+     "expected first argument to be a field in bottom(), found /v/"},
+    {"sample(v)",
+     "invalid number of arguments for sample, expected 2, got 1"},
+    {"sample(v,0)",
+     "sample window must be greater than 1, got 0"},
+    {"sample(v,1.5)",
+     "expected integer argument in sample()"},
+    {"percentile(v)",
+     "invalid number of arguments for percentile, expected 2, got 1"},
+    {"percentile(v,'x')",
+     "expected float argument in percentile()"},
+    {"percentile(v,1,2)",
+     "invalid number of arguments for percentile, expected 2, got 3"},
+    {"percentile(v,1m)",
+     "expected float argument in percentile()"},
+    {"derivative(v,1)",
+     "second argument to derivative must be a duration, got *influxql.IntegerLiteral"},
+    {"derivative(v,-1s)",
+     "duration argument must be positive, got -1s"},
+    {"derivative(v,0s)",
+     "duration argument must be positive, got 0s"},
+    {"derivative()",
+     "invalid number of arguments for derivative, expected at least 1 but no more than 2, got 0"},
+    {"derivative(v,1s,2)",
+     "invalid number of arguments for derivative, expected at least 1 but no more than 2, got 3"},
+    {"derivative(mean(v))",
+     "derivative aggregate requires a GROUP BY interval"},
+    {"difference(v,1)",
+     "invalid number of arguments for difference, expected 1, got 2"},
+    {"difference()",
+     "invalid number of arguments for difference, expected 1, got 0"},
+    {"cumulative_sum(v,1)",
+     "invalid number of arguments for cumulative_sum, expected 1, got 2"},
+    {"moving_average(v)",
+     "invalid number of arguments for moving_average, expected 2, got 1"},
+    {"moving_average(v,1)",
+     "moving_average window must be greater than 1, got 1"},
+    {"moving_average(v,1.5)",
+     "second argument for moving_average must be an integer, got *influxql.NumberLiteral"},
+    {"moving_average(v,2s)",
+     "second argument for moving_average must be an integer, got *influxql.DurationLiteral"},
+    {"elapsed(v,1)",
+     "second argument to elapsed must be a duration, got *influxql.IntegerLiteral"},
+    {"elapsed(v,0s)",
+     "duration argument must be positive, got 0s"},
+    {"elapsed(v,1s,2)",
+     "invalid number of arguments for elapsed, expected at least 1 but no more than 2, got 3"},
+    {"integral(v,1)",
+     "second argument must be a duration"},
+    {"integral(v,0s)",
+     "duration argument must be positive, got 0s"},
+    {"integral(v,1s,1)",
+     "invalid number of arguments for integral, expected at least 1 but no more than 2, got 3"},
+    {"integral(mean(v))",
+     "expected field argument in integral()"},
+    {"distinct()",
+     "distinct function requires at least one argument"},
+    {"distinct(*)",
+     "expected field argument in distinct()"},
+    {"distinct(v,v)",
+     "distinct function can only have one argument"},
+    {"distinct(v),v",
+     "aggregate function distinct() cannot be combined with other functions or fields"},
+    {"count(distinct())",
+     "distinct function requires at least one argument"},
+    {"count(distinct(*))",
+     "expected field argument in distinct()"},
+    {"exponential_moving_average(v)",
+     "invalid number of arguments for exponential_moving_average, expected at least 2 but no "
+     "more than 4, got 1"},
+    {"exponential_moving_average(v,0)",
+     "exponential_moving_average period must be greater than or equal to 1"},
+    {"exponential_moving_average(v,1.5)",
+     "exponential_moving_average period must be an integer"},
+    {"exponential_moving_average(v,2,-2)",
+     "exponential_moving_average hold period must be greater than or equal to 0"},
+    {"exponential_moving_average(v,2,1,'foo')",
+     "exponential_moving_average warmup type must be one of: 'exponential' 'simple'"},
+    {"exponential_moving_average(v,2,1.5)",
+     "exponential_moving_average hold period must be an integer"},
+    {"exponential_moving_average(v,2,1,1)",
+     "exponential_moving_average warmup type must be a string"},
+    {"exponential_moving_average(v,2,1,1,1)",
+     "invalid number of arguments for exponential_moving_average, expected at least 2 but no "
+     "more than 4, got 5"},
+    {"kaufmans_efficiency_ratio(v,2,1,1)",
+     "invalid number of arguments for kaufmans_efficiency_ratio, expected at least 2 but no "
+     "more than 3, got 4"},
+    {"chande_momentum_oscillator(v,2,1,none)",
+     "chande_momentum_oscillator warmup type must be a string"},
+    {"holt_winters(v)",
+     "invalid number of arguments for holt_winters, expected 3, got 1"},
+    {"holt_winters(v,1,1)",
+     "must use aggregate function with holt_winters"},
+    {"holt_winters(mean(v),1,1)",
+     "holt_winters aggregate requires a GROUP BY interval"},
+    {"holt_winters(mean(v),0,1)",
+     "second arg to holt_winters must be greater than 0, got 0"},
+    {"holt_winters(mean(v),'a',1)",
+     "expected integer argument as second arg in holt_winters"},
+    {"derivative(v),v",
+     "mixing aggregate and non-aggregate queries is not supported"},
+    {"derivative(derivative(v))",
+     "derivative aggregate requires a GROUP BY interval"},
+    {"mean(mean(v))",
+     "expected field argument in mean()"},
+    {"difference(5)",
+     "expected field argument in difference()"},
+    {"2*difference(*)",
+     "unsupported expression with wildcard: difference()"},
+    {"difference(v*2)",
+     "expected field argument in difference()"},
+    {"difference(distinct(v))",
+     "difference aggregate requires a GROUP BY interval"},
+    {"cumulative_sum(top(v,1))",
+     "cumulative_sum aggregate requires a GROUP BY interval"},
+    {"min(v),percentile(v,5),t",
+     "mixing multiple selector functions with tags or fields is not supported"},
+    {"foo(v)",
+     "undefined function foo()"},
+    {"derivative(foo(v))",
+     "derivative aggregate requires a GROUP BY interval"},
+    {"elapsed(max(v),1s)",
+     "elapsed aggregate requires a GROUP BY interval"},
+    {"sum(distinct(v))",
+     "expected field argument in sum()"},
+    {"max(distinct v)",
+     "expected field argument in max()"},
+    {"sum('x')",
+     "expected field argument in sum()"},
+    {"mean(5)",
+     "expected field argument in mean()"},
+    {"mean(v+1)",
+     "expected field argument in mean()"},
+    {"5",
+     "field must contain at least one variable"},
+    {"'x'",
+     "field must contain at least one variable"},
+    {"5+6",
+     "field must contain at least one variable"},
+    {"time",
+     "at least 1 non-time field must be queried"},
+    {"sample(v,2),top(v,2)",
+     "selector function top() cannot be combined with other functions"},
+};
+
+/* With windows. */
+static const struct refusal in_windows[] = {
+    {"derivative(v)",
+     "aggregate function required inside the call to derivative"},
+    {"elapsed(distinct(v)), v",
+     "mixing aggregate and non-aggregate queries is not supported"},
+    {"holt_winters(v, 1, 1)",
+     "must use aggregate function with holt_winters"},
+    {"derivative(foo(v))",
+     "undefined function foo()"},
+    {"v",
+     "GROUP BY requires at least one aggregate function"},
+};
+/* clang-format on */
+
+static void expect_refused(struct dbtest *t, const struct refusal *r, const char *rest)
+{
+    char text[512];
+    char answer[512];
+    (void)snprintf(text, sizeof(text), "SELECT %s FROM nothing%s", r->columns, rest);
+    (void)snprintf(answer, sizeof(answer), "error: %s\n", r->message);
+    dbtest_expect(t, text, answer);
+}
+
+static void test_refusals(void **state)
+{
+    struct dbtest t;
+    (void)state;
+    dbtest_open(&t);
+    for (size_t i = 0; i < sizeof(refusals) / sizeof(refusals[0]); i++) {
+        expect_refused(&t, &refusals[i], "");
+    }
+    for (size_t i = 0; i < sizeof(in_windows) / sizeof(in_windows[0]); i++) {
+        expect_refused(&t, &in_windows[i], " WHERE time >= 0 AND time < 1h GROUP BY time(1m)");
+    }
+    dbtest_close(&t);
+}
+
+static void test_limit_of_top(void **state)
+{
+    struct dbtest t;
+    (void)state;
+    dbtest_open(&t);
+    dbtest_expect(&t, "SELECT top(v, 10) FROM nothing LIMIT 3",
+                  "error: limit (10) in top function can not be larger than the LIMIT (3) in the "
+                  "select statement\n");
+    dbtest_expect(&t, "SELECT top(v, 3) FROM nothing LIMIT 3", "");
+    dbtest_close(&t);
+}
+
+static void test_types(void **state)
+{
+    struct dbtest t;
+    (void)state;
+    dbtest_open(&t);
+    dbtest_write(&t, "m s=\"x\" 1\n");
+    dbtest_expect(&t, "SELECT non_negative_derivative(s) FROM m",
+                  "error: unsupported derivative iterator type: *query.stringInterruptIterator\n");
+    dbtest_expect(&t, "SELECT cumulative_sum(s) FROM m",
+                  "error: unsupported cumulative sum iterator type: "
+                  "*query.stringInterruptIterator\n");
+    dbtest_close(&t);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_limit_of_top),
+        cmocka_unit_test(test_types),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
