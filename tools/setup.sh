@@ -13,7 +13,8 @@ build='
     libcurl4-openssl-dev libyajl-dev libedit-dev libjansson-dev node-llhttp curl gzip tzdata
 '
 test='libcmocka-dev python3 python3-pytest universal-ctags'
-ci='clang libclang-rt-14-dev clang-format tmux mandoc influxdb'
+ci='clang libclang-rt-14-dev clang-format tmux mandoc influxdb influxdb-client
+    python3-influxdb'
 
 case ${1-} in
 build) wanted=$build ;;

@@ -1,6 +1,6 @@
-# Tests that drive the real busbard by pytest, as two programs for make check.
+# Tests that drive the real busbard by pytest, as programs for make check.
 E2E_TESTS = tests/e2e/check_server.py tests/e2e/check_contract.py tests/e2e/check_data.py \
-	tests/e2e/check_shell.py tests/e2e/check_import.py
+	tests/e2e/check_shell.py tests/e2e/check_import.py tests/e2e/check_clients.py
 TESTS += $(E2E_TESTS) tests/e2e/csv2lp.sh
 EXTRA_DIST += \
 	$(E2E_TESTS) \
@@ -12,7 +12,11 @@ EXTRA_DIST += \
 	tests/e2e/lsan.supp \
 	tests/e2e/pytest.ini \
 	tests/e2e/test_api.py \
+	tests/e2e/clients/node_influx.js \
+	tests/e2e/clients/node_influxdb_client.js \
+	tests/e2e/clients/python_influxdb.py \
 	tests/e2e/test_client.py \
+	tests/e2e/test_clients.py \
 	tests/e2e/test_admin.py \
 	tests/e2e/test_contract.py \
 	tests/e2e/test_data.py \
