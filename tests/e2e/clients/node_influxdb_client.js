@@ -16,11 +16,13 @@ async function main(port) {
     const api = new Client.InfluxDB({url, token: 'user:secret'}).getWriteApi('-', 'v2/autogen', 'ms', {
         maxRetries: 0,
         gzipThreshold: 100,
+        batchSize: 5000,
     });
     for (let i = 0; i < 2000; i++) {
         api.writePoint(new Client.Point('m').tag('h', 'a b').floatField('v', i / 4).intField('n', i)
             .timestamp(1577836800000 + i));
     }
+    await api.flush();
     await api.close();
     const bad = new Client.InfluxDB({url, token: 't'}).getWriteApi('-', 'v2', 'ms', {maxRetries: 0});
     bad.writeRecord('m v="text"');
