@@ -1,10 +1,9 @@
 # Tests that drive the real busbard by pytest, as programs for make check.
 E2E_TESTS = tests/e2e/check_server.py tests/e2e/check_contract.py tests/e2e/check_data.py \
 	tests/e2e/check_shell.py tests/e2e/check_import.py tests/e2e/check_clients.py
-TESTS += $(E2E_TESTS) tests/e2e/csv2lp.sh
+TESTS += $(E2E_TESTS)
 EXTRA_DIST += \
 	$(E2E_TESTS) \
-	tests/e2e/csv2lp.sh \
 	tests/e2e/busbar_e2e.py \
 	tests/e2e/busbar_tool.py \
 	tests/e2e/conftest.py \
