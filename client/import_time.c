@@ -336,7 +336,7 @@ static const char *read_epoch(int64_t unit_ns, const char *text, size_t len, str
         return "is out of range";
     int64_t value = negative ? -(int64_t)ns : (int64_t)ns;
     out->second_s = floor_div(value, 1000000000);
-    out->nanos = (int32_t)(value - out->second_s * 1000000000);
+    out->nanos = (int32_t)(value - (__int128)out->second_s * 1000000000);
     out->is_utc = true;
     return NULL;
 }

@@ -128,7 +128,8 @@ static void apply_test(const struct bbi_filter_test *test, const struct bbi_rows
             }
         }
         for (size_t w = 0; w < BBI_BITMAP_WORDS(n); w++) {
-            mask[from / 64 + w] &= v->valid == NULL ? pass[w] : pass[w] & v->valid[from / 64 + w];
+            bool all = !v->present || v->valid == NULL;
+            mask[from / 64 + w] &= all ? pass[w] : pass[w] & v->valid[from / 64 + w];
         }
     }
 }

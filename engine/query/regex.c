@@ -9,32 +9,31 @@
 #define MATCH_LIMIT    1000000
 #define MATCH_HEAP_KIB 4096
 
+/* The pattern lies in the arena, what a match needs on the account. */
+struct memory {
+    struct bbi_arena *arena;
+    bool is_compiled;
+};
+
 struct bbi_regex {
+    struct memory memory;
     pcre2_code *code;
-    pcre2_general_context *general; /* of matches: on the account */
+    pcre2_general_context *general;
     pcre2_match_context *match;
 };
 
-static void *arena_malloc(size_t size, void *arg)
+static void *allocate(size_t size, void *arg)
 {
-    return bbi_arena_alloc(arg, size);
+    const struct memory *m = arg;
+    return m->is_compiled ? bbi_mem_alloc(m->arena->acct, size) : bbi_arena_alloc(m->arena, size);
 }
 
-static void arena_free(void *p, void *arg)
+static void release(void *p, void *arg)
 {
-    (void)p;
-    (void)arg;
-}
-
-static void *account_malloc(size_t size, void *arg)
-{
-    return bbi_mem_alloc(arg, size);
-}
-
-static void account_free(void *p, void *arg)
-{
-    (void)arg;
-    bbi_mem_free(p);
+    const struct memory *m = arg;
+    if (m->is_compiled) {
+        bbi_mem_free(p);
+    }
 }
 
 /* What Go calls the faults that people make; the rest keeps PCRE2's words. */
@@ -74,9 +73,15 @@ int bbi_regex_compile(struct bbi_arena *arena, const char *pattern, struct bbi_r
     PCRE2_SIZE at;
     *out = NULL;
     struct bbi_regex *re = bbi_arena_zalloc(arena, 1, sizeof(*re));
-    pcre2_general_context *general = pcre2_general_context_create(arena_malloc, arena_free, arena);
-    pcre2_compile_context *compile = general == NULL ? NULL : pcre2_compile_context_create(general);
-    if (re == NULL || compile == NULL) {
+    if (re == NULL) {
+        return bbi_error_nomem(err, "regular expression");
+    }
+    re->memory.arena = arena;
+    re->general = pcre2_general_context_create(allocate, release, &re->memory);
+    pcre2_compile_context *compile = re->general == NULL
+                                         ? NULL
+                                         : pcre2_compile_context_create(re->general);
+    if (compile == NULL) {
         return bbi_error_nomem(err, "regular expression");
     }
     re->code = pcre2_compile((PCRE2_SPTR)pattern, PCRE2_ZERO_TERMINATED,
@@ -87,13 +92,13 @@ int bbi_regex_compile(struct bbi_arena *arena, const char *pattern, struct bbi_r
         return code == PCRE2_ERROR_HEAP_FAILED ? bbi_error_nomem(err, "regular expression")
                                                : bad_pattern(pattern, code, err);
     }
-    re->general = pcre2_general_context_create(account_malloc, account_free, arena->acct);
-    re->match = pcre2_match_context_create(general);
-    if (re->general == NULL || re->match == NULL) {
+    re->match = pcre2_match_context_create(re->general);
+    if (re->match == NULL) {
         return bbi_error_nomem(err, "regular expression");
     }
     (void)pcre2_set_match_limit(re->match, MATCH_LIMIT);
     (void)pcre2_set_heap_limit(re->match, MATCH_HEAP_KIB);
+    re->memory.is_compiled = true;
     *out = re;
     return BB_OK;
 }
