@@ -87,11 +87,15 @@ static struct shape shape_of(const char *from, const char *end)
     const char *at = skip_key(from, end);
     while (at < end && *at == ' ')
         at++;
+    bool is_value = false; /* behind an equals sign that is not escaped */
     while (at < end && *at != ' ' && *at != '\n') {
-        if (*at == '"' && at[-1] == '=')
+        if (*at == '"' && is_value) {
             at = skip_string(at, end, &shape);
-        else
-            at += *at == '\\' && at + 1 < end && at[1] != '\n' ? 2 : 1;
+            is_value = false;
+            continue;
+        }
+        is_value = *at == '=';
+        at += *at == '\\' && at + 1 < end && at[1] != '\n' ? 2 : 1;
     }
     for (; at < end && *at != '\n'; at++)
         shape.has_time = shape.has_time || (*at >= '0' && *at <= '9');

@@ -16,6 +16,9 @@
 #define RETRY_MS        1000
 #define COMPACT_POLL_MS 5000
 
+/* What goes on failing, as on a full disk, is told once in this time. */
+#define REPEAT_NS INT64_C(10000000000)
+
 int bbi_db_rotate(struct bb_db *db, uint64_t lsn, struct bb_error *err)
 {
     struct bbi_memtable *fresh;
@@ -42,6 +45,15 @@ int bbi_db_rotate(struct bb_db *db, uint64_t lsn, struct bb_error *err)
     pthread_cond_broadcast(&db->state_changed);
     pthread_mutex_unlock(&db->state_lock);
     return BB_OK;
+}
+
+uint64_t bbi_db_memtable_bytes(struct bb_db *db)
+{
+    pthread_mutex_lock(&db->state_lock);
+    uint64_t bytes = bbi_memtable_bytes(db->active);
+    bytes += db->flushing == NULL ? 0 : bbi_memtable_bytes(db->flushing);
+    pthread_mutex_unlock(&db->state_lock);
+    return bytes;
 }
 
 /* ---- publishing ---- */
@@ -158,6 +170,7 @@ static void swap_state(struct bb_db *db, struct bbi_version *version,
     if (publish->ends_flush) {
         flushed = db->flushing;
         db->flushing = NULL;
+        db->trimming = true;
         db->checkpoint_lsn = publish->checkpoint_lsn;
     }
     pthread_cond_broadcast(&db->state_changed);
@@ -371,6 +384,18 @@ static int flush_memtable(struct bb_db *db, const struct bbi_memtable *mt, uint6
     return rc;
 }
 
+static void trim_log(struct bb_db *db, uint64_t lsn)
+{
+    struct bb_error err;
+    if (db->wal != NULL && bbi_wal_trim(db->wal, lsn, &err) != BB_OK) {
+        bbi_log(BBI_LOG_WARN, "wal_not_trimmed", "reason=\"%s\"", err.text);
+    }
+    pthread_mutex_lock(&db->state_lock);
+    db->trimming = false;
+    pthread_cond_broadcast(&db->state_changed);
+    pthread_mutex_unlock(&db->state_lock);
+}
+
 int bbi_db_flush_generation(struct bb_db *db, struct bb_error *err)
 {
     pthread_mutex_lock(&db->state_lock);
@@ -385,11 +410,8 @@ int bbi_db_flush_generation(struct bb_db *db, struct bb_error *err)
         rc = flush_memtable(db, mt, lsn, tombs, err);
         atomic_store(&db->flush_fails, rc != BB_OK);
     }
-    if (rc == BB_OK && mt != NULL && db->wal != NULL) {
-        struct bb_error trim;
-        if (bbi_wal_trim(db->wal, lsn, &trim) != BB_OK) {
-            bbi_log(BBI_LOG_WARN, "wal_not_trimmed", "reason=\"%s\"", trim.text);
-        }
+    if (rc == BB_OK && mt != NULL) {
+        trim_log(db, lsn);
     }
     bbi_memtable_unref(&mt);
     bbi_tombset_unref(&tombs);
@@ -466,13 +488,16 @@ static void *compactor_main(void *arg)
 {
     struct bb_db *db = arg;
     struct bb_error err;
+    int64_t told_ns = -REPEAT_NS;
     while (!atomic_load(&db->stopping)) {
         bool done = false;
         pthread_mutex_lock(&db->compact_lock);
         int rc = bbi_db_compact_once(db, false, &done, &err);
         pthread_mutex_unlock(&db->compact_lock);
-        if (rc != BB_OK && rc != BB_ECANCELED) {
+        int64_t now_ns = bbi_clock_mono_ns();
+        if (rc != BB_OK && rc != BB_ECANCELED && now_ns - told_ns >= REPEAT_NS) {
             bbi_log(BBI_LOG_ERROR, "compaction_failed", "reason=\"%s\"", err.text);
+            told_ns = now_ns;
         }
         pthread_mutex_lock(&db->state_lock);
         if (!done && !atomic_load(&db->stopping)) {

@@ -110,7 +110,8 @@ static int find_task(struct bb_db *db, bool full, struct task *t, struct bb_erro
     if (rc == BB_OK && t->pick.count == 0) {
         rc = bbi_fs_space(db->fs, db->dir, &space, err);
         search.orphans = false;
-        search.free_bytes = space.free_bytes;
+        uint64_t kept = bbi_disk_flush_bytes(bbi_db_memtable_bytes(db));
+        search.free_bytes = space.free_bytes > kept ? space.free_bytes - kept : 0;
         rc = rc == BB_OK ? search_policies(db, &search, t, err) : rc;
     }
     if (rc == BB_OK && t->pick.count == 0 && search.too_large_bytes != 0) {

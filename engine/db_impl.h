@@ -86,6 +86,7 @@ struct bb_db {
     pthread_cond_t state_changed; /* a flush ended, a request came, the engine stops */
     struct bbi_memtable *active;
     struct bbi_memtable *flushing; /* NULL: none */
+    bool trimming;                 /* a flush has ended, the log it covers is being removed */
     uint64_t flushing_lsn;         /* everything up to here is in `flushing` or older */
     struct bbi_version *version;
     struct bbi_tombset *tombs;
@@ -114,6 +115,9 @@ int bbi_db_open_on(const struct bbi_fs *fs, const char *dir, const struct bb_opt
 
 /** Close without flushing, as a crash would leave it: tests. */
 void bbi_db_abandon(struct bb_db **db);
+
+/** Of both generations. */
+uint64_t bbi_db_memtable_bytes(struct bb_db *db);
 
 /** A snapshot of now; see bbi_query_env. */
 int bbi_db_snapshot(void *db, struct bbi_snapshot *out, struct bb_error *err);

@@ -19,7 +19,7 @@
 /* A row takes its time and 8 bytes a field in memory; in a segment, values that do not compress at
  * all take a little over 8: three quarters are more than enough for rows of several fields, and
  * about what rows of one field take. */
-static uint64_t flush_bytes(uint64_t memtable_bytes)
+uint64_t bbi_disk_flush_bytes(uint64_t memtable_bytes)
 {
     return memtable_bytes - memtable_bytes / 4;
 }
@@ -55,12 +55,12 @@ int bbi_disk_watch_look(struct bbi_disk_watch *w, const struct bbi_fs *fs, const
 
 bool bbi_disk_watch_is_tight(const struct bbi_disk_watch *w, uint64_t memtable_bytes)
 {
-    return w->free_bytes < w->reserve_bytes + flush_bytes(memtable_bytes) + AHEAD_BYTES;
+    return w->free_bytes < w->reserve_bytes + bbi_disk_flush_bytes(memtable_bytes) + AHEAD_BYTES;
 }
 
 bool bbi_disk_watch_is_low(const struct bbi_disk_watch *w, uint64_t memtable_bytes)
 {
-    uint64_t need = flush_bytes(memtable_bytes);
+    uint64_t need = bbi_disk_flush_bytes(memtable_bytes);
     return (memtable_bytes >= FLUSH_WORTH && w->free_bytes < w->reserve_bytes + 2 * need) ||
            (memtable_bytes >= FLUSH_LEAST && w->free_bytes < w->reserve_bytes + need);
 }
@@ -68,7 +68,7 @@ bool bbi_disk_watch_is_low(const struct bbi_disk_watch *w, uint64_t memtable_byt
 int bbi_disk_watch_check(const struct bbi_disk_watch *w, uint64_t memtable_bytes,
                          struct bb_error *err)
 {
-    uint64_t kept = w->reserve_bytes + flush_bytes(memtable_bytes);
+    uint64_t kept = w->reserve_bytes + bbi_disk_flush_bytes(memtable_bytes);
     if (w->free_bytes >= kept) {
         return BB_OK;
     }

@@ -17,6 +17,9 @@ struct bbi_disk_watch {
     int64_t looked_ns;      /* of the monotonic clock; 0: never */
 };
 
+/** What a flush of a memtable may take at most. */
+uint64_t bbi_disk_flush_bytes(uint64_t memtable_bytes);
+
 /** Account for `bytes` that are about to be written, and look at the disk if it is time to. */
 int bbi_disk_watch_look(struct bbi_disk_watch *w, const struct bbi_fs *fs, const char *dir,
                         uint64_t bytes, struct bb_error *err) BB_CHECKED;

@@ -145,12 +145,13 @@ static bool wants_rotation(struct bb_db *db)
 static bool is_flushing(struct bb_db *db)
 {
     pthread_mutex_lock(&db->state_lock);
-    bool flushing = db->flushing != NULL;
+    bool flushing = db->flushing != NULL || db->trimming;
     pthread_mutex_unlock(&db->state_lock);
     return flushing;
 }
 
-/* Wait, without the write lock, until no generation is being flushed. False: it takes too long. */
+/* Wait, without the write lock, until no generation is being flushed and the log of the last one is
+ * gone. False: it takes too long. */
 static bool wait_for_flush(struct bb_db *db)
 {
     struct timespec until;
@@ -159,10 +160,10 @@ static bool wait_for_flush(struct bb_db *db)
     until.tv_nsec = deadline_ns % 1000000000;
     pthread_mutex_lock(&db->state_lock);
     int rc = 0;
-    while (db->flushing != NULL && rc != ETIMEDOUT && !db->stopping) {
+    while ((db->flushing != NULL || db->trimming) && rc != ETIMEDOUT && !db->stopping) {
         rc = pthread_cond_timedwait(&db->state_changed, &db->state_lock, &until);
     }
-    bool is_free = db->flushing == NULL;
+    bool is_free = db->flushing == NULL && !db->trimming;
     pthread_mutex_unlock(&db->state_lock);
     return is_free;
 }
@@ -191,15 +192,6 @@ static int make_room(struct bb_db *db, struct bb_error *err)
     return BB_OK;
 }
 
-/* Bytes of both generations. */
-static uint64_t memtable_bytes(struct bb_db *db)
-{
-    pthread_mutex_lock(&db->state_lock);
-    uint64_t bytes = db->flushing == NULL ? 0 : bbi_memtable_bytes(db->flushing);
-    pthread_mutex_unlock(&db->state_lock);
-    return bytes + bbi_memtable_bytes(db->active);
-}
-
 /* Under write_lock, which is released while waiting. Refuse a batch that would take the space that
  * flushing what is in memory needs. Before it comes to that a flush begins, which frees the log;
  * one that is under way is worth waiting for, unless it meets the full disk itself. */
@@ -207,7 +199,7 @@ static int check_disk(struct bb_db *db, size_t bytes, struct bb_error *err)
 {
     bool waited = false;
     for (;;) {
-        uint64_t memory = memtable_bytes(db);
+        uint64_t memory = bbi_db_memtable_bytes(db);
         int rc = bbi_disk_watch_look(&db->disk, db->fs, db->dir, bytes, err);
         bbi_wal_be_frugal(db->wal, bbi_disk_watch_is_tight(&db->disk, memory));
         if (rc == BB_OK && bbi_disk_watch_is_low(&db->disk, memory) && !is_flushing(db)) {

@@ -26,7 +26,7 @@ clean_up() {
     if [ -x "$root/busbar/tools/quickstart" ] && mountpoint -q "$root/proc"; then
         in_chroot tools/quickstart stop >/dev/null 2>&1 || true
     fi
-    for place in dev/shm dev proc; do
+    for place in dev/shm dev/pts dev proc; do
         if mountpoint -q "$root/$place"; then
             umount "$root/$place"
         fi
@@ -74,6 +74,7 @@ make_chroot() {
         >"$root/etc/apt/apt.conf.d/50acquire" || true
     mount -t proc proc "$root/proc"
     mount --bind /dev "$root/dev"
+    mount --bind /dev/pts "$root/dev/pts"
     mountpoint -q /dev/shm && mount --bind /dev/shm "$root/dev/shm"
     mkdir "$root/busbar"
     git -C "$top" archive HEAD | tar -x -C "$root/busbar"

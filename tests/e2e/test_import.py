@@ -21,7 +21,7 @@ def tool(tmp_path, shared_server):
 
 @pytest.fixture
 def db(request, shared_server):
-    name = re.sub(r"\W+", "_", request.node.name)
+    name = re.sub(r"\W+", "_", request.node.name)[:40]
     shared_server.create(name)
     return name
 
