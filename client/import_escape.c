@@ -49,7 +49,7 @@ const char *escape_refusal(enum escape kind, const char *text, size_t len)
         return "ends with a backslash, which line protocol cannot carry";
     if (kind == ESCAPE_FIELD && has_odd_backslash(text, len))
         return "holds a backslash before a comma, blank or =, which line protocol cannot carry";
-    if (kind == ESCAPE_MEASUREMENT && (*text == '#' || *text == '\t'))
+    if (kind == ESCAPE_MEASUREMENT && (*text == '#' || *text == '\t' || *text == '\r'))
         return "begins with a character that cannot begin a measurement";
     return NULL;
 }
