@@ -312,7 +312,7 @@ int bbsh_main(int argc, char **argv)
     while (rc == 0 && (c = getopt_long(argc, argv, "H:d:u:e:f:", long_options, NULL)) >= 0)
         rc = take(&shell, &args, c, optarg);
     if (rc == 0 && optind < argc)
-        rc = usage("no such command: ", argv[optind]) + 1;
+        rc = usage("a command is the first word, its options follow; not so: ", argv[optind]) + 1;
     rc = rc == 0 ? start(&shell, &args) : rc - 1;
     bb_client_destroy(&shell.client);
     text_fini(&shell.last);
