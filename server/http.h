@@ -116,7 +116,8 @@ const char *http_text(const struct http_conn *conn, size_t at);
 void http_reply(struct http_conn *conn, int status, const char *type, const char *extra,
                 const void *body, size_t n);
 
-/** {"error": text} with X-Influxdb-Error, and Retry-After for 503. */
+/** {"error": text}, or the same as CSV or MessagePack if the client accepts that rather, with
+ * X-Influxdb-Error, and Retry-After for 503. */
 void http_error(struct http_conn *conn, int status, const char *fmt, ...) BB_PRINTF(3, 4);
 void http_error_text(struct http_conn *conn, int status, const char *text, size_t n);
 
@@ -136,6 +137,12 @@ struct http_piece {
 /** Send a piece; piece->sent is called when the socket has taken it or will never. */
 void http_stream_put(struct http_conn *conn, struct http_piece *piece);
 void http_stream_end(struct http_conn *conn);
+
+/* ---- how errors read (http_error.c) ---- */
+
+/** Lay out the body of an error; *type: its Content-Type. Errors of buf_put. */
+int http_error_body(const struct http_conn *conn, const char *text, size_t n, struct buf *body,
+                    const char **type) BB_CHECKED;
 
 /* ---- jobs (http_job.c) ---- */
 

@@ -1,21 +1,24 @@
 /**
- * GET and POST /query. A thread of the query pool runs the statements and lays their result out as
- * JSON; every 64 KiB go to the loop as a piece of a chunked reply, and the thread waits while more
- * than `reply-buffer` bytes have not been taken by the client. A result of one piece is sent whole.
+ * GET and POST /query. A thread of the query pool runs the statements and lays their result out;
+ * every 64 KiB go to the loop as a piece of a chunked reply, and the thread waits while more than
+ * `reply-buffer` bytes have not been taken by the client. A result of one piece is sent whole.
+ *
+ * async=true: the request is answered 204 when the first statement begins. The thread goes on alone
+ * then; nobody sees the result, and what fails is logged.
  */
 #include <inttypes.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "server/accept.h"
 #include "server/form.h"
 #include "server/gzip.h"
 #include "server/http_handlers.h"
 #include "server/log.h"
 #include "server/multipart.h"
 #include "server/params.h"
-#include "server/result.h"
-#include "server/result_csv.h"
+#include "server/result_writer.h"
 #include "server/units.h"
 
 #define PIECE_BYTES     ((size_t)64 << 10)
@@ -23,25 +26,24 @@
 #define PARAM_MAX_BYTES ((size_t)64 << 10)
 #define CHUNK_ROWS      10000
 #define SLOW_TEXT_MAX   2048
-#define JSON_TYPE       "application/json"
-#define CSV_TYPE        "text/csv"
 
 struct query_run {
     struct http_job base; /* first */
     struct buf database, policy, text, params;
     struct result_format format;
     bool read_only;
-    bool as_csv, as_gzip;
+    bool as_gzip, async;
+    enum accept_type type;
     char request_id[HTTP_REQUEST_ID_MAX + 1];
 
     /* the thread's */
-    struct result result;
-    struct result_csv csv; /* in its place if as_csv */
+    struct result_writer writer;
     struct gzip gzip;
-    struct buf json; /* or CSV; when the work is done, as it is to be sent */
+    struct buf reply; /* its text; when the work is done, as it is to be sent */
     struct bb_error err;
-    int text_err; /* why the text is not whole */
-    bool begun;   /* a statement has been begun: errors of the query stand in the text */
+    int text_err;  /* why the text is not whole */
+    bool begun;    /* a statement has been begun: errors of the query stand in the text */
+    bool answered; /* of async: the loop has been told, this thread goes on */
 
     /* under lock */
     pthread_mutex_t lock;
@@ -53,7 +55,7 @@ struct query_run {
 
     /* the loop's */
     struct message wake;
-    unsigned refs; /* the job, and each piece on its way */
+    _Atomic unsigned refs; /* the job, each piece on its way, and the thread of async */
     bool streaming;
 };
 
@@ -61,6 +63,23 @@ struct query_run {
 static void cancel(struct query_run *run)
 {
     __atomic_store_n(&run->canceled, 1, __ATOMIC_RELAXED);
+}
+
+/** On the loop, or the thread of async. */
+static void release(struct query_run *run)
+{
+    if (atomic_fetch_sub(&run->refs, 1) > 1)
+        return;
+    result_writer_fini(&run->writer);
+    gzip_close(&run->gzip);
+    buf_fini(&run->database);
+    buf_fini(&run->policy);
+    buf_fini(&run->text);
+    buf_fini(&run->params);
+    buf_fini(&run->reply);
+    pthread_cond_destroy(&run->taken);
+    pthread_mutex_destroy(&run->lock);
+    free(run);
 }
 
 /* ---- on the query's thread ---- */
@@ -149,7 +168,8 @@ static void log_if_slow(const struct query_run *run, int rc, uint64_t ns)
               run->request_id, log_quote(text, sizeof(text), run->text.data, run->text.len));
 }
 
-static int run_query(struct query_run *run)
+static int run_query(struct query_run *run, const struct bb_sink *sink,
+                     const volatile int *canceled)
 {
     struct server *server = run->base.loop->server;
     struct params params;
@@ -161,12 +181,11 @@ static int run_query(struct query_run *run)
                              .text = run->text.data,
                              .text_length = run->text.len,
                              .timeout_ms = (uint32_t)server->settings.query_timeout,
-                             .canceled = &run->canceled,
+                             .canceled = canceled,
                              .read_only = run->read_only,
                              .params = params.list,
                              .param_count = params.count};
-    struct bb_sink sink = run->as_csv ? result_csv_sink(&run->csv) : result_sink(&run->result);
-    rc = bb_query(server->db, &query, &sink, &run->err);
+    rc = bb_query(server->db, &query, sink, &run->err);
     params_fini(&params);
     return rc;
 }
@@ -175,43 +194,89 @@ static void work(struct http_job *job)
 {
     struct query_run *run = (struct query_run *)job;
     uint64_t start_ns = uv_hrtime();
-    result_init(&run->result, &run->format, &run->json, PIECE_BYTES, flush, run);
-    result_csv_init(&run->csv, run->format.epoch_ns, &run->json, PIECE_BYTES, flush, run);
+    struct bb_sink sink = result_writer_sink(&run->writer);
     int rc = run->as_gzip ? gzip_open(&run->gzip) : BB_OK;
     if (rc == BB_OK)
-        rc = run_query(run);
+        rc = run_query(run, &sink, &run->canceled);
     else
         snprintf(run->err.text, sizeof(run->err.text), "out of memory: gzip");
     run->err.code = rc;
     log_if_slow(run, rc, uv_hrtime() - start_ns);
-    run->begun = rc == BB_OK || run->result.begun || run->csv.begun;
-    if (run->as_csv)
-        run->text_err = run->csv.err;
-    else if (run->begun)
-        run->text_err = result_finish(&run->result, rc == BB_OK ? NULL : &run->err);
+    run->begun = rc == BB_OK || result_writer_begun(&run->writer);
+    if (run->begun)
+        run->text_err = result_writer_finish(&run->writer, rc == BB_OK ? NULL : &run->err);
     if (run->as_gzip && run->begun && run->text_err == BB_OK)
-        run->text_err = pack(run, &run->json, true);
+        run->text_err = pack(run, &run->reply, true);
     http_job_done(job);
 }
 
-/* ---- on the loop ---- */
+/* ---- async ---- */
 
-static void release(struct query_run *run)
+static void log_async_error(const struct query_run *run, const struct bb_error *err)
 {
-    if (--run->refs > 0)
-        return;
-    result_fini(&run->result);
-    result_csv_fini(&run->csv);
-    gzip_close(&run->gzip);
-    buf_fini(&run->database);
-    buf_fini(&run->policy);
-    buf_fini(&run->text);
-    buf_fini(&run->params);
-    buf_fini(&run->json);
-    pthread_cond_destroy(&run->taken);
-    pthread_mutex_destroy(&run->lock);
-    free(run);
+    char text[SLOW_TEXT_MAX], quoted[BB_ERROR_TEXT_MAX * 2];
+    log_event(LOG_WARNING, "query async=failed error=%s request=%s text=%s",
+              log_quote(quoted, sizeof(quoted), err->text, strlen(err->text)), run->request_id,
+              log_quote(text, sizeof(text), run->text.data, run->text.len));
 }
+
+static int async_statement_begin(void *arg, size_t index)
+{
+    struct query_run *run = arg;
+    (void)index;
+    if (!run->answered) {
+        run->answered = run->begun = true;
+        http_job_done(&run->base);
+    }
+    return 0;
+}
+
+static int async_series(void *arg, const struct bb_series *series)
+{
+    (void)arg;
+    (void)series;
+    return 0;
+}
+
+static int async_rows(void *arg, const struct bb_value *values, size_t row_count)
+{
+    (void)arg;
+    (void)values;
+    (void)row_count;
+    return 0;
+}
+
+static int async_statement_end(void *arg, const struct bb_error *err)
+{
+    if (err != NULL)
+        log_async_error(arg, err);
+    return 0;
+}
+
+static void work_async(struct http_job *job)
+{
+    struct query_run *run = (struct query_run *)job;
+    uint64_t start_ns = uv_hrtime();
+    struct bb_sink sink = {.arg = run,
+                           .statement_begin = async_statement_begin,
+                           .series = async_series,
+                           .rows = async_rows,
+                           .statement_end = async_statement_end};
+    atomic_fetch_add(&run->refs, 1);
+    int rc = run_query(run, &sink, &job->loop->server->async_canceled);
+    log_if_slow(run, rc, uv_hrtime() - start_ns);
+    if (run->answered) {
+        if (rc != BB_OK)
+            log_async_error(run, &run->err);
+    } else {
+        run->err.code = rc;
+        run->begun = rc == BB_OK;
+        http_job_done(job);
+    }
+    release(run);
+}
+
+/* ---- on the loop ---- */
 
 static void on_piece_sent(struct http_piece *piece, bool ok)
 {
@@ -226,11 +291,6 @@ static void on_piece_sent(struct http_piece *piece, bool ok)
     release(run);
 }
 
-static const char *type_of(const struct query_run *run)
-{
-    return run->as_csv ? CSV_TYPE : JSON_TYPE;
-}
-
 static const char *encoding_of(const struct query_run *run)
 {
     return run->as_gzip ? "Content-Encoding: gzip\r\n" : "";
@@ -240,7 +300,7 @@ static void send_piece(struct query_run *run, struct http_piece *piece)
 {
     struct http_conn *conn = run->base.conn;
     if (!run->streaming && !conn->client.closing)
-        http_stream_begin(conn, 200, type_of(run), encoding_of(run));
+        http_stream_begin(conn, 200, accept_name(run->type), encoding_of(run));
     run->streaming = true;
     run->refs++;
     http_stream_put(conn, piece);
@@ -267,34 +327,49 @@ static void reply_error(struct query_run *run, struct http_conn *conn)
     http_error_text(conn, bb_code_http(run->err.code), run->err.text, strlen(run->err.text));
 }
 
+/** The text has become too much for something. */
+static void reply_cut(struct query_run *run, struct http_conn *conn)
+{
+    log_event(LOG_WARNING, "query reply=cut error=\"%s\" request=%s", bb_code_text(run->text_err),
+              conn->request.id);
+    if (run->streaming)
+        client_close(&conn->client); /* without its last chunk nobody takes it for whole */
+    else if (run->type == ACCEPT_MSGPACK && run->text_err != BB_ENOMEM)
+        http_error(
+            conn, 413,
+            "result too long for one MessagePack document: ask with chunked=true or for JSON");
+    else
+        http_error(conn, 503, "overloaded: no memory for the result");
+}
+
 static void reply(struct http_job *job, struct http_conn *conn)
 {
     struct query_run *run = (struct query_run *)job;
-    if (run->err.code != BB_OK && !run->begun) {
+    if (!run->begun) {
         reply_error(run, conn);
         return;
     }
-    if (run->text_err != BB_OK || (run->as_csv && run->err.code != BB_OK)) {
-        log_event(LOG_WARNING, "query reply=cut error=\"%s\" request=%s",
-                  bb_code_text(run->text_err), conn->request.id);
-        if (run->streaming)
-            client_close(&conn->client); /* without its last chunk nobody takes it for whole */
-        else
-            http_error(conn, 503, "overloaded: no memory for the result");
+    if (run->async) {
+        http_reply(conn, 204, NULL, "", NULL, 0);
+        return;
+    }
+    if (run->text_err != BB_OK) {
+        reply_cut(run, conn);
         return;
     }
     if (!run->streaming) {
-        http_reply(conn, 200, type_of(run), encoding_of(run), run->json.data, run->json.len);
+        http_reply(conn, 200, accept_name(run->type), encoding_of(run), run->reply.data,
+                   run->reply.len);
         return;
     }
-    struct http_piece *piece = run->json.len > 0 ? make_piece(run, &run->json) : NULL;
+    struct http_piece *piece = run->reply.len > 0 ? make_piece(run, &run->reply) : NULL;
     if (piece != NULL) {
         pthread_mutex_lock(&run->lock);
         run->unsent += piece->data.len;
         pthread_mutex_unlock(&run->lock);
         send_piece(run, piece);
     }
-    if (piece != NULL || run->json.len == 0)
+    if (piece != NULL || run->reply.len == 0)
         http_stream_end(conn);
     else
         client_close(&conn->client);
@@ -342,40 +417,31 @@ static bool get_param(struct http_conn *conn, const char *name, struct buf *valu
     return http_url_param(conn, name, value) == BB_OK;
 }
 
-static bool is_true(const struct buf *value)
+static bool get_flag(struct http_conn *conn, const char *name, struct buf *value, bool *on)
 {
-    return strcmp(value->data, "true") == 0 || strcmp(value->data, "1") == 0;
+    bool ok = get_param(conn, name, value);
+    *on = ok && strcmp(value->data, "true") == 0;
+    return ok;
 }
 
-static bool get_format(struct http_conn *conn, struct result_format *format)
+static bool get_format(struct http_conn *conn, struct result_format *format, bool *async)
 {
     struct buf value;
+    bool chunked = false;
     buf_init(&value, PARAM_MAX_BYTES, NULL);
-    bool ok = get_param(conn, "epoch", &value);
+    bool ok = get_flag(conn, "async", &value, async) &&
+              get_flag(conn, "chunked", &value, &chunked) &&
+              get_flag(conn, "pretty", &value, &format->pretty) && get_param(conn, "epoch", &value);
     if (ok) {
         format->epoch_ns = units_epoch_ns(value.data);
-        ok = get_param(conn, "pretty", &value);
-    }
-    if (ok) {
-        format->pretty = is_true(&value);
-        ok = get_param(conn, "chunked", &value);
-    }
-    if (ok && is_true(&value)) {
         ok = get_param(conn, "chunk_size", &value);
-        long rows = ok ? strtol(value.data, NULL, 10) : 0;
+    }
+    if (ok && chunked) {
+        long rows = strtol(value.data, NULL, 10);
         format->chunk_rows = rows > 0 ? (size_t)rows : CHUNK_ROWS;
     }
     buf_fini(&value);
     return ok;
-}
-
-/** The first type named that we can write. */
-static bool wants_csv(const char *accept)
-{
-    const char *csv = strstr(accept, "csv");
-    const char *json = strstr(accept, "json");
-    return (strstr(accept, "text/csv") != NULL || strstr(accept, "application/csv") != NULL) &&
-           (json == NULL || csv < json);
 }
 
 static struct query_run *make_run(struct server *server)
@@ -388,12 +454,11 @@ static struct query_run *make_run(struct server *server)
     buf_init(&run->policy, PARAM_MAX_BYTES, NULL);
     buf_init(&run->text, text_max, &server->request_budget);
     buf_init(&run->params, text_max, &server->request_budget);
-    buf_init(&run->json, PIECE_MAX_BYTES, &server->request_budget);
+    buf_init(&run->reply, PIECE_MAX_BYTES, &server->request_budget);
     pthread_mutex_init(&run->lock, NULL);
     pthread_cond_init(&run->taken, NULL);
     run->refs = 1;
     run->wake.run = on_wake;
-    run->base.work = work;
     run->base.reply = reply;
     run->base.abandon = abandon;
     run->base.destroy = destroy;
@@ -425,7 +490,7 @@ void http_query_run(struct http_conn *conn)
     }
     bool ok = get_param(conn, "q", &run->text) && get_param(conn, "db", &run->database) &&
               get_param(conn, "rp", &run->policy) && get_param(conn, "params", &run->params) &&
-              get_format(conn, &run->format);
+              get_format(conn, &run->format, &run->async);
     if (ok)
         trim(&run->text);
     if (ok && run->text.len == 0) {
@@ -437,7 +502,11 @@ void http_query_run(struct http_conn *conn)
         return;
     }
     run->read_only = conn->request.method == HTTP_GET;
-    run->as_csv = wants_csv(http_text(conn, conn->request.accept));
+    run->base.work = run->async ? work_async : work;
+    run->type = accept_choose(http_text(conn, conn->request.accept));
+    result_writer_init(&run->writer, run->type, &run->format, &run->reply, PIECE_BYTES, flush, run);
+    if (run->type == ACCEPT_MSGPACK)
+        run->reply.max = (size_t)server->settings.request_memory / 2;
     run->as_gzip = gzip_accepted(http_text(conn, conn->request.accept_encoding));
     memcpy(run->request_id, conn->request.id, sizeof(run->request_id));
     http_job_submit(&run->base, conn, &server->query_pool);

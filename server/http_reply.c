@@ -5,8 +5,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "server/accept.h"
 #include "server/http.h"
-#include "server/json.h"
 #include "server/version.h"
 
 /* A refused request whose body is at most this long is read to its end, so that the connection
@@ -82,6 +82,8 @@ static int put_head(struct http_conn *conn, int status, const char *type, const 
     gmtime_r(&now, &tm);
     strftime(date, sizeof(date), "%a, %d %b %Y %H:%M:%S GMT", &tm);
     count_reply(conn, status);
+    if (status == 204 && type == NULL) /* InfluxDB has it, though there is no content */
+        type = accept_name(accept_choose(http_text(conn, conn->request.accept)));
     out->len = 0;
     int rc = buf_printf(out, "HTTP/1.1 %d %s\r\n", status, status_text(status));
     if (rc == BB_OK && type != NULL)
@@ -194,16 +196,10 @@ void http_error_text(struct http_conn *conn, int status, const char *text, size_
         snprintf(extra + len, sizeof(extra) - (size_t)len, "Allow: %s\r\n",
                  conn->request.route->allow);
     struct buf body;
-    struct json json;
+    const char *type;
     buf_init(&body, SIZE_MAX, NULL);
-    jsonw_init(&json, &body, false);
-    jsonw_object_begin(&json);
-    jsonw_key(&json, "error");
-    jsonw_string(&json, text, n);
-    jsonw_object_end(&json);
-    jsonw_newline(&json);
-    if (json.err == BB_OK)
-        http_reply(conn, status, "application/json", extra, body.data, body.len);
+    if (http_error_body(conn, text, n, &body, &type) == BB_OK)
+        http_reply(conn, status, type, extra, body.data, body.len);
     else
         client_close(&conn->client);
     buf_fini(&body);

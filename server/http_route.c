@@ -55,7 +55,7 @@ bool http_route(struct http_conn *conn)
         return false;
     }
     if (conn->request.method == HTTP_OPTIONS) {
-        http_reply(conn, 204, NULL, "", NULL, 0);
+        http_reply(conn, 200, NULL, "", NULL, 0);
         return false;
     }
     unsigned method = (unsigned)conn->request.method;

@@ -19,6 +19,8 @@ SERVER_LIBS = libbusbar.la $(UV_LIBS) $(ZLIB_LIBS) $(JANSSON_LIBS) $(SERVER_LLHT
 # The parts of busbard, for its tests too.
 noinst_LTLIBRARIES += libserver.la
 libserver_la_SOURCES = \
+	server/accept.c \
+	server/accept.h \
 	server/buf.c \
 	server/buf.h \
 	server/form.c \
@@ -31,6 +33,7 @@ libserver_la_SOURCES = \
 	server/http.h \
 	server/http_admin.c \
 	server/http_admin.h \
+	server/http_error.c \
 	server/http_handlers.h \
 	server/http_job.c \
 	server/http_parse.c \
@@ -57,6 +60,8 @@ libserver_la_SOURCES = \
 	server/loop.h \
 	server/metrics.c \
 	server/metrics.h \
+	server/msgpack.c \
+	server/msgpack.h \
 	server/multipart.c \
 	server/multipart.h \
 	server/number.c \
@@ -77,6 +82,10 @@ libserver_la_SOURCES = \
 	server/result.h \
 	server/result_csv.c \
 	server/result_csv.h \
+	server/result_msgpack.c \
+	server/result_msgpack.h \
+	server/result_writer.c \
+	server/result_writer.h \
 	server/server.h \
 	server/settings.c \
 	server/settings.h \
@@ -90,11 +99,13 @@ libserver_la_SOURCES = \
 
 server_unit_libs = libserver.la $(SERVER_LLHTTP_LIBS) $(UNIT_LIBS) $(UV_LIBS) $(ZLIB_LIBS) $(JANSSON_LIBS)
 unit_tests += \
+	tests/unit/test_server_formats \
 	tests/unit/test_server_number \
 	tests/unit/test_server_parts \
 	tests/unit/test_server_pool \
 	tests/unit/test_server_result
 THREAD_TESTS += tests/unit/test_server_pool
+tests_unit_test_server_formats_LDADD = $(server_unit_libs)
 tests_unit_test_server_number_LDADD = $(server_unit_libs)
 tests_unit_test_server_parts_LDADD = $(server_unit_libs)
 tests_unit_test_server_pool_LDADD = $(server_unit_libs)

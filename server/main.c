@@ -243,6 +243,7 @@ static void run_loops(struct server *server)
 /** The order matters: whoever may still post to a loop ends before the loops are freed. */
 static int stop(struct server *server, struct bb_error *err)
 {
+    __atomic_store_n(&server->async_canceled, 1, __ATOMIC_RELAXED);
     pool_fini(&server->write_pool);
     pool_fini(&server->query_pool);
     pool_fini(&server->admin_pool);

@@ -64,6 +64,15 @@ static void put_field(struct result_csv *r, struct buf *out, const char *text, s
     put(r, out, "\"", 1);
 }
 
+int result_csv_put_error(struct buf *out, const char *text, size_t n)
+{
+    struct result_csv r = {.err = BB_OK};
+    put(&r, out, "error\n", strlen("error\n"));
+    put_field(&r, out, text, n);
+    put(&r, out, "\n", 1);
+    return r.err;
+}
+
 /* ---- the sink ---- */
 
 static int sink_statement_begin(void *arg, size_t index)
@@ -177,9 +186,8 @@ static int sink_statement_end(void *arg, const struct bb_error *err)
     struct result_csv *r = arg;
     if (err != NULL) {
         put(r, r->out, "\n", r->header);
-        put(r, r->out, "error\n", strlen("error\n"));
-        put_field(r, r->out, err->text, strlen(err->text));
-        put(r, r->out, "\n", 1);
+        if (r->err == BB_OK)
+            r->err = result_csv_put_error(r->out, err->text, strlen(err->text));
         r->header = true;
     }
     return r->err;

@@ -31,6 +31,9 @@ void result_csv_init(struct result_csv *r, int64_t epoch_ns, struct buf *out, si
                      int (*flush)(void *arg, struct buf *out), void *arg);
 void result_csv_fini(struct result_csv *r);
 
+/** Append an error, a line "error" and one with the text. Errors of buf_put. */
+int result_csv_put_error(struct buf *out, const char *text, size_t n) BB_CHECKED;
+
 /** The sink for bb_query; r must outlive it. */
 struct bb_sink result_csv_sink(struct result_csv *r);
 

@@ -60,6 +60,7 @@ struct server {
     int64_t line_precision_ns;
     _Atomic int64_t connections_http, connections_line;
     _Atomic bool stopping;
+    volatile int async_canceled; /* not 0: queries that nobody waits for end */
 };
 
 static inline int64_t wall_clock_ns(void)

@@ -21,6 +21,7 @@ EXTRA_DIST += \
 	tests/e2e/test_data.py \
 	tests/e2e/test_docs.py \
 	tests/e2e/test_export.py \
+	tests/e2e/test_formats.py \
 	tests/e2e/test_hostile.py \
 	tests/e2e/test_http.py \
 	tests/e2e/test_import.py \
