@@ -160,7 +160,8 @@ struct bb_write_result {
 int bb_write(struct bb_db *db, const struct bb_write *write, struct bb_write_result *result,
              struct bb_error *err) BB_CHECKED;
 
-/** err is NULL when the batch is on disk. Called from the log's thread: must not block. */
+/** err is NULL when the batch is on disk. Called from the log's thread or from within the call that
+ * asked for it: must not block. */
 typedef void (*bb_durable_fn)(void *arg, const struct bb_error *err);
 
 /**
@@ -169,6 +170,37 @@ typedef void (*bb_durable_fn)(void *arg, const struct bb_error *err);
  */
 int bb_write_submit(struct bb_db *db, const struct bb_write *write, struct bb_write_result *result,
                     bb_durable_fn durable, void *arg, struct bb_error *err) BB_CHECKED;
+
+/** A text of lines that is written in pieces; all zero before the first. */
+struct bb_write_text {
+    uint64_t lines;       /* that came before what comes next */
+    uint64_t bytes_taken; /* of the last piece: what is behind them is to begin the next one */
+    int64_t now_ns;       /* time of lines without one, the same for the whole text */
+    uint64_t lsn;         /* of what was stored last; 0: nothing was */
+    bool cutting;         /* inside a line that was refused for its length */
+};
+
+/**
+ * Store the next piece of a text, which may end anywhere: a line that it does not finish is left
+ * over, at most BB_LINE_MAX + 1 bytes. Lines, line numbers and refusals are those of the whole
+ * text, wherever it was cut; what is visible together is a piece. Returns when the piece is in the
+ * log's buffer: bb_durable_notify(text->lsn) tells when all of the text so far is on disk.
+ *
+ * last    no more of the text follows
+ * result  of this piece
+ * Errors as bb_write: nothing of this piece was stored, *text has not changed, and the piece may be
+ * given again.
+ */
+int bb_write_piece(struct bb_db *db, const struct bb_write *write, struct bb_write_text *text,
+                   bool last, struct bb_write_result *result, struct bb_error *err) BB_CHECKED;
+
+/** Bytes of a line, its newline apart; a longer one is refused. */
+#define BB_LINE_MAX ((size_t)1 << 20)
+
+/** `durable` is called exactly once, when all up to lsn (of a result; 0: nothing) is on disk. On an
+ * error return, which is BB_ENOMEM, it is not called. */
+int bb_durable_notify(struct bb_db *db, uint64_t lsn, bb_durable_fn durable, void *arg,
+                      struct bb_error *err) BB_CHECKED;
 
 /* ---- queries ---- */
 

@@ -3,7 +3,8 @@
 # be compiled twice.
 lib_LTLIBRARIES += libbusbar.la
 noinst_LTLIBRARIES += libbusbar-internal.la
-unit_tests += tests/unit/test_db_engine tests/unit/test_db_full tests/unit/test_db_stats
+unit_tests += tests/unit/test_db_engine tests/unit/test_db_full tests/unit/test_db_pieces \
+	tests/unit/test_db_stats
 include_HEADERS += engine/busbar.h
 
 libbusbar_la_SOURCES = \

@@ -7,6 +7,8 @@
 #define AHEAD_BYTES 256 /* longest key that is looked for ahead */
 #define RECORD_MAX  (64u << 20)
 
+_Static_assert(BB_LINE_MAX == BBI_LP_LINE_MAX, "the API tells the limit of the parser");
+
 struct memo_slot {
     uint32_t db_id; /* 0: free */
     uint32_t measurement_id;
@@ -385,7 +387,7 @@ static int build_lines(struct bbi_points *points, struct bbi_catalog *catalog,
 
 int bbi_points_build(struct bbi_points *points, struct bbi_catalog *catalog,
                      struct bbi_series_cache *cache, const struct bbi_rp *rp,
-                     const struct bb_write *write, struct bb_error *err)
+                     const struct bb_write *write, struct bbi_piece *piece, struct bb_error *err)
 {
     struct bbi_lp_parser parser;
     points->batch.db_id = rp->db_id;
@@ -398,7 +400,9 @@ int bbi_points_build(struct bbi_points *points, struct bbi_catalog *catalog,
     bbi_arena_reset(&points->arena);
     bbi_buf_reset(&points->records);
     bbi_lp_init(&parser, points->fields, write->precision_ns, write->now_ns);
-    bbi_lp_feed(&parser, write->lines, write->lines_length, true);
+    parser.line_number = piece->lines + 1;
+    parser.skipping = piece->cutting;
+    bbi_lp_feed(&parser, write->lines, write->lines_length, piece->last);
     points->ahead.key = NULL;
     bbi_series_cache_read_lock(cache);
     if (points->epoch != bbi_series_cache_epoch(cache)) {
@@ -407,6 +411,9 @@ int bbi_points_build(struct bbi_points *points, struct bbi_catalog *catalog,
     }
     int rc = build_lines(points, catalog, cache, &parser, err);
     bbi_series_cache_unlock(cache);
+    piece->lines = parser.line_number - 1;
+    piece->cutting = parser.skipping;
+    piece->left_over = bbi_lp_rest(&parser);
     return rc;
 }
 

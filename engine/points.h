@@ -31,6 +31,14 @@ struct bbi_key_ahead {
     struct bbi_hash128 hash;
 };
 
+/** Which piece of a text is built, and what is left of it. */
+struct bbi_piece {
+    bool last;
+    bool cutting;     /* in, out: inside a line that was refused for its length */
+    uint64_t lines;   /* in, out: of the text before what comes next */
+    size_t left_over; /* out: bytes at its end that finish no line; 0 if it is the last */
+};
+
 struct bbi_points {
     struct bbi_batch batch; /* points and cells point into what follows */
     size_t point_cap;
@@ -58,12 +66,15 @@ void bbi_points_destroy(struct bbi_points **points);
 /**
  * Parse and resolve the lines of a write; bad ones are told to write->reject.
  *
+ * piece  of the text that write->lines is; changed whatever is returned
+ *
  * Returns BB_OK with the good points in points->batch, none perhaps; BB_ENOMEM, BB_EBUSY,
  * BB_ENOTFOUND, BB_EIO ...: the whole write fails.
  */
 int bbi_points_build(struct bbi_points *points, struct bbi_catalog *catalog,
                      struct bbi_series_cache *cache, const struct bbi_rp *rp,
-                     const struct bb_write *write, struct bb_error *err) BB_CHECKED;
+                     const struct bb_write *write, struct bbi_piece *piece,
+                     struct bb_error *err) BB_CHECKED;
 
 /** Memory that the builder keeps from batch to batch. */
 size_t bbi_points_bytes(const struct bbi_points *points);

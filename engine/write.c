@@ -298,16 +298,18 @@ static int append_points(struct bb_db *db, const struct bb_write *write, struct 
 /* Parse, resolve, stage and append; again if series were dropped in between, without telling of
  * rejected lines twice. */
 static int write_points(struct bb_db *db, const struct bb_write *write, struct bbi_points *points,
-                        struct bb_write_result *result, uint64_t *lsn, struct bb_error *err)
+                        struct bbi_piece *piece, struct bb_write_result *result, uint64_t *lsn,
+                        struct bb_error *err)
 {
+    const struct bbi_piece start = *piece;
     struct bbi_rp rp;
     struct bb_write w = *write;
     int rc;
-    w.now_ns = write->now_ns == 0 ? bbi_clock_wall_ns() : write->now_ns;
     do {
+        *piece = start;
         rc = find_policy(db, &w, &rp, err);
         if (rc == BB_OK) {
-            rc = bbi_points_build(points, db->catalog, db->cache, &rp, &w, err);
+            rc = bbi_points_build(points, db->catalog, db->cache, &rp, &w, piece, err);
         }
         if (rc == BB_OK) {
             rc = bbi_stages_run(points, &rp, w.now_ns, err);
@@ -334,10 +336,13 @@ static void count_batch(struct bb_db *db, const struct bb_write_result *result)
     atomic_fetch_add_explicit(&db->counters.batches, 1, memory_order_relaxed);
 }
 
-static int submit(struct bb_db *db, const struct bb_write *write, struct bb_write_result *result,
-                  uint64_t *lsn, struct bb_error *err)
+int bb_write_piece(struct bb_db *db, const struct bb_write *write, struct bb_write_text *text,
+                   bool last, struct bb_write_result *result, struct bb_error *err)
 {
+    struct bbi_piece piece = {.last = last, .cutting = text->cutting, .lines = text->lines};
+    struct bb_write w = *write;
     struct bbi_points *points;
+    uint64_t lsn;
     memset(result, 0, sizeof(*result));
     int rc = check_write(write, err);
     if (rc == BB_OK) {
@@ -346,9 +351,16 @@ static int submit(struct bb_db *db, const struct bb_write *write, struct bb_writ
     if (rc != BB_OK) {
         return rc;
     }
-    rc = write_points(db, write, points, result, lsn, err);
+    w.now_ns = text->now_ns != 0 ? text->now_ns : write->now_ns;
+    w.now_ns = w.now_ns == 0 ? bbi_clock_wall_ns() : w.now_ns;
+    rc = write_points(db, &w, points, &piece, result, &lsn, err);
     give_points(db, points);
     if (rc == BB_OK) {
+        *text = (struct bb_write_text){.lines = piece.lines,
+                                       .bytes_taken = write->lines_length - piece.left_over,
+                                       .now_ns = w.now_ns,
+                                       .lsn = lsn != 0 ? lsn : text->lsn,
+                                       .cutting = piece.cutting};
         count_batch(db, result);
     }
     return rc;
@@ -357,9 +369,9 @@ static int submit(struct bb_db *db, const struct bb_write *write, struct bb_writ
 int bb_write(struct bb_db *db, const struct bb_write *write, struct bb_write_result *result,
              struct bb_error *err)
 {
-    uint64_t lsn;
-    int rc = submit(db, write, result, &lsn, err);
-    return rc == BB_OK && lsn != 0 ? bbi_wal_wait(db->wal, lsn, err) : rc;
+    struct bb_write_text text = {0};
+    int rc = bb_write_piece(db, write, &text, true, result, err);
+    return rc == BB_OK && text.lsn != 0 ? bbi_wal_wait(db->wal, text.lsn, err) : rc;
 }
 
 static void keep_reason(void *arg, uint64_t line_number, const char *line, size_t line_length,
@@ -408,23 +420,49 @@ static void tell_durable(void *arg, const struct bb_error *err)
     w.durable(w.arg, err);
 }
 
+static struct waiting *make_waiting(struct bb_db *db, bb_durable_fn durable, void *arg,
+                                    struct bb_error *err)
+{
+    struct waiting *w = bbi_mem_alloc(&db->write_acct, sizeof(*w));
+    if (w == NULL) {
+        (void)bbi_error_nomem(err, "write");
+        return NULL;
+    }
+    *w = (struct waiting){.durable = durable, .arg = arg};
+    return w;
+}
+
+static void wait_for(struct bb_db *db, struct waiting *w, uint64_t lsn)
+{
+    w->notice = (struct bbi_wal_notice){.lsn = lsn, .fn = tell_durable, .arg = w};
+    bbi_wal_notify(db->wal, &w->notice);
+}
+
 int bb_write_submit(struct bb_db *db, const struct bb_write *write, struct bb_write_result *result,
                     bb_durable_fn durable, void *arg, struct bb_error *err)
 {
-    uint64_t lsn;
-    struct waiting *w = bbi_mem_alloc(&db->write_acct, sizeof(*w));
+    struct bb_write_text text = {0};
+    struct waiting *w = make_waiting(db, durable, arg, err);
     if (w == NULL) {
-        return bbi_error_nomem(err, "write");
+        return err->code;
     }
-    int rc = submit(db, write, result, &lsn, err);
+    int rc = bb_write_piece(db, write, &text, true, result, err);
     if (rc != BB_OK) {
         bbi_mem_free(w);
         return rc;
     }
-    w->durable = durable;
-    w->arg = arg;
-    w->notice = (struct bbi_wal_notice){.lsn = lsn, .fn = tell_durable, .arg = w};
-    bbi_wal_notify(db->wal, &w->notice);
+    wait_for(db, w, text.lsn);
+    return BB_OK;
+}
+
+int bb_durable_notify(struct bb_db *db, uint64_t lsn, bb_durable_fn durable, void *arg,
+                      struct bb_error *err)
+{
+    struct waiting *w = make_waiting(db, durable, arg, err);
+    if (w == NULL) {
+        return err->code;
+    }
+    wait_for(db, w, lsn);
     return BB_OK;
 }
 
