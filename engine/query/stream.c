@@ -76,16 +76,36 @@ static bool looks_back(const struct bbi_call *call)
     }
 }
 
+/* As far into the interval before (after, if falling) as the time lies in its own: of intervals of
+ * one length that is their width, of days and months what the clocks say. */
+static int64_t one_interval_on(const struct bbi_buckets *b, int64_t time, bool falling)
+{
+    int64_t at = bbi_bucket_of(b, time);
+    if (falling) {
+        int64_t left = bbi_bucket_last(b, at) - time;
+        int64_t last = bbi_bucket_last(b, at + 1);
+        return last < BBI_TIME_MAX && left < last - time ? last - left : BBI_TIME_MAX;
+    }
+    int64_t start = bbi_bucket_start(b, at - 1);
+    int64_t into = time - bbi_bucket_start(b, at);
+    return into < time - start ? start + into : time;
+}
+
 static struct bbi_flow reach_back(const struct bbi_flow *flow, const struct bbi_call *call)
 {
     struct bbi_flow out = *flow;
     const struct bbi_plan *plan = flow->plan;
-    int64_t width = plan->buckets.width_ns;
+    const struct bbi_buckets *b = &plan->buckets;
+    int64_t width = b->width_ns;
     if (width == 0 || !looks_back(call)) {
         return out;
     }
-    if (!plan->descending) {
+    if (!plan->descending && bbi_bucket_is_civil(b) && bbi_flow_has_start(flow)) {
+        out.tmin = one_interval_on(b, flow->tmin, false);
+    } else if (!plan->descending) {
         out.tmin = flow->tmin > BBI_TIME_MIN + width ? flow->tmin - width : BBI_TIME_MIN;
+    } else if (bbi_bucket_is_civil(b) && flow->tmax < BBI_TIME_MAX) {
+        out.tmax = one_interval_on(b, flow->tmax, true);
     } else {
         out.tmax = flow->tmax < BBI_TIME_MAX - width ? flow->tmax + width : BBI_TIME_MAX;
     }

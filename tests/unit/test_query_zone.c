@@ -93,6 +93,24 @@ static void months(void **state)
                   "error: time dimension must have a duration of 1 month to 1000 years\n");
 }
 
+/* What looks at the interval before reads all of it, however long it is. */
+static void interval_before(void **state)
+{
+    (void)state;
+    dbtest_expect(&t,
+                  "SELECT difference(count(v)) FROM m WHERE time >= '2024-10-28' AND time < "
+                  "'2024-10-29' GROUP BY time(1d) tz('Europe/London')",
+                  "m: time=1730073600000000000 difference=-2i\n");
+    dbtest_expect(&t,
+                  "SELECT difference(count(v)) FROM m WHERE time >= '2024-10-26' AND time < "
+                  "'2024-10-27' GROUP BY time(1d) ORDER BY time DESC tz('Europe/London')",
+                  "m: time=1729897200000000000 difference=-4i\n");
+    dbtest_expect(&t,
+                  "SELECT difference(count(v)) FROM m WHERE time >= '2024-04-01' AND time < "
+                  "'2024-05-01' GROUP BY time(1mo) tz('Europe/London')",
+                  "m: time=1711926000000000000 difference=-44i\n");
+}
+
 static void names(void **state)
 {
     (void)state;
@@ -136,8 +154,12 @@ static void intervals_join(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(days),  cmocka_unit_test(hours),          cmocka_unit_test(months),
-        cmocka_unit_test(names), cmocka_unit_test(intervals_join),
+        cmocka_unit_test(days),
+        cmocka_unit_test(hours),
+        cmocka_unit_test(months),
+        cmocka_unit_test(names),
+        cmocka_unit_test(interval_before),
+        cmocka_unit_test(intervals_join),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }
