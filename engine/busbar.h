@@ -94,12 +94,15 @@ struct bb_options {
     /* Free space that writes leave on the disk: for flushes, compaction, deletions. Default a 64th
      * of the disk, at most 256 MiB. */
     uint64_t disk_reserve_bytes;
-    uint32_t query_threads;    /* default: one per core */
-    uint32_t query_timeout_ms; /* default 60,000 */
-    uint32_t query_count_max;  /* that run at a time; default: no limit */
-    bool manual_background;    /* tests: flush and compact only when told */
-    bool create_if_missing;    /* default true */
-    bb_log_fn log;             /* NULL: standard error */
+    uint32_t query_threads;      /* default: one per core */
+    uint32_t query_timeout_ms;   /* default 60,000 */
+    uint32_t query_count_max;    /* that run at a time; default: no limit */
+    uint64_t select_points_max;  /* rows that one SELECT may read; default: no limit */
+    uint64_t select_series_max;  /* series of a measurement in one SELECT; default: no limit */
+    uint64_t select_buckets_max; /* intervals of GROUP BY time(); default: no limit */
+    bool manual_background;      /* tests: flush and compact only when told */
+    bool create_if_missing;      /* default true */
+    bb_log_fn log;               /* NULL: standard error */
     void *log_arg;
 };
 

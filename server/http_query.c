@@ -19,6 +19,7 @@
 #include "server/multipart.h"
 #include "server/params.h"
 #include "server/result_writer.h"
+#include "server/row_limit.h"
 #include "server/units.h"
 
 #define PIECE_BYTES     ((size_t)64 << 10)
@@ -190,6 +191,19 @@ static int run_query(struct query_run *run, const struct bb_sink *sink,
     return rc;
 }
 
+/* An answer that is not chunked ends at max-row-limit. */
+static int run_limited(struct query_run *run, const struct bb_sink *sink)
+{
+    struct row_limit limit;
+    uint64_t rows_max = run->base.loop->server->settings.max_row_limit;
+    if (rows_max == 0 || run->format.chunk_rows > 0)
+        return run_query(run, sink, &run->canceled);
+    row_limit_init(&limit, sink, rows_max, result_writer_truncated(&run->writer));
+    struct bb_sink limited = row_limit_sink(&limit);
+    int rc = run_query(run, &limited, &run->canceled);
+    return limit.full ? BB_OK : rc;
+}
+
 static void work(struct http_job *job)
 {
     struct query_run *run = (struct query_run *)job;
@@ -197,7 +211,7 @@ static void work(struct http_job *job)
     struct bb_sink sink = result_writer_sink(&run->writer);
     int rc = run->as_gzip ? gzip_open(&run->gzip) : BB_OK;
     if (rc == BB_OK)
-        rc = run_query(run, &sink, &run->canceled);
+        rc = run_limited(run, &sink);
     else
         snprintf(run->err.text, sizeof(run->err.text), "out of memory: gzip");
     run->err.code = rc;

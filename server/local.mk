@@ -86,6 +86,8 @@ libserver_la_SOURCES = \
 	server/result_msgpack.h \
 	server/result_writer.c \
 	server/result_writer.h \
+	server/row_limit.c \
+	server/row_limit.h \
 	server/server.h \
 	server/settings.c \
 	server/settings.h \

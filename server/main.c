@@ -84,6 +84,9 @@ static int open_database(struct server *server, struct bb_error *err)
     options.disk_reserve_bytes = s->disk_reserve;
     options.query_threads = (uint32_t)s->query_threads;
     options.query_timeout_ms = (uint32_t)s->query_timeout;
+    options.select_points_max = s->max_select_point;
+    options.select_series_max = s->max_select_series;
+    options.select_buckets_max = s->max_select_buckets;
     options.create_if_missing = true;
     options.log = log_engine;
     return bb_db_open(s->data, &options, &server->db, err);

@@ -62,10 +62,11 @@ static void close_series(struct result *r, bool partial)
         return;
     if (r->values_open)
         jsonw_array_end(j);
-    if (partial) {
+    if (partial || r->truncated) {
         jsonw_key(j, "partial");
         jsonw_bool(j, true);
     }
+    r->truncated = false;
     jsonw_object_end(j);
     r->series_open = r->values_open = false;
 }

@@ -28,7 +28,8 @@ struct result {
     struct json messages_json;
     size_t column_count;
     size_t statement;
-    size_t rows; /* in this document and series */
+    size_t rows;    /* in this document and series */
+    bool truncated; /* the open series has more rows than there is place for */
     bool begun, document_open, statement_open, list_open, series_open, values_open;
 };
 

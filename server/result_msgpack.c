@@ -93,6 +93,8 @@ static void close_series(struct result_msgpack *r, bool partial)
     struct msgpack *m = &r->pack;
     if (!r->series_open)
         return;
+    partial = partial || r->truncated;
+    r->truncated = false;
     msgpack_set_array(m, r->values_at, r->rows);
     msgpack_set_map(m, r->series_at, r->head_members + 1 + partial);
     if (partial)

@@ -28,6 +28,7 @@ struct result_msgpack {
     /* Where the heads of what is open stand in the buffer, and what they will count. */
     size_t document_at, results_at, statement_at, list_at, series_at, values_at;
     size_t result_count, series_count, rows;
+    bool truncated; /* the open series has more rows than there is place for */
     bool begun, document_open, statement_open, series_open;
 };
 

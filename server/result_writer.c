@@ -52,6 +52,20 @@ struct bb_sink result_writer_sink(struct result_writer *w)
     }
 }
 
+bool *result_writer_truncated(struct result_writer *w)
+{
+    switch (w->type) {
+    case ACCEPT_APPLICATION_CSV:
+    case ACCEPT_TEXT_CSV:
+        return NULL;
+    case ACCEPT_MSGPACK:
+        return &w->msgpack.truncated;
+    case ACCEPT_JSON:
+    default:
+        return &w->json.truncated;
+    }
+}
+
 bool result_writer_begun(const struct result_writer *w)
 {
     switch (w->type) {

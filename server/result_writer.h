@@ -28,6 +28,9 @@ void result_writer_fini(struct result_writer *w);
 /** The sink for bb_query; w must outlive it. */
 struct bb_sink result_writer_sink(struct result_writer *w);
 
+/** What row_limit.h sets when the open series is cut; NULL: the format has no place for it. */
+bool *result_writer_truncated(struct result_writer *w);
+
 /** A statement has been begun: errors of the query stand in the text from now on. */
 bool result_writer_begun(const struct result_writer *w);
 

@@ -35,6 +35,7 @@ struct settings {
     uint64_t line_batch_bytes, line_in_flight, max_line, reject_log, disk_reserve;
 
     /* counts */
+    uint64_t max_select_point, max_select_series, max_select_buckets, max_row_limit;
     uint64_t loops, write_threads, max_queries, query_threads, max_connections, line_batch_lines;
 
     /* times in milliseconds */

@@ -24,7 +24,7 @@ struct setting {
     const char *help;
 };
 
-#define SETTING_COUNT 37
+#define SETTING_COUNT 41
 
 extern const struct setting settings_table[]; /* [SETTING_COUNT] */
 

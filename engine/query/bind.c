@@ -521,6 +521,18 @@ static int find_others(struct bbi_binding *b, bool unconditional, struct bb_erro
     return rc;
 }
 
+/* InfluxDB stops counting at the first series too many, before SLIMIT. */
+static int check_series_count(const struct bbi_binding *b, const roaring_bitmap_t *series,
+                              struct bb_error *err)
+{
+    uint64_t limit = b->plan->ctx->env->series_max;
+    if (limit == 0 || roaring_bitmap_get_cardinality(series) <= limit) {
+        return BB_OK;
+    }
+    return bbi_error_set(err, BB_ELIMIT, "max-select-series limit exceeded: (%llu/%llu)",
+                         (unsigned long long)limit + 1, (unsigned long long)limit);
+}
+
 static int bind_series(struct binder *x, struct bb_error *err)
 {
     struct bbi_binding *b = x->b;
@@ -528,7 +540,13 @@ static int bind_series(struct binder *x, struct bb_error *err)
     const struct bbi_measurement *m = b->measurement;
     roaring_bitmap_t *bitmap;
     int rc = bbi_tagcond_select(x->ctx, m->db_id, m->id, &x->cond, &bitmap, err);
-    if (rc == BB_OK) {
+    if (rc != BB_OK) {
+        return rc;
+    }
+    rc = check_series_count(b, bitmap, err);
+    if (rc != BB_OK) {
+        roaring_bitmap_free(bitmap);
+    } else {
         rc = bbi_series_set_build(&b->series, x->ctx, m->db_id, bitmap, plan->dims, plan->dim_count,
                                   b->tags, b->tag_count, err);
     }

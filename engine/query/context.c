@@ -22,6 +22,20 @@ int bbi_qctx_check(const struct bbi_qctx *ctx, struct bb_error *err)
     return BB_OK;
 }
 
+int bbi_qctx_points(struct bbi_qctx *ctx, uint64_t count, struct bb_error *err)
+{
+    uint64_t limit = ctx->env->points_max;
+    if (limit == 0) {
+        return BB_OK;
+    }
+    uint64_t before = atomic_fetch_add_explicit(&ctx->points, count, memory_order_relaxed);
+    if (before + count <= limit) {
+        return BB_OK;
+    }
+    return bbi_error_set(err, BB_ELIMIT, "max-select-point limit exceeed: (%llu/%llu)",
+                         (unsigned long long)(before + count), (unsigned long long)limit);
+}
+
 int bbi_qctx_snapshot(struct bbi_qctx *ctx, struct bb_error *err)
 {
     if (ctx->has_snapshot) {

@@ -49,11 +49,16 @@ struct bbi_qctx {
     struct bbi_snapshot snapshot;
     bool has_snapshot;
     struct bbi_qstats stats; /* of the statement that runs */
+    _Atomic uint64_t points; /* rows that it has read; counted only if they are limited */
 };
 
 /** Whether the query has to end: BB_ECANCELED, BB_ETIMEOUT. To be called after at most a few
  * milliseconds of work. */
 int bbi_qctx_check(const struct bbi_qctx *ctx, struct bb_error *err) BB_CHECKED;
+
+/** Count rows that the statement goes over: BB_ELIMIT "max-select-point limit exceeed: (5/4)", the
+ * words and the spelling being InfluxDB's. */
+int bbi_qctx_points(struct bbi_qctx *ctx, uint64_t count, struct bb_error *err) BB_CHECKED;
 
 /** Take the query's snapshot if it has none yet: all statements but those that change something
  * read at the same position. */

@@ -636,6 +636,25 @@ static int compile(struct bbi_plan *plan, struct bb_error *err)
     return rc == BB_OK ? bbi_plan_order(plan, err) : rc;
 }
 
+/* As InfluxDB: of a SELECT with a lower bound of time; the words are its own. Subqueries count as
+ * well, each for itself. */
+static int check_interval_count(const struct bbi_plan *plan, struct bb_error *err)
+{
+    const struct bbi_buckets *b = &plan->buckets;
+    uint64_t limit = plan->ctx->env->buckets_max;
+    if (limit == 0 || b->width_ns == 0 || plan->select->is_raw || !plan->when.has_tmin ||
+        plan->when.tmax <= plan->when.tmin) {
+        return BB_OK;
+    }
+    __int128 count = (__int128)bbi_bucket_of(b, plan->when.tmax - 1) -
+                     bbi_bucket_of(b, plan->when.tmin) + 1;
+    if (count <= limit) {
+        return BB_OK;
+    }
+    return bbi_error_set(err, BB_ELIMIT, "max-select-buckets limit exceeded: (%llu/%llu)",
+                         (unsigned long long)count, (unsigned long long)limit);
+}
+
 int bbi_plan_build(struct bbi_qctx *ctx, const struct bbi_ql_select *select,
                    const struct bbi_plan *parent, struct bbi_plan *out, struct bb_error *err)
 {
@@ -651,6 +670,7 @@ int bbi_plan_build(struct bbi_qctx *ctx, const struct bbi_ql_select *select,
     if (rc == BB_OK) {
         rc = bbi_plan_inherit(out, err);
     }
+    rc = rc == BB_OK ? check_interval_count(out, err) : rc;
     if (rc == BB_OK) {
         rc = bbi_sources_resolve(ctx, select->sources, select->source_count, &out->from, err);
     }

@@ -35,6 +35,9 @@ struct bbi_query_env {
     struct bbi_account *acct;    /* parent of each query's account */
     uint64_t query_memory_bytes; /* limit of one query */
     uint32_t timeout_ms;         /* default deadline */
+    uint64_t points_max;         /* of one SELECT: rows read, 0: no limit */
+    uint64_t series_max;         /* series of each measurement */
+    uint64_t buckets_max;        /* intervals */
     struct bbi_query_counters *counters;
     void *arg;
     /** Take a snapshot; the caller releases it with bbi_snapshot_release. */

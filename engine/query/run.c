@@ -106,6 +106,7 @@ static int run_statement(struct bbi_qctx *ctx, const struct bbi_ql_statement *st
 {
     int rc = BB_OK;
     memset(&ctx->stats, 0, sizeof(ctx->stats));
+    atomic_store_explicit(&ctx->points, 0, memory_order_relaxed);
     bbi_arena_init(&ctx->arena, &ctx->acct);
     ctx->zone = NULL;
     if (ctx->query->read_only && effect_of(statement) == EFFECT_CHANGE) {

@@ -70,7 +70,8 @@ static int show_chunk(const struct walker *w, size_t series_at, struct bbi_qscan
         return rc;
     }
     w->stats->chunks_clean++;
-    return w->visitor->chunk(w->visitor->arg, series_at, c, from, to, err);
+    rc = bbi_qctx_points(w->scan->ctx, to - from, err);
+    return rc != BB_OK ? rc : w->visitor->chunk(w->visitor->arg, series_at, c, from, to, err);
 }
 
 static int walk_group(const struct walker *w, struct bbi_qscan_cursor *c, size_t series_at,
@@ -129,6 +130,9 @@ static int walk_pure(const struct walker *w, const struct bbi_walk_part *part, s
         int rc = BB_OK;
         if (v->group != NULL && is_whole(w, part, g, at)) {
             rc = v->group(v->arg, g, at, &done, err);
+        }
+        if (rc == BB_OK && done) {
+            rc = bbi_qctx_points(w->scan->ctx, g->row_count, err);
         }
         if (rc == BB_OK && !done) {
             rc = bbi_qscan_cursor_enter(c, c->group_first + i, err);
@@ -205,7 +209,8 @@ static int show_merged(struct walker *w, size_t series_at, bool with_segments, i
         }
         w->stats->windows_merged++;
         w->stats->rows_merged += window.rows;
-        rc = w->visitor->rows(w->visitor->arg, series_at, &window, err);
+        rc = bbi_qctx_points(w->scan->ctx, window.rows, err);
+        rc = rc == BB_OK ? w->visitor->rows(w->visitor->arg, series_at, &window, err) : rc;
         if (rc == BB_OK) {
             rc = bbi_qctx_check(w->scan->ctx, err);
         }

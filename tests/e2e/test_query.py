@@ -251,3 +251,28 @@ def test_a_query_whose_client_goes_away_ends_at_once(server):
     start = time.monotonic()
     assert wait_until(lambda: server.metrics()['busbar_requests_running{pool="query"}'] == 0, 5)
     assert time.monotonic() - start < 0.25, "100 ms, and as much for asking"
+
+
+def test_max_row_limit(make_server):
+    """Ends an answer that is not chunked; a series that has more says so; CSV ends likewise."""
+    server = make_server(max_row_limit="5", max_select_buckets="4").create()
+    server.write("m,h=a v=1 1\nm,h=a v=2 2\nm,h=a v=3 3\nm,h=b v=4 1\nm,h=b v=5 2\nm,h=b v=6 3\n")
+
+    def rows(q, **params):
+        reply = server.query_reply(q, db="test", epoch="ns", **params).json()
+        return [[(s["values"], s.get("partial")) for s in r.get("series", [])]
+                for r in reply["results"]]
+
+    assert rows("SELECT v FROM m WHERE h = 'a'") == [[([[1, 1], [2, 2], [3, 3]], None)]]
+    assert rows("SELECT v FROM m GROUP BY h; SHOW DATABASES") == [
+        [([[1, 1], [2, 2], [3, 3]], None), ([[1, 4], [2, 5]], True)]]
+    assert rows("SELECT v FROM m WHERE h = 'a'; SELECT v FROM m WHERE time < 3") == [
+        [([[1, 1], [2, 2], [3, 3]], None)], [([[1, 1], [1, 4]], True)]]
+    assert rows("SELECT v FROM m LIMIT 5; SELECT v FROM m") == [
+        [([[1, 1], [1, 4], [2, 2], [2, 5], [3, 3]], None)]]
+    assert len(rows("SELECT v FROM m", chunked="true")[0][0][0]) == 6
+    csv = server.request("GET", "/query?db=test&q=SELECT+v+FROM+m", headers={"Accept": "text/csv"})
+    assert len(csv.body.decode().splitlines()) == 6
+    reply = server.query_reply("SELECT count(v) FROM m WHERE time >= 0 AND time < 6 "
+                               "GROUP BY time(1ns)", db="test").json()
+    assert reply["results"][0]["error"] == "max-select-buckets limit exceeded: (5/4)"

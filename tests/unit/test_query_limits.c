@@ -98,6 +98,76 @@ static void test_too_little_memory(void **state)
     dbtest_close(&t);
 }
 
+/* ---- what a SELECT may read ---- */
+
+struct limited {
+    const char *text;
+    const char *error; /* NULL: none */
+};
+
+static const struct limited limited[] = {
+    {"SELECT count(v) FROM u WHERE id = 'm0'", NULL},
+    {"SELECT count(v) FROM u WHERE time < '2010-01-01T01:00:00Z'", NULL},
+    {"SELECT v FROM u WHERE id =~ /m[012]/ AND time < '2010-01-01T01:00:00Z'", NULL},
+    {"SELECT count(v) FROM u", "error: max-select-point limit exceeed: ("},
+    {"SELECT v FROM u", "error: max-select-point limit exceeed: ("},
+    {"SELECT median(v) FROM u", "error: max-select-point limit exceeed: ("},
+    {"SELECT count(v) FROM u, many WHERE time < '2010-01-01T01:00:00Z'",
+     "error: max-select-series limit exceeded: (6/5)\n"},
+    {"SELECT v FROM many LIMIT 1", "error: max-select-series limit exceeded: (6/5)\n"},
+    {"SELECT count(v) FROM many WHERE id != '1'", NULL},
+    {"SELECT count(v) FROM (SELECT v FROM many)",
+     "error: max-select-series limit exceeded: (6/5)\n"},
+    {"SELECT count(v) FROM u WHERE time >= '2010-01-01T00:00:05Z' AND time < "
+     "'2010-01-01T00:00:35Z' GROUP BY time(10s)",
+     NULL},
+    {"SELECT count(v) FROM u WHERE time >= '2010-01-01T00:00:05Z' AND time < "
+     "'2010-01-01T00:00:45Z' GROUP BY time(10s)",
+     "error: max-select-buckets limit exceeded: (5/4)\n"},
+    {"SELECT mean(c) FROM (SELECT count(v) AS c FROM u WHERE time >= '2010-01-01T00:00:05Z' AND "
+     "time < '2010-01-01T00:00:45Z' GROUP BY time(10s))",
+     "error: max-select-buckets limit exceeded: (5/4)\n"},
+    {"SELECT count(v) FROM u WHERE time < '2010-01-01T00:00:45Z' GROUP BY time(10s)", NULL},
+};
+
+static void expect_limited(struct dbtest *t)
+{
+    for (size_t i = 0; i < sizeof(limited) / sizeof(limited[0]); i++) {
+        struct bbi_buf out;
+        bbi_buf_init(&out, NULL, 1u << 20);
+        dbtest_query(t, limited[i].text, &out);
+        bbi_buf_u8(&out, 0);
+        const char *text = (const char *)out.data;
+        bool failed = strncmp(text, "error:", 6) == 0;
+        if (failed != (limited[i].error != NULL) ||
+            (failed && strncmp(text, limited[i].error, strlen(limited[i].error)) != 0)) {
+            fail_msg("%s: %.200s", limited[i].text, text);
+        }
+        bbi_buf_fini(&out);
+    }
+}
+
+/* The same in memory, flushed and merged: what is limited is what a query goes over, not how. */
+static void test_select_limits(void **state)
+{
+    struct dbtest t;
+    (void)state;
+    dbtest_open(&t);
+    load_minutes(&t, 1);
+    dbtest_write(&t, "many,id=1 v=1 1\nmany,id=2 v=1 1\nmany,id=3 v=1 1\nmany,id=4 v=1 1\n"
+                     "many,id=5 v=1 1\nmany,id=6 v=1 1\n");
+    t.options.select_points_max = 5 * 1440 - 1;
+    t.options.select_series_max = 5;
+    t.options.select_buckets_max = 4;
+    dbtest_reopen(&t);
+    expect_limited(&t);
+    dbtest_flush(&t);
+    expect_limited(&t);
+    dbtest_compact(&t);
+    expect_limited(&t);
+    dbtest_close(&t);
+}
+
 /* ---- stopping ---- */
 
 struct watcher {
@@ -287,9 +357,10 @@ static void test_failing_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_little_memory), cmocka_unit_test(test_too_little_memory),
-        cmocka_unit_test(test_stopping),      cmocka_unit_test(test_deadline),
-        cmocka_unit_test(test_statements),    cmocka_unit_test(test_failing_memory),
+        cmocka_unit_test(test_little_memory),  cmocka_unit_test(test_too_little_memory),
+        cmocka_unit_test(test_select_limits),  cmocka_unit_test(test_stopping),
+        cmocka_unit_test(test_deadline),       cmocka_unit_test(test_statements),
+        cmocka_unit_test(test_failing_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
