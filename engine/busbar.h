@@ -142,7 +142,8 @@ struct bb_write {
     int64_t precision_ns;         /* what one unit of a timestamp is: 1, 1000, ... 3600 * 10^9 */
     const char *lines;            /* borrowed for the call */
     size_t lines_length;
-    int64_t now_ns; /* time of lines without one; 0: the clock */
+    bool newline_ends_line; /* also within quotes, so that a bad line takes no other with it */
+    int64_t now_ns;         /* time of lines without one; 0: the clock */
     const struct bb_source *source;
     bb_reject_fn reject; /* NULL: count only */
     void *reject_arg;

@@ -400,6 +400,7 @@ int bbi_points_build(struct bbi_points *points, struct bbi_catalog *catalog,
     bbi_arena_reset(&points->arena);
     bbi_buf_reset(&points->records);
     bbi_lp_init(&parser, points->fields, write->precision_ns, write->now_ns);
+    parser.newline_ends = write->newline_ends_line;
     parser.line_number = piece->lines + 1;
     parser.skipping = piece->cutting;
     bbi_lp_feed(&parser, write->lines, write->lines_length, piece->last);

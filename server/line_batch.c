@@ -92,6 +92,7 @@ static void on_run(struct job *job)
                              .precision_ns = batch->precision_ns,
                              .lines = batch->lines.data,
                              .lines_length = batch->lines.len,
+                             .newline_ends_line = true,
                              .now_ns = batch->now_ns,
                              .reject = rejects_add,
                              .reject_arg = &batch->rejects};

@@ -75,9 +75,10 @@ struct bbi_lp_line {
 struct bbi_lp_parser {
     const uint8_t *at;
     const uint8_t *end;
-    bool last;     /* no more text follows what was fed */
-    bool skipping; /* inside a line that was refused for its length */
-    bool comments; /* false after bbi_lp_init; true: tell comments too */
+    bool last;         /* no more text follows what was fed */
+    bool skipping;     /* inside a line that was refused for its length */
+    bool comments;     /* false after bbi_lp_init; true: tell comments too */
+    bool newline_ends; /* false after bbi_lp_init; true: a newline ends a line in quotes too */
     uint64_t line_number;
     int64_t precision_ns;
     int64_t now_ns; /* cut to the precision */

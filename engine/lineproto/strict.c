@@ -579,7 +579,7 @@ static int find_line(struct bbi_lp_parser *p, struct bbi_lp_line *line, const ui
     *next = p->end;
     line->text = text;
     line->line_number = p->line_number;
-    if (text < scan_end && comment) {
+    if (text < scan_end && (comment || p->newline_ends)) {
         end = memchr(text, '\n', (size_t)(scan_end - text));
         end = end == NULL ? scan_end : end;
     } else if (text < scan_end) {

@@ -69,6 +69,16 @@ def test_unfinished_last_line_is_refused(server):
     assert "ended within a line" in server.log()
 
 
+def test_an_open_quote_takes_no_other_line_with_it(server):
+    client = server.lines()
+    client.send('t v=1 1\nt s="no end 2\nt v=3 3\n')
+    assert client.sync("x")
+    assert count(server, "t") == 2
+    kept = server.get("/debug/rejects").json()["rejects"]
+    assert [k["line"] for k in kept] == ['t s="no end 2']
+    client.close()
+
+
 def test_bytes_one_by_one(server):
     client = server.lines()
     for c in "t v=1 1\nt v=2 2\n# sync a b\n":

@@ -368,6 +368,30 @@ static void comments_are_told_when_asked_for(void **state)
     assert_int_equal(bbi_lp_next(&p, &line, &err), BBI_LP_END);
 }
 
+/* A line with an open quote, or a backslash at its end, takes the next one with it or does not. */
+static void a_newline_may_end_a_line_in_quotes(void **state)
+{
+    static const char text[] = "m s=\"a 1\nm\\\nm v=1 1\nm s=\"b\nc\" 2\n";
+    struct bbi_lp_parser p;
+    struct bbi_lp_line line;
+    struct bb_error err;
+    (void)state;
+    bbi_lp_init(&p, fields, 1, NOW);
+    p.newline_ends = true;
+    bbi_lp_feed(&p, text, sizeof(text) - 1, true);
+    static const size_t lengths[] = {8, 2, 7, 6, 4};
+    for (uint64_t i = 0; i < 5; i++) {
+        assert_int_equal(bbi_lp_next(&p, &line, &err), i == 2 ? BB_OK : BB_EPARSE);
+        assert_int_equal(line.length, lengths[i]);
+        assert_int_equal(line.line_number, i + 1);
+    }
+    assert_int_equal(bbi_lp_next(&p, &line, &err), BBI_LP_END);
+    p.newline_ends = false;
+    bbi_lp_feed(&p, text, sizeof(text) - 1, true);
+    (void)bbi_lp_next(&p, &line, &err);
+    assert_true(line.length > 20);
+}
+
 static void nul_bytes_are_blanks_only_in_front(void **state)
 {
     static const char text[] = "\0m v=1\0";
@@ -392,6 +416,7 @@ int main(void)
         cmocka_unit_test(precisions_scale_and_check),
         cmocka_unit_test(now_is_cut_to_the_precision),
         cmocka_unit_test(comments_are_told_when_asked_for),
+        cmocka_unit_test(a_newline_may_end_a_line_in_quotes),
         cmocka_unit_test(nul_bytes_are_blanks_only_in_front),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
