@@ -26,7 +26,7 @@ bool listen_is_off(const char *spec)
     return spec[0] == '\0' || strcmp(spec, "off") == 0;
 }
 
-static int resolve(const char *spec, struct sockaddr_storage *addr, socklen_t *addr_len,
+static int resolve(int type, const char *spec, struct sockaddr_storage *addr, socklen_t *addr_len,
                    struct bb_error *err)
 {
     char host[256];
@@ -44,9 +44,8 @@ static int resolve(const char *spec, struct sockaddr_storage *addr, socklen_t *a
     memcpy(host, start, n);
     host[n] = '\0';
 
-    struct addrinfo hints = {.ai_family = AF_UNSPEC,
-                             .ai_socktype = SOCK_STREAM,
-                             .ai_flags = AI_PASSIVE | AI_NUMERICSERV};
+    struct addrinfo hints = {
+        .ai_family = AF_UNSPEC, .ai_socktype = type, .ai_flags = AI_PASSIVE | AI_NUMERICSERV};
     struct addrinfo *list;
     int rc = getaddrinfo(n == 0 ? NULL : host, colon + 1, &hints, &list);
     if (rc != 0)
@@ -59,19 +58,21 @@ static int resolve(const char *spec, struct sockaddr_storage *addr, socklen_t *a
 
 /**
  * The first socket is bound without SO_REUSEPORT, so that binding fails when anybody has the port,
- * another busbard too; it turns sharing on afterwards, for the sockets of the other loops.
+ * another busbard too; it turns sharing on afterwards, for the sockets of the other loops. With UDP
+ * SO_REUSEADDR would share it as well.
  */
-static int bind_one(const char *spec, const struct sockaddr_storage *addr, socklen_t addr_len,
-                    bool first, int *out, struct bb_error *err)
+static int bind_one(int type, const char *spec, const struct sockaddr_storage *addr,
+                    socklen_t addr_len, bool first, int *out, struct bb_error *err)
 {
     int on = 1;
-    int fd = socket(addr->ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    int fd = socket(addr->ss_family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0)
         return fail(err, BB_EIO, "listen on '%.100s': %s", spec, strerror(errno));
-    if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) != 0 ||
+    bool stream = type == SOCK_STREAM;
+    if ((stream && setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) != 0) ||
         (!first && setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on)) != 0) ||
         bind(fd, (const struct sockaddr *)addr, addr_len) != 0 ||
-        (first && setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on)) != 0)) {
+        (first && stream && setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on)) != 0)) {
         int saved = errno;
         close(fd);
         return fail(err, saved == EADDRINUSE ? BB_ELOCKED : BB_EIO, "listen on '%.100s': %s", spec,
@@ -95,13 +96,14 @@ static void print_address(const struct sockaddr_storage *addr, char *out)
     }
 }
 
-int listen_bind(const char *spec, int *fds, size_t count, char *address, struct bb_error *err)
+int listen_bind(int type, const char *spec, int *fds, size_t count, char *address,
+                struct bb_error *err)
 {
     struct sockaddr_storage addr = {0};
     socklen_t addr_len = 0;
-    int rc = resolve(spec, &addr, &addr_len, err);
+    int rc = resolve(type, spec, &addr, &addr_len, err);
     for (size_t i = 0; i < count && rc == BB_OK; i++) {
-        rc = bind_one(spec, &addr, addr_len, i == 0, &fds[i], err);
+        rc = bind_one(type, spec, &addr, addr_len, i == 0, &fds[i], err);
         if (rc != BB_OK) {
             while (i-- > 0)
                 close(fds[i]);

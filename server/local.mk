@@ -95,6 +95,8 @@ libserver_la_SOURCES = \
 	server/settings_table.h \
 	server/status.c \
 	server/status.h \
+	server/udp.c \
+	server/udp.h \
 	server/units.c \
 	server/units.h \
 	server/version.h

@@ -8,6 +8,7 @@
 #include "server/http.h"
 #include "server/lines.h"
 #include "server/log.h"
+#include "server/udp.h"
 
 #define LISTEN_BACKLOG    1024
 #define SPARE_MAX_BYTES   ((size_t)2 << 20)
@@ -61,6 +62,8 @@ static void on_wake(uv_async_t *wake)
             uv_close((uv_handle_t *)&loop->http.tcp, NULL);
         if (loop->line.open)
             uv_close((uv_handle_t *)&loop->line.tcp, NULL);
+        if (loop->udp != NULL)
+            udp_stop(loop->udp, false);
         for (struct client *c = loop->clients, *after; c != NULL; c = after) {
             after = c->next;
             if (!c->closing)
@@ -103,7 +106,12 @@ static void on_tick(uv_timer_t *tick)
         else
             c->ops->tick(c, now);
     }
-    if (loop->stop_at_ms != 0 && loop->clients == NULL && !loop->ending) {
+    if (loop->udp != NULL && overdue)
+        udp_stop(loop->udp, true);
+    else if (loop->udp != NULL)
+        udp_tick(loop->udp, now);
+    bool idle = loop->clients == NULL && (loop->udp == NULL || udp_is_done(loop->udp));
+    if (loop->stop_at_ms != 0 && idle && !loop->ending) {
         loop->ending = true;
         uv_close((uv_handle_t *)&loop->tick, NULL);
         uv_close((uv_handle_t *)&loop->soon, NULL);

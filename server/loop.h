@@ -21,6 +21,7 @@
 #define LOOP_SPARES     4
 
 struct client;
+struct udp;
 
 /** A note to a loop; part of whatever it is about. */
 struct message {
@@ -65,6 +66,7 @@ struct loop {
     size_t index;
     _Atomic(struct message *) mailbox;
     struct listener http, line;
+    struct udp *udp; /* the first loop's; NULL: none */
     struct client *clients;
     struct buf spares[LOOP_SPARES]; /* memory of bodies, kept warm */
     uint64_t id_seed, next_request; /* of request ids */

@@ -18,6 +18,7 @@
 #include "server/log.h"
 #include "server/loop.h"
 #include "server/metrics.h"
+#include "server/udp.h"
 #include "server/units.h"
 
 #define LOOPS_MAX            256
@@ -31,6 +32,8 @@ extern char **environ;
 /* Set before the handlers are; read by them. */
 static struct server *running;
 static volatile sig_atomic_t signals_seen;
+
+static struct udp udp; /* the first loop's */
 
 /* ---- settings that depend on the machine ---- */
 
@@ -92,7 +95,7 @@ static int open_database(struct server *server, struct bb_error *err)
     return bb_db_open(s->data, &options, &server->db, err);
 }
 
-/* ---- the database of the line-protocol listener ---- */
+/* ---- the databases of the listeners for lines ---- */
 
 static int ignore_index(void *arg, size_t index)
 {
@@ -123,9 +126,8 @@ static int keep_error(void *arg, const struct bb_error *err)
     return 0;
 }
 
-static int create_line_database(struct server *server, struct bb_error *err)
+static int create_database(struct server *server, const char *name, struct bb_error *err)
 {
-    const char *name = server->settings.line_database;
     char text[2 * SETTING_TEXT_MAX + 32] = "CREATE DATABASE \"";
     size_t n = strlen(text);
     for (const char *p = name; *p != '\0'; p++) {
@@ -193,7 +195,21 @@ static int bind_listener(struct server *server, const char *spec, int *fds, char
         strcpy(address, "off");
         return BB_OK;
     }
-    return listen_bind(spec, fds, server->loop_count, address, err);
+    return listen_bind(SOCK_STREAM, spec, fds, server->loop_count, address, err);
+}
+
+/** The first loop reads all datagrams, so that they are stored in the order in which they came. */
+static int open_udp(struct server *server, struct bb_error *err)
+{
+    int fd = -1;
+    if (listen_is_off(server->settings.udp))
+        return BB_OK;
+    int rc = listen_bind(SOCK_DGRAM, server->settings.udp, &fd, 1, server->udp_address, err);
+    if (rc == BB_OK) {
+        server->loops[0].udp = &udp;
+        rc = udp_open(&udp, &server->loops[0], fd, err);
+    }
+    return rc;
 }
 
 static int init_loops(struct server *server, struct bb_error *err)
@@ -210,6 +226,8 @@ static int init_loops(struct server *server, struct bb_error *err)
         rc = bind_listener(server, server->settings.line, line_fds, server->line_address, err);
     for (size_t i = 0; i < server->loop_count && rc == BB_OK; i++)
         rc = loop_init(&server->loops[i], server, i, http_fds[i], line_fds[i], err);
+    if (rc == BB_OK)
+        rc = open_udp(server, err);
     return rc;
 }
 
@@ -267,13 +285,16 @@ static int start(struct server *server, struct bb_error *err)
     server->request_budget.limit_bytes = s->request_memory;
     rates_init(&server->rates, server);
     server->line_precision_ns = units_precision_ns(s->line_precision);
+    server->udp_precision_ns = units_precision_ns(s->udp_precision);
     log_set_level(s->log_level);
     /* Ports first: opening the data may take seconds, and a server that runs already has them. */
     int rc = init_loops(server, err);
     if (rc == BB_OK)
         rc = open_database(server, err);
     if (rc == BB_OK && !listen_is_off(s->line))
-        rc = create_line_database(server, err);
+        rc = create_database(server, s->line_database, err);
+    if (rc == BB_OK && !listen_is_off(s->udp))
+        rc = create_database(server, s->udp_database, err);
     if (rc == BB_OK)
         rc = pool_init(&server->write_pool, s->write_threads, err);
     if (rc == BB_OK)
@@ -296,9 +317,10 @@ static void log_start(const struct server *server)
 {
     const struct settings *s = &server->settings;
     log_event(LOG_INFO,
-              "start version=%s pid=%ld http=%s line=%s data=%s config=%s memory=%" PRIu64
+              "start version=%s pid=%ld http=%s line=%s udp=%s data=%s config=%s memory=%" PRIu64
               " loops=%zu write_threads=%" PRIu64 " max_queries=%" PRIu64 " max_body=%" PRIu64,
-              bb_version(), (long)getpid(), server->http_address, server->line_address, s->data,
+              bb_version(), (long)getpid(), server->http_address, server->line_address,
+              udp.open ? server->udp_address : "off", s->data,
               s->config[0] == '\0' ? "none" : s->config, s->memory, server->loop_count,
               s->write_threads, s->max_queries, s->max_body);
 }
@@ -330,8 +352,8 @@ int main(int argc, char *argv[])
     if (start(&server, &err) != BB_OK)
         return fail("cannot start: ", &err);
     handle_signals(&server);
-    printf("listening http=%s line=%s data=%s\n", server.http_address, server.line_address,
-           server.settings.data);
+    printf("listening http=%s line=%s%s%s data=%s\n", server.http_address, server.line_address,
+           udp.open ? " udp=" : "", udp.open ? server.udp_address : "", server.settings.data);
     fflush(stdout);
     log_start(&server);
     run_loops(&server);

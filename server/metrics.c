@@ -115,6 +115,15 @@ static double load(const _Atomic uint64_t *counter)
       "'# sync' lines that it answered")                                                           \
     X("busbar_line_retries_total", "", COUNTER, load(&s->counters->line_retries),                  \
       "batches that had to wait for the engine")                                                   \
+    X("busbar_udp_datagrams_total", "", COUNTER, load(&s->counters->udp_datagrams),                \
+      "datagrams read by the UDP listener")                                                        \
+    X("busbar_udp_bytes_total", "", COUNTER, load(&s->counters->udp_bytes), "bytes of them")       \
+    X("busbar_udp_dropped_total", "", COUNTER, load(&s->counters->udp_dropped),                    \
+      "datagrams for which the system had no room, as far as it has told")                         \
+    X("busbar_udp_batches_total", "", COUNTER, load(&s->counters->udp_batches),                    \
+      "batches that the UDP listener stored")                                                      \
+    X("busbar_udp_retries_total", "", COUNTER, load(&s->counters->udp_retries),                    \
+      "batches that had to wait for the engine")                                                   \
     X("busbar_read_only", "", GAUGE, s->stats.read_only,                                           \
       "1 after an I/O error of the log: writes are refused until a restart")                       \
     X("busbar_measurements", "", GAUGE, s->stats.measurements, "measurements")                     \

@@ -37,6 +37,7 @@ struct counters {
     _Atomic uint64_t request_bytes;
     _Atomic uint64_t overloads;
     _Atomic uint64_t clients_closed_slow, clients_closed_idle, clients_refused, requests_malformed;
+    _Atomic uint64_t udp_datagrams, udp_bytes, udp_dropped, udp_batches, udp_retries;
     _Atomic uint64_t line_batches, line_bytes, line_syncs, line_retries;
     _Atomic uint64_t rejected[BB_CODE_COUNT];
     _Atomic uint64_t errors[SERVER_STATUS_MAX - 400]; /* replies, by status - 400 */
@@ -57,7 +58,8 @@ struct server {
     struct loop *loops;
     size_t loop_count;
     char http_address[LISTEN_ADDRESS_MAX], line_address[LISTEN_ADDRESS_MAX];
-    int64_t line_precision_ns;
+    char udp_address[LISTEN_ADDRESS_MAX];
+    int64_t line_precision_ns, udp_precision_ns;
     _Atomic int64_t connections_http, connections_line;
     _Atomic bool stopping;
     volatile int async_canceled; /* not 0: queries that nobody waits for end */

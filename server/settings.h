@@ -27,12 +27,15 @@ struct settings {
     char line[SETTING_TEXT_MAX];
     char line_database[SETTING_TEXT_MAX];
     char line_precision[SETTING_TEXT_MAX];
+    char udp[SETTING_TEXT_MAX];
+    char udp_database[SETTING_TEXT_MAX];
+    char udp_precision[SETTING_TEXT_MAX];
     char log_level[SETTING_TEXT_MAX];
 
     /* sizes in bytes */
     uint64_t memory, memtable_memory, query_memory, request_memory, wal_buffer, catalog_map;
     uint64_t max_body, max_head, reply_buffer;
-    uint64_t line_batch_bytes, line_in_flight, max_line, reject_log, disk_reserve;
+    uint64_t line_batch_bytes, line_in_flight, max_line, reject_log, disk_reserve, udp_read_buffer;
 
     /* counts */
     uint64_t max_select_point, max_select_series, max_select_buckets, max_row_limit;

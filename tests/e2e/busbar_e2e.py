@@ -53,12 +53,13 @@ class Server:
                                             text=True)
         ready, _, _ = select.select([self.process.stdout], [], [], START_SECONDS)
         line = self.process.stdout.readline() if ready else ""
-        match = re.match(r"listening http=(\S+) line=(\S+) data=(.*)$", line)
+        match = re.match(r"listening http=(\S+) line=(\S+)(?: udp=(\S+))? data=(.*)$", line)
         if match is None:
             self.process.kill()
             self.process.wait()
             raise AssertionError("busbard did not start: %r\n%s" % (line, self.log()))
         self.http_address, self.line_address = match.group(1), match.group(2)
+        self.udp_address = match.group(3)
         self.http_port = int(self.http_address.rsplit(":", 1)[1])
         self.line_port = None
         if self.line_address != "off":
