@@ -24,7 +24,7 @@ struct setting {
     const char *help;
 };
 
-#define SETTING_COUNT 41
+#define SETTING_COUNT 45
 
 extern const struct setting settings_table[]; /* [SETTING_COUNT] */
 
