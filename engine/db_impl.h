@@ -25,7 +25,8 @@
 #include "engine/series_cache.h"
 #include "engine/wal/wal.h"
 
-/** A batch waits this long for room in the memtable before it is refused as overload. */
+/** A batch waits this long in all, for room in the memtable, for the disk and for the log's buffer,
+ * before it is refused as overload. */
 #define BBI_WRITE_WAIT_MS 4000
 
 /** The log since the last checkpoint may grow to this, whatever the memtable holds: replaying it
@@ -126,19 +127,26 @@ int bbi_db_snapshot(void *db, struct bbi_snapshot *out, struct bb_error *err);
 
 /**
  * Append a frame of the catalog's pending records and `record` (may be empty) and call apply with
- * its LSN, all under the write lock. prepare and apply may be NULL; what prepare returns other than
- * BB_OK ends it before anything is logged.
+ * its LSN, all under the write lock. prepare, which may fill `record`, apply and abandon may be
+ * NULL. What prepare returns other than BB_OK ends it before anything is logged; abandon undoes
+ * what was prepared when the record could not be logged. A log whose buffer is full is waited for
+ * without the lock, and all is prepared anew.
  */
 struct bbi_append {
     const struct bbi_buf *record;
     const struct bb_source *source;
     int (*prepare)(struct bb_db *db, void *arg, struct bb_error *err);
     void (*apply)(struct bb_db *db, void *arg, uint64_t lsn);
+    void (*abandon)(struct bb_db *db, void *arg);
     void *arg;
+    int64_t deadline_ns; /* of the monotonic clock; 0: BBI_WRITE_WAIT_MS from now */
     bool frees_space; /* or is small: may use what the log keeps for a full disk; has no source */
 };
 int bbi_db_append(struct bb_db *db, const struct bbi_append *append, uint64_t *lsn,
                   struct bb_error *err) BB_CHECKED;
+
+/** When a write that begins now has waited long enough, whatever it waits for. */
+int64_t bbi_db_write_deadline(void);
 
 /** Make the catalog's pending records durable; see bbi_query_env. */
 int bbi_db_schema_changed(void *db, struct bb_error *err);

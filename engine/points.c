@@ -233,6 +233,9 @@ static int memo_fill(struct bbi_points *p, struct bbi_catalog *catalog, uint32_t
     uint32_t field_id;
     int rc = bbi_catalog_field_resolve(catalog, p->batch.db_id, mid, plain, length, field->type,
                                        &field_id, err);
+    if (rc == BB_ENOTFOUND && bbi_catalog_was_measurement(catalog, p->batch.db_id, mid)) {
+        p->is_stale = true; /* not before the rest of the batch has been looked at */
+    }
     if (rc != BB_OK) {
         return rc;
     }
@@ -374,6 +377,9 @@ static int build_lines(struct bbi_points *points, struct bbi_catalog *catalog,
             look_ahead(points, cache, parser);
             rc = add_line(points, catalog, cache, &line, &ahead, err);
         }
+        if (rc == BB_ENOTFOUND && points->is_stale) {
+            continue;
+        }
         if (rc != BB_OK && is_fatal(rc)) {
             return rc;
         }
@@ -395,6 +401,7 @@ int bbi_points_build(struct bbi_points *points, struct bbi_catalog *catalog,
     points->batch.point_count = 0;
     points->batch.cell_count = 0;
     points->rejected = 0;
+    points->is_stale = false;
     points->reject = write->reject;
     points->reject_arg = write->reject_arg;
     bbi_arena_reset(&points->arena);

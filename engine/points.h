@@ -53,6 +53,8 @@ struct bbi_points {
     struct bbi_key_ahead ahead;
     struct bbi_account *acct;
     uint64_t epoch; /* of the series cache when the batch was resolved */
+    bool is_stale;  /* series were dropped meanwhile: to be resolved again, not to be appended */
+    int64_t deadline_ns; /* the writer's; of the monotonic clock */
     uint64_t rejected;
     bb_reject_fn reject;
     void *reject_arg;

@@ -377,7 +377,7 @@ static int open_log(struct bb_db *db, uint64_t checkpoint_lsn, struct bb_error *
     struct bbi_wal_report report;
     struct bbi_wal_options options = {.buffer_bytes = db->options.wal_buffer_bytes,
                                       .headroom_bytes = BBI_WAL_HEADROOM,
-                                      .append_wait_ms = BBI_WRITE_WAIT_MS};
+                                      .append_wait_ms = -1};
     struct bbi_wal *wal;
     bbi_batchbuf_init(&r.batch, &db->write_acct);
     int rc = bbi_wal_open(db->fs, db->wal_dir, db->quarantine_dir, &options, &db->write_acct,

@@ -20,6 +20,9 @@
 /* Records of the catalog that one frame takes: they and a batch fit into the log's buffer. */
 #define PENDING_FRAME_BYTES (1u << 20)
 
+/* What a source position takes in a frame, at the most. */
+#define SOURCE_BYTES (BBI_WAL_TOPIC_MAX + 64)
+
 static int take_points(struct bb_db *db, struct bbi_points **out, struct bb_error *err)
 {
     pthread_mutex_lock(&db->points_lock);
@@ -44,8 +47,9 @@ static void give_points(struct bb_db *db, struct bbi_points *points)
 }
 
 /* Under write_lock. One frame of what the catalog has that no frame carries yet, as much as fits,
- * and, unless more of it is left, the record. */
-static int append_piece(struct bb_db *db, const struct bbi_append *append, bool *more,
+ * and, unless more of it is left, the record. *need: not 0 if the log's buffer has no room for so
+ * many bytes. */
+static int append_piece(struct bb_db *db, const struct bbi_append *append, bool *more, size_t *need,
                         uint64_t *lsn, struct bb_error *err)
 {
     size_t quarter = (size_t)db->options.wal_buffer_bytes / 4;
@@ -71,6 +75,7 @@ static int append_piece(struct bb_db *db, const struct bbi_append *append, bool 
                  ? bbi_wal_append_reserved(db->wal, pieces, lsn, err)
                  : bbi_wal_append(db->wal, pieces, pieces[1].length == 0 ? NULL : append->source,
                                   lsn, err);
+        *need = rc == BB_EBUSY ? pieces[0].length + pieces[1].length + SOURCE_BYTES : 0;
     }
     if (db->pending.len != 0) {
         bbi_catalog_pending_done(db->catalog, rc == BB_OK);
@@ -80,13 +85,13 @@ static int append_piece(struct bb_db *db, const struct bbi_append *append, bool 
 
 /* Under write_lock. Every record of the catalog stands before its uses: those that are pending come
  * first, in frames of their own if they are many. */
-static int append_frame(struct bb_db *db, const struct bbi_append *append, uint64_t *lsn,
-                        struct bb_error *err)
+static int append_frames(struct bb_db *db, const struct bbi_append *append, size_t *need,
+                         uint64_t *lsn, struct bb_error *err)
 {
     bool more = true;
     int rc = BB_OK;
     while (rc == BB_OK && more) {
-        rc = append_piece(db, append, &more, lsn, err);
+        rc = append_piece(db, append, &more, need, lsn, err);
         if (rc == BB_OK && more) {
             atomic_store_explicit(&db->applied_lsn, *lsn, memory_order_release);
         }
@@ -94,21 +99,46 @@ static int append_frame(struct bb_db *db, const struct bbi_append *append, uint6
     return rc;
 }
 
-int bbi_db_append(struct bb_db *db, const struct bbi_append *append, uint64_t *lsn,
-                  struct bb_error *err)
+/* Under write_lock. */
+static int append_once(struct bb_db *db, const struct bbi_append *append, size_t *need,
+                       uint64_t *lsn, struct bb_error *err)
 {
-    pthread_mutex_lock(&db->write_lock);
     int rc = append->prepare == NULL ? BB_OK : append->prepare(db, append->arg, err);
-    if (rc == BB_OK) {
-        rc = append_frame(db, append, lsn, err);
+    if (rc != BB_OK) {
+        return rc;
     }
+    rc = append_frames(db, append, need, lsn, err);
     if (rc == BB_OK && append->apply != NULL) {
         append->apply(db, append->arg, *lsn);
     }
     if (rc == BB_OK) {
         atomic_store_explicit(&db->applied_lsn, *lsn, memory_order_release);
+    } else if (append->abandon != NULL) {
+        append->abandon(db, append->arg);
     }
-    pthread_mutex_unlock(&db->write_lock);
+    return rc;
+}
+
+int64_t bbi_db_write_deadline(void)
+{
+    return bbi_clock_mono_ns() + BBI_WRITE_WAIT_MS * INT64_C(1000000);
+}
+
+int bbi_db_append(struct bb_db *db, const struct bbi_append *append, uint64_t *lsn,
+                  struct bb_error *err)
+{
+    int64_t deadline_ns = append->deadline_ns != 0 ? append->deadline_ns : bbi_db_write_deadline();
+    size_t need;
+    int rc;
+    do {
+        need = 0;
+        pthread_mutex_lock(&db->write_lock);
+        rc = append_once(db, append, &need, lsn, err);
+        pthread_mutex_unlock(&db->write_lock);
+        if (need != 0) {
+            rc = bbi_wal_wait_room(db->wal, need, deadline_ns, err);
+        }
+    } while (need != 0 && rc == BB_OK);
     return rc;
 }
 
@@ -152,10 +182,9 @@ static bool is_flushing(struct bb_db *db)
 
 /* Wait, without the write lock, until no generation is being flushed and the log of the last one is
  * gone. False: it takes too long. */
-static bool wait_for_flush(struct bb_db *db)
+static bool wait_for_flush(struct bb_db *db, int64_t deadline_ns)
 {
     struct timespec until;
-    int64_t deadline_ns = bbi_clock_mono_ns() + BBI_WRITE_WAIT_MS * INT64_C(1000000);
     until.tv_sec = deadline_ns / 1000000000;
     until.tv_nsec = deadline_ns % 1000000000;
     pthread_mutex_lock(&db->state_lock);
@@ -170,7 +199,7 @@ static bool wait_for_flush(struct bb_db *db)
 
 /* Under write_lock, which is released while waiting. Make sure that the active memtable may take a
  * batch. */
-static int make_room(struct bb_db *db, struct bb_error *err)
+static int make_room(struct bb_db *db, int64_t deadline_ns, struct bb_error *err)
 {
     while (wants_rotation(db)) {
         if (!is_flushing(db)) {
@@ -183,7 +212,7 @@ static int make_room(struct bb_db *db, struct bb_error *err)
             return bbi_error_set(err, BB_EBUSY, "memtable is full");
         }
         pthread_mutex_unlock(&db->write_lock);
-        bool is_free = wait_for_flush(db);
+        bool is_free = wait_for_flush(db, deadline_ns);
         pthread_mutex_lock(&db->write_lock);
         if (!is_free) {
             return bbi_error_set(err, BB_EBUSY, "memtable is full and the flush behind");
@@ -195,7 +224,7 @@ static int make_room(struct bb_db *db, struct bb_error *err)
 /* Under write_lock, which is released while waiting. Refuse a batch that would take the space that
  * flushing what is in memory needs. Before it comes to that a flush begins, which frees the log;
  * one that is under way is worth waiting for, unless it meets the full disk itself. */
-static int check_disk(struct bb_db *db, size_t bytes, struct bb_error *err)
+static int check_disk(struct bb_db *db, size_t bytes, int64_t deadline_ns, struct bb_error *err)
 {
     bool waited = false;
     for (;;) {
@@ -211,7 +240,7 @@ static int check_disk(struct bb_db *db, size_t bytes, struct bb_error *err)
             return rc;
         }
         pthread_mutex_unlock(&db->write_lock);
-        waited = wait_for_flush(db);
+        waited = wait_for_flush(db, deadline_ns);
         pthread_mutex_lock(&db->write_lock);
         if (!waited) {
             return rc;
@@ -220,16 +249,14 @@ static int check_disk(struct bb_db *db, size_t bytes, struct bb_error *err)
     }
 }
 
-/* Not told to callers: the batch is to be resolved again. */
-#define BBI_STALE_BATCH (BB_CODE_COUNT + 1)
-
 static int prepare_batch(struct bb_db *db, void *arg, struct bb_error *err)
 {
     struct bbi_points *points = arg;
-    int rc = check_disk(db, points->records.len, err);
-    rc = rc == BB_OK ? make_room(db, err) : rc;
+    int rc = check_disk(db, points->records.len, points->deadline_ns, err);
+    rc = rc == BB_OK ? make_room(db, points->deadline_ns, err) : rc;
     if (rc == BB_OK && points->epoch != bbi_series_cache_epoch(db->cache)) {
-        return bbi_error_set(err, BBI_STALE_BATCH, "series were dropped meanwhile");
+        points->is_stale = true;
+        return bbi_error_set(err, BB_EBUSY, "series were dropped meanwhile");
     }
     return rc == BB_OK ? bbi_memtable_prepare(db->active, &points->batch, err) : rc;
 }
@@ -276,6 +303,11 @@ static int append_points(struct bb_db *db, const struct bb_write *write, struct 
 {
     int rc = BB_OK;
     *lsn = 0;
+    if (points->is_stale) {
+        pthread_mutex_lock(&db->write_lock); /* until the drop that it has met is over */
+        pthread_mutex_unlock(&db->write_lock);
+        return bbi_error_set(err, BB_EBUSY, "series were dropped meanwhile");
+    }
     if (points->batch.point_count != 0) {
         bbi_buf_reset(&points->encoded);
         bbi_batchrec_encode(&points->encoded, &points->batch);
@@ -288,7 +320,8 @@ static int append_points(struct bb_db *db, const struct bb_write *write, struct 
                                     .source = write->source,
                                     .prepare = prepare_batch,
                                     .apply = apply_batch,
-                                    .arg = points};
+                                    .arg = points,
+                                    .deadline_ns = points->deadline_ns};
         rc = bbi_buf_check(&points->records, "batch", err);
         rc = rc == BB_OK ? bbi_db_append(db, &append, lsn, err) : rc;
     }
@@ -305,7 +338,9 @@ static int write_points(struct bb_db *db, const struct bb_write *write, struct b
     struct bbi_rp rp;
     struct bb_write w = *write;
     int rc;
+    points->deadline_ns = bbi_db_write_deadline();
     do {
+        points->is_stale = false;
         *piece = start;
         rc = find_policy(db, &w, &rp, err);
         if (rc == BB_OK) {
@@ -318,7 +353,7 @@ static int write_points(struct bb_db *db, const struct bb_write *write, struct b
             rc = append_points(db, &w, points, lsn, err);
         }
         w.reject = NULL;
-    } while (rc == BBI_STALE_BATCH);
+    } while (points->is_stale);
     if (rc == BB_OK) {
         result->points_written = points->batch.point_count;
         result->points_rejected = points->rejected;
@@ -469,37 +504,81 @@ int bb_durable_notify(struct bb_db *db, uint64_t lsn, bb_durable_fn durable, voi
 /* ---- deletions ---- */
 
 struct deletion {
-    struct bbi_tombstone tombstone;
-    uint32_t drop_mid;       /* not 0: the series' names go too */
-    struct bbi_tombset *set; /* the new one, made before the log so that applying cannot fail */
+    struct bbi_tombstone tombstone; /* its series are given while the set is made */
+    const roaring_bitmap_t *series; /* NULL, with drop_mid: all of the measurement */
+    uint32_t drop_mid;              /* not 0: the series' names go too */
+    struct bbi_catalog_drop drop;
+    struct bbi_buf record;
+    struct bbi_tombset *set; /* the new one, made before the log so that applying cannot fail; NULL:
+                              * no rows to delete */
 };
 
-/* Build the new set before logging; its last tombstone learns its LSN when there is one. A deletion
- * needs no room in the memtable, so it does not wait for any. */
-static int prepare_tombset(struct bb_db *db, void *arg, struct bb_error *err)
+/* The set's last tombstone learns its LSN when there is one. */
+static int make_tombset(struct bb_db *db, struct deletion *d, const roaring_bitmap_t *series,
+                        struct bb_error *err)
+{
+    d->tombstone.series = roaring_bitmap_copy(series);
+    if (d->tombstone.series == NULL) {
+        return bbi_error_nomem(err, "deletion");
+    }
+    bbi_record_put_delete(&d->record, &d->tombstone);
+    int rc = bbi_buf_check(&d->record, "deletion", err);
+    if (rc == BB_OK) {
+        rc = bbi_tombset_create(&db->acct, db->tombs, &d->tombstone, NULL, 0, &d->set, err);
+    }
+    if (d->tombstone.series != NULL) {
+        roaring_bitmap_free(d->tombstone.series);
+        d->tombstone.series = NULL;
+    }
+    return rc;
+}
+
+static void abandon_delete(struct bb_db *db, void *arg)
+{
+    struct deletion *d = arg;
+    bbi_tombset_unref(&d->set);
+    if (d->drop_mid != 0) {
+        bbi_catalog_drop_end(db->catalog, &d->drop, false);
+    }
+}
+
+/* Names and rows go in one frame. */
+static int make_drop(struct bb_db *db, struct deletion *d, struct bb_error *err)
+{
+    int rc = bbi_catalog_drop_begin(db->catalog, d->tombstone.db_id, d->drop_mid, d->series,
+                                    &d->drop, err);
+    if (rc != BB_OK) {
+        return rc;
+    }
+    bbi_buf_put(&d->record, d->drop.records.data, d->drop.records.len);
+    rc = bbi_buf_check(&d->record, "deletion", err);
+    if (rc == BB_OK && d->drop.known && !roaring_bitmap_is_empty(d->drop.sids)) {
+        rc = make_tombset(db, d, d->drop.sids, err);
+    }
+    if (rc != BB_OK) {
+        abandon_delete(db, d);
+    }
+    return rc;
+}
+
+/* All that may fail is done before the log has the deletion. It needs no room in the memtable, so
+ * it does not wait for any. */
+static int prepare_delete(struct bb_db *db, void *arg, struct bb_error *err)
 {
     struct deletion *d = arg;
     int rc = BB_OK;
+    bbi_buf_reset(&d->record);
     if (wants_rotation(db) && !is_flushing(db)) {
         rc = bbi_db_rotate(db, bbi_wal_end(db->wal), err);
     }
     if (rc != BB_OK) {
         return rc;
     }
-    rc = bbi_tombset_create(&db->acct, db->tombs, &d->tombstone, NULL, 0, &d->set, err);
-    if (rc == BB_OK && d->drop_mid != 0) {
-        rc = bbi_catalog_series_drop(db->catalog, d->tombstone.db_id, d->drop_mid,
-                                     d->set->tombs[d->set->count - 1]->t.series, err);
-        if (rc == BB_OK) {
-            bbi_series_cache_clear(db->cache);
-        }
-    }
-    return rc;
+    return d->drop_mid != 0 ? make_drop(db, d, err) : make_tombset(db, d, d->series, err);
 }
 
-static void apply_delete(struct bb_db *db, void *arg, uint64_t lsn)
+static void apply_tombset(struct bb_db *db, struct deletion *d, uint64_t lsn)
 {
-    struct deletion *d = arg;
     struct bbi_tomb *tomb = d->set->tombs[d->set->count - 1];
     tomb->t.lsn = lsn;
     pthread_mutex_lock(&db->state_lock);
@@ -515,51 +594,52 @@ static void apply_delete(struct bb_db *db, void *arg, uint64_t lsn)
     }
 }
 
-static int delete_rows(struct bb_db *db, struct deletion *d, const roaring_bitmap_t *series,
-                       struct bb_error *err)
+static void apply_delete(struct bb_db *db, void *arg, uint64_t lsn)
 {
-    struct bbi_buf record;
+    struct deletion *d = arg;
+    if (d->drop_mid != 0) {
+        bbi_catalog_drop_end(db->catalog, &d->drop, true);
+        bbi_series_cache_clear(db->cache);
+    }
+    if (d->set != NULL) {
+        apply_tombset(db, d, lsn);
+    }
+}
+
+static int delete_rows(struct bb_db *db, struct deletion *d, struct bb_error *err)
+{
     uint64_t lsn;
-    bbi_buf_init(&record, &db->write_acct, BBI_WAL_PAYLOAD_MAX);
-    d->tombstone.series = roaring_bitmap_copy(series);
-    if (d->tombstone.series == NULL) {
-        return bbi_error_nomem(err, "deletion");
-    }
-    bbi_record_put_delete(&record, &d->tombstone);
-    int rc = bbi_buf_check(&record, "deletion", err);
-    if (rc == BB_OK) {
-        struct bbi_append append = {.record = &record,
-                                    .prepare = prepare_tombset,
-                                    .apply = apply_delete,
-                                    .arg = d,
-                                    .frees_space = true};
-        rc = bbi_db_append(db, &append, &lsn, err);
-    }
+    struct bbi_append append = {.record = &d->record,
+                                .prepare = prepare_delete,
+                                .apply = apply_delete,
+                                .abandon = abandon_delete,
+                                .arg = d,
+                                .frees_space = true};
+    bbi_buf_init(&d->record, &db->write_acct, BBI_WAL_PAYLOAD_MAX);
+    int rc = bbi_db_append(db, &append, &lsn, err);
     if (rc == BB_OK) {
         rc = bbi_wal_wait(db->wal, lsn, err);
     }
-    bbi_buf_fini(&record);
-    bbi_tombset_unref(&d->set);
-    if (d->tombstone.series != NULL) {
-        roaring_bitmap_free(d->tombstone.series);
-    }
+    bbi_buf_fini(&d->record);
     return rc;
 }
 
 int bbi_db_delete_rows(void *db, uint32_t db_id, uint32_t rp_id, const roaring_bitmap_t *series,
                        int64_t tmin, int64_t tmax, struct bb_error *err)
 {
-    struct deletion d = {.tombstone = {.db_id = db_id, .rp_id = rp_id, .tmin = tmin, .tmax = tmax}};
+    struct deletion d = {.tombstone = {.db_id = db_id, .rp_id = rp_id, .tmin = tmin, .tmax = tmax},
+                         .series = series};
     if (roaring_bitmap_is_empty(series) || tmin > tmax) {
         return BB_OK;
     }
-    return delete_rows(db, &d, series, err);
+    return delete_rows(db, &d, err);
 }
 
 int bbi_db_drop_series(void *db, uint32_t db_id, uint32_t mid, const roaring_bitmap_t *series,
                        struct bb_error *err)
 {
     struct deletion d = {.tombstone = {.db_id = db_id, .tmin = BBI_TIME_MIN, .tmax = BBI_TIME_MAX},
+                         .series = series,
                          .drop_mid = mid};
-    return roaring_bitmap_is_empty(series) ? BB_OK : delete_rows(db, &d, series, err);
+    return series != NULL && roaring_bitmap_is_empty(series) ? BB_OK : delete_rows(db, &d, err);
 }

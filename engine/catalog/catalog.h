@@ -268,17 +268,35 @@ int bbi_catalog_field_resolve(struct bbi_catalog *cat, uint32_t db_id, uint32_t 
                               const uint8_t *name, size_t name_len, enum bbi_type type,
                               uint32_t *field_id, struct bb_error *err) BB_CHECKED;
 
+/** Series that are about to be dropped; between bbi_catalog_drop_begin and its end. */
+struct bbi_catalog_drop {
+    uint32_t db_id;
+    uint32_t mid;
+    bool known;                   /* there is such a measurement; else the rest is empty */
+    bool last;                    /* no series of it is left */
+    const roaring_bitmap_t *sids; /* what goes */
+    roaring_bitmap_t *own;        /* those, if they are this struct's */
+    struct bbi_buf records;       /* for the frame that deletes the rows */
+};
+
 /**
- * Drop series of a measurement; with the last one the measurement goes, and its fields: a name that
- * comes back gets new ids. At once gone from all look-ups; durable with the next frame of the log.
+ * Make ready to drop series of a measurement; with the last one the measurement goes, and its
+ * fields: a name that comes back gets new ids. Nothing changes yet, but that new series of the
+ * measurement wait for the end. The caller appends drop->records to the log, in the frame that
+ * deletes the rows.
  *
- * The caller holds the engine's write lock, lets the same frame delete the rows, and sees to it
- * that no batch that was resolved before is appended behind it.
+ * sids  borrowed until the end; NULL: all that there are
  * Returns BB_OK also for ids that are none; BB_ENOTFOUND no such database; BB_ENOMEM, BB_EBUSY,
- * BB_EIO, BB_ECORRUPT: nothing changed.
+ * BB_EIO, BB_ECORRUPT: nothing is to be ended.
+ * Thread  the caller holds the engine's write lock until after the end, in the same thread.
  */
-int bbi_catalog_series_drop(struct bbi_catalog *cat, uint32_t db_id, uint32_t mid,
-                            const roaring_bitmap_t *sids, struct bb_error *err) BB_CHECKED;
+int bbi_catalog_drop_begin(struct bbi_catalog *cat, uint32_t db_id, uint32_t mid,
+                           const roaring_bitmap_t *sids, struct bbi_catalog_drop *drop,
+                           struct bb_error *err) BB_CHECKED;
+
+/** appended: the series are gone from all look-ups on return, and the caller sees to it that no
+ * batch that was resolved before is appended. Else all is as it was. */
+void bbi_catalog_drop_end(struct bbi_catalog *cat, struct bbi_catalog_drop *drop, bool appended);
 
 /** Whether there was a measurement of this id and is none any more. */
 bool bbi_catalog_was_measurement(struct bbi_catalog *cat, uint32_t db_id, uint32_t mid);

@@ -1,9 +1,9 @@
 /**
  * The catalog's own state, shared by the files of this folder.
  *
- * Locks, outermost first: commit_lock (one commit at a time; log, committed counters), lock
- * (schema, overlays, pending records), the index's pool of readers. The rest is atomic or fixed
- * after open.
+ * Locks, outermost first: drop_lock (one drop of series at a time), commit_lock (one commit at a
+ * time; log, committed counters), lock (schema, overlays, pending records), the index's pool of
+ * readers. The rest is atomic or fixed after open.
  */
 #ifndef BBI_CATALOG_INTERNAL_H
 #define BBI_CATALOG_INTERNAL_H
@@ -48,6 +48,12 @@ struct bbi_catalog {
     uint64_t epoch;             /* changes when frozen overlays have gone into LMDB */
     struct bbi_pending pending;
 
+    pthread_mutex_t drop_lock; /* from the beginning of a drop to its end; new series of the
+                                * measurement wait for it, holding no other lock of this struct */
+    uint32_t dropping_db_id;   /* under lock; 0: none */
+    uint32_t dropping_mid;
+    size_t drop_bytes; /* under lock: kept free in the active overlay's records */
+
     _Atomic uint64_t next_segment_id;
     _Atomic uint64_t commit_count;
     _Atomic uint64_t log_bytes;
@@ -74,6 +80,10 @@ int bbi_catalog_publish(struct bbi_catalog *cat, const struct bbi_buf *records,
 int bbi_catalog_publish_series(struct bbi_catalog *cat, struct bbi_schema_db *db, uint32_t mid,
                                const uint8_t *key, size_t key_len, uint64_t hash, uint32_t *sid,
                                struct bb_error *err) BB_CHECKED;
+
+/** Room for n bytes in a buffer of records; its error does not stick, so that others can go on.
+ * BB_ENOMEM, BB_EBUSY. */
+int bbi_catalog_reserve(struct bbi_buf *b, size_t n, struct bb_error *err) BB_CHECKED;
 
 /** Apply a record that may be known already to schema and active overlay, not to pending: from a
  * log. Also SERIES_NEW. */

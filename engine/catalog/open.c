@@ -35,6 +35,7 @@ static struct bbi_catalog *create(const struct bbi_fs *fs, struct bbi_account *a
     bbi_buf_init(&cat->pending.records, acct, PENDING_MAX);
     bbi_series_writer_init(&cat->pending.series, acct);
     (void)pthread_mutex_init(&cat->commit_lock, NULL);
+    (void)pthread_mutex_init(&cat->drop_lock, NULL);
     /* Readers come all the time; a writer that waits lets no more of them in. */
     pthread_rwlockattr_t attr;
     (void)pthread_rwlockattr_init(&attr);
@@ -65,6 +66,7 @@ void bbi_catalog_close(struct bbi_catalog **out)
     bbi_mem_free(cat->committed_ids);
     pthread_rwlock_destroy(&cat->lock);
     pthread_mutex_destroy(&cat->commit_lock);
+    pthread_mutex_destroy(&cat->drop_lock);
     bbi_mem_free(cat);
 }
 

@@ -14,8 +14,7 @@
 #define SERIES_HEAD_BYTES 32
 #define RECORD_HEAD_BYTES 32
 
-/* Room for n bytes; the buffer's error does not stick, so that others can go on. */
-static int reserve(struct bbi_buf *b, size_t n, struct bb_error *err)
+int bbi_catalog_reserve(struct bbi_buf *b, size_t n, struct bb_error *err)
 {
     if (bbi_buf_reserve(b, n) != NULL) {
         return BB_OK;
@@ -31,7 +30,7 @@ static int reserve(struct bbi_buf *b, size_t n, struct bb_error *err)
  * times for the series that are there: their record can always be closed. */
 static int reserve_pending(struct bbi_pending *p, size_t n, struct bb_error *err)
 {
-    return reserve(&p->records, p->series.body.len + RECORD_HEAD_BYTES + n, err);
+    return bbi_catalog_reserve(&p->records, p->series.body.len + RECORD_HEAD_BYTES + n, err);
 }
 
 /* Undo a database whose policy could not be made. */
@@ -80,7 +79,7 @@ int bbi_catalog_publish(struct bbi_catalog *cat, const struct bbi_buf *records,
     struct bbi_pending *p = &cat->pending;
     int rc = bbi_buf_check(records, "schema records", err);
     if (rc == BB_OK) {
-        rc = reserve(&cat->active->records, records->len, err);
+        rc = bbi_catalog_reserve(&cat->active->records, records->len + cat->drop_bytes, err);
     }
     if (rc == BB_OK) {
         rc = reserve_pending(p, records->len, err);
@@ -118,7 +117,7 @@ int bbi_catalog_publish_series(struct bbi_catalog *cat, struct bbi_schema_db *db
     }
     int rc = reserve_pending(p, key_len + SERIES_HEAD_BYTES, err);
     if (rc == BB_OK) {
-        rc = reserve(&p->series.body, key_len + SERIES_HEAD_BYTES, err);
+        rc = bbi_catalog_reserve(&p->series.body, key_len + SERIES_HEAD_BYTES, err);
     }
     if (rc == BB_OK) {
         rc = bbi_overlay_add(cat->active, db->id, &series, hash, err);
@@ -237,7 +236,7 @@ int bbi_catalog_absorb(struct bbi_catalog *cat, const struct bbi_record *record,
     if (record->type == BBI_RECORD_SERIES_NEW) {
         return absorb_series(cat, record, err);
     }
-    int rc = reserve(&cat->active->records, record->len + RECORD_HEAD_BYTES, err);
+    int rc = bbi_catalog_reserve(&cat->active->records, record->len + RECORD_HEAD_BYTES, err);
     if (rc == BB_OK) {
         rc = bbi_schema_apply(&cat->schema, record, &changed, err);
     }

@@ -186,7 +186,20 @@ static int find_or_create_measurement(struct bbi_catalog *cat, struct bbi_schema
     return create_measurement(cat, db, name, name_len, mid, err);
 }
 
-/* *again: overlays have gone into LMDB since the search. */
+/* Whether series of this measurement are being dropped: one that came now would be among neither
+ * those that go nor those that stay. */
+static bool is_dropping(const struct bbi_catalog *cat, const struct bbi_schema_db *db,
+                        const uint8_t *name, size_t name_len)
+{
+    if (cat->dropping_db_id != db->id) {
+        return false;
+    }
+    const struct bbi_schema_entry *e = bbi_schema_find(&db->measurements, 0, name, name_len);
+    return e != NULL && e->id == cat->dropping_mid;
+}
+
+/* *again: overlays have gone into LMDB since the search, or series of the measurement have been
+ * dropped. */
 static int create_series(struct bbi_catalog *cat, struct search *s, bool *created, bool *again,
                          struct bb_error *err)
 {
@@ -197,7 +210,8 @@ static int create_series(struct bbi_catalog *cat, struct search *s, bool *create
     const uint8_t *name = bbi_key_first(&c, s->key, s->key_len, &name_len);
     bbi_catalog_write_lock(cat);
     int rc = search_overlays(cat, s, &db, err);
-    *again = rc == BB_OK && !s->found && s->epoch != epoch;
+    bool dropping = rc == BB_OK && !s->found && is_dropping(cat, db, name, name_len);
+    *again = rc == BB_OK && !s->found && (s->epoch != epoch || dropping);
     if (rc == BB_OK && !s->found && !*again) {
         rc = find_or_create_measurement(cat, db, name, name_len, &s->mid, err);
         if (rc == BB_OK) {
@@ -207,6 +221,10 @@ static int create_series(struct bbi_catalog *cat, struct search *s, bool *create
         *created = rc == BB_OK;
     }
     bbi_catalog_unlock(cat);
+    if (dropping) {
+        pthread_mutex_lock(&cat->drop_lock);
+        pthread_mutex_unlock(&cat->drop_lock);
+    }
     return rc;
 }
 

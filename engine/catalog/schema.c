@@ -531,6 +531,35 @@ static int apply_field(struct bbi_schema *s, const struct bbi_record *record, bo
     return add_entry(db, &db->fields, record, &want, &db->next.field_id, changed, err);
 }
 
+bool bbi_schema_can_drop(struct bbi_schema_db *db)
+{
+    if (db->dropped == NULL) {
+        db->dropped = roaring_bitmap_create();
+    }
+    return db->dropped != NULL;
+}
+
+void bbi_schema_drop_series(struct bbi_schema_db *db, uint32_t mid, const roaring_bitmap_t *sids)
+{
+    struct bbi_schema_entry *m = bbi_schema_get(&db->measurements, mid);
+    if (m != NULL) {
+        m->thinned = true;
+    }
+    roaring_bitmap_or_inplace(db->dropped, sids);
+}
+
+bool bbi_schema_drop_measurement(struct bbi_schema_db *db, uint32_t mid)
+{
+    struct bbi_schema_entry *m = bbi_schema_get(&db->measurements, mid);
+    if (m == NULL) {
+        return false;
+    }
+    table_remove(&db->measurements, m);
+    table_remove_owned(&db->fields, mid);
+    table_remove_owned(&db->tag_keys, mid);
+    return true;
+}
+
 static int apply_series_drop(struct bbi_schema *s, const struct bbi_record *record, bool *changed,
                              struct bb_error *err)
 {
@@ -541,17 +570,10 @@ static int apply_series_drop(struct bbi_schema *s, const struct bbi_record *reco
         rc = find_db(s, record, r.db_id, &db, err);
     }
     if (rc == BB_OK && db != NULL) {
-        struct bbi_schema_entry *m = bbi_schema_get(&db->measurements, r.mid);
-        if (m != NULL) {
-            m->thinned = true;
-        }
-        if (db->dropped == NULL) {
-            db->dropped = roaring_bitmap_create();
-        }
-        if (db->dropped == NULL) {
+        if (!bbi_schema_can_drop(db)) {
             rc = bbi_error_nomem(err, "dropped series");
         } else {
-            roaring_bitmap_or_inplace(db->dropped, r.sids);
+            bbi_schema_drop_series(db, r.mid, r.sids);
             *changed = true;
         }
     }
@@ -573,13 +595,7 @@ static int apply_measurement_drop(struct bbi_schema *s, const struct bbi_record 
     if (rc != BB_OK || db == NULL) {
         return rc;
     }
-    struct bbi_schema_entry *m = bbi_schema_get(&db->measurements, r.mid);
-    if (m != NULL) {
-        table_remove(&db->measurements, m);
-        table_remove_owned(&db->fields, r.mid);
-        table_remove_owned(&db->tag_keys, r.mid);
-        *changed = true;
-    }
+    *changed = bbi_schema_drop_measurement(db, r.mid);
     db->next.mid = r.mid >= db->next.mid && r.mid != UINT32_MAX ? r.mid + 1 : db->next.mid;
     return BB_OK;
 }

@@ -96,6 +96,14 @@ struct bbi_schema_entry *bbi_schema_find(const struct bbi_schema_table *t, uint3
                                          const uint8_t *name, size_t len);
 struct bbi_schema_entry *bbi_schema_get(const struct bbi_schema_table *t, uint32_t id);
 
+/** Make ready for bbi_schema_drop_series. False: no memory. */
+bool bbi_schema_can_drop(struct bbi_schema_db *db);
+
+/** Forget series of a measurement, or the measurement with its fields and tag keys. Ids that are
+ * none change nothing. */
+void bbi_schema_drop_series(struct bbi_schema_db *db, uint32_t mid, const roaring_bitmap_t *sids);
+bool bbi_schema_drop_measurement(struct bbi_schema_db *db, uint32_t mid);
+
 /** Whether a series was dropped since the start. */
 static inline bool bbi_schema_is_dropped(const struct bbi_schema_db *db, uint32_t sid)
 {

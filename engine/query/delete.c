@@ -11,6 +11,9 @@ static int delete_from(struct bbi_qctx *ctx, const struct bbi_measurement *m,
 {
     struct bbi_tagcond cond;
     roaring_bitmap_t *series = NULL;
+    if (when->rest == NULL && !when->has_tmin && !when->has_tmax) {
+        return ctx->env->drop_series(ctx->env->arg, m->db_id, m->id, NULL, err);
+    }
     int rc = bbi_tagcond_split(ctx, m->db_id, m->id, when->rest, BBI_FIELDS_REFUSE, &cond, err);
     if (rc == BB_OK) {
         rc = bbi_tagcond_select(ctx, m->db_id, m->id, &cond, &series, err);

@@ -49,7 +49,8 @@ struct bbi_query_env {
     int (*delete_rows)(void *arg, uint32_t db_id, uint32_t rp_id, const roaring_bitmap_t *series,
                        int64_t tmin, int64_t tmax, struct bb_error *err);
     void (*stats)(void *arg, struct bb_stats *stats);
-    /** Delete all rows of these series of a measurement, and their names. */
+    /** Delete all rows of these series of a measurement (NULL: of all, those that come up to then
+     * too), and their names. */
     int (*drop_series)(void *arg, uint32_t db_id, uint32_t mid, const roaring_bitmap_t *series,
                        struct bb_error *err);
     /** Write lines of line protocol with times in ns; durable on return. policy NULL: the default

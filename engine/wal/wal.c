@@ -182,14 +182,14 @@ static int refuse(struct bbi_wal *wal, struct bb_error *err)
     return bbi_error_set(err, BB_ENOSPC, "append to the log: no space left on device");
 }
 
-static int wait_for_room(struct bbi_wal *wal, size_t size, size_t *at, struct bb_error *err)
+static int wait_for_room(struct bbi_wal *wal, size_t size, int64_t until, size_t *at,
+                         struct bb_error *err)
 {
     int rc = BB_OK;
     pthread_mutex_lock(&wal->lock);
     if (!wal->failed && !wal->disk_full && !find_room(wal, size, at)) {
-        int64_t until = bbi_clock_mono_ns() + wal->options.append_wait_ms * 1000000;
         struct timespec ts = {.tv_sec = until / 1000000000, .tv_nsec = until % 1000000000};
-        wal->stats.waits++;
+        wal->stats.waits += until != 0;
         while (rc == BB_OK && !wal->failed && !wal->disk_full && !find_room(wal, size, at)) {
             if (pthread_cond_timedwait(&wal->room, &wal->lock, &ts) != 0 &&
                 bbi_clock_mono_ns() >= until) {
@@ -202,6 +202,15 @@ static int wait_for_room(struct bbi_wal *wal, size_t size, size_t *at, struct bb
     }
     pthread_mutex_unlock(&wal->lock);
     return rc;
+}
+
+int bbi_wal_wait_room(struct bbi_wal *wal, size_t payload_bytes, int64_t deadline_ns,
+                      struct bb_error *err)
+{
+    size_t at;
+    size_t cap = wal->options.buffer_bytes;
+    size_t size = payload_bytes < cap ? wal_frame_bytes(payload_bytes) : cap;
+    return wait_for_room(wal, size < cap ? size : cap, deadline_ns, &at, err);
 }
 
 static void build_frame(const struct bbi_wal *wal, uint8_t *out,
@@ -278,6 +287,12 @@ static int check_size(const struct bbi_wal *wal, const struct bbi_wal_piece piec
     return BB_OK;
 }
 
+static int64_t append_deadline(const struct bbi_wal *wal)
+{
+    int64_t wait_ms = wal->options.append_wait_ms;
+    return wait_ms < 0 ? 0 : bbi_clock_mono_ns() + wait_ms * 1000000;
+}
+
 static int append(struct bbi_wal *wal, const struct bbi_wal_piece pieces[2],
                   const struct bb_source *source, bool reserved, uint64_t *lsn,
                   struct bb_error *err)
@@ -291,7 +306,7 @@ static int append(struct bbi_wal *wal, const struct bbi_wal_piece pieces[2],
     }
     pthread_mutex_lock(&wal->append_lock);
     uint64_t start_lsn = atomic_load(&wal->end_lsn);
-    rc = wait_for_room(wal, size, &at, err);
+    rc = wait_for_room(wal, size, append_deadline(wal), &at, err);
     if (rc == BB_OK) {
         rc = wal_claim(wal, start_lsn, size, reserved, err);
     }

@@ -46,7 +46,8 @@ struct bbi_wal_options {
     uint64_t file_bytes;     /* start a new file beyond this; default 64 MiB */
     uint64_t buffer_bytes;   /* appended and not yet durable, charged whole; default 32 MiB */
     uint64_t headroom_bytes; /* claimed behind the last frame for bbi_wal_append_reserved */
-    int64_t append_wait_ms;  /* longest wait of an append for room in the buffer; default 5,000 */
+    int64_t append_wait_ms;  /* longest wait of an append for room in the buffer; default 5,000;
+                              * below 0: none */
     bbi_wal_durable_fn *on_durable;
     void *on_durable_arg;
 };
@@ -128,6 +129,12 @@ int bbi_wal_append(struct bbi_wal *wal, const struct bbi_wal_piece pieces[2],
  * so that a full disk does not refuse it. */
 int bbi_wal_append_reserved(struct bbi_wal *wal, const struct bbi_wal_piece pieces[2],
                             uint64_t *lsn, struct bb_error *err) BB_CHECKED;
+
+/** Wait, without appending, until the buffer has room for a frame with this payload, or until a
+ * time of the monotonic clock. Others may take the room first. Returns BB_OK; BB_EBUSY; what an
+ * append would return meanwhile: BB_EREADONLY, BB_ENOSPC. Thread  any. */
+int bbi_wal_wait_room(struct bbi_wal *wal, size_t payload_bytes, int64_t deadline_ns,
+                      struct bb_error *err) BB_CHECKED;
 
 /** Claim no more space ahead than a frame needs, because the disk is nearly full; false: as usual.
  */

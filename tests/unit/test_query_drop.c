@@ -216,11 +216,10 @@ static void test_writes_meet_drops(void **state)
         assert_int_equal(pthread_join(thread, NULL), 0);
         bbi_buf_init(&out, NULL, 1u << 16);
         dbtest_query(&t, "SELECT count(v) FROM m", &out);
-        /* The third series may have come after the drop looked for what to drop. */
+        /* The third series may come while the drop is under way; it goes or stays as the others do.
+         */
         if (strcmp((const char *)out.data, "") == 0) {
             dbtest_expect(&t, "SHOW SERIES", "");
-        } else if (strcmp((const char *)out.data, "m: time=0 count=1i\n") == 0) {
-            dbtest_expect(&t, "SHOW SERIES", ": key=\"m,s=3\"\n");
         } else {
             assert_string_equal(out.data, "m: time=0 count=3i\n");
         }
