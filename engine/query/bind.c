@@ -165,7 +165,9 @@ static int bind_call(struct binder *x, size_t i, struct bb_error *err)
         return rc;
     }
     if (!bbi_func_type(call->func, bbi_ql_type_of(type), &result)) {
-        return bbi_plan_refuse_type(call->func, bbi_ql_type_of(type), err);
+        struct bbi_call as_here = *call;
+        as_here.input = bbi_ql_type_of(type);
+        return bbi_plan_refuse_type(&as_here, err);
     }
     x->call_ids[i] = id;
     return add_field(x->ctx, &x->fields, id, type, err);

@@ -57,6 +57,7 @@ libbusbar_la_SOURCES += \
 	engine/query/plan_expand.c \
 	engine/query/plan_internal.h \
 	engine/query/plan_sub.c \
+	engine/query/plan_types.c \
 	engine/query/program.c \
 	engine/query/program.h \
 	engine/query/program_math.c \

@@ -207,26 +207,45 @@ static void read_name(struct bbi_call *call, const struct bbi_ql_expr *arg)
     call->cast = arg->u.var.type;
 }
 
-/* Of a field that is not there, these know their type nevertheless. */
-static enum bbi_ql_type type_of_nothing(const struct bbi_call *call)
+static bool is_number(enum bbi_ql_type type)
 {
-    switch (call->func) {
-    case BBI_FUNC_COUNT:
-        return BBI_QL_TYPE_INTEGER;
-    case BBI_FUNC_MEAN:
-        return BBI_QL_TYPE_FLOAT;
-    default:
-        return BBI_QL_TYPE_UNKNOWN;
-    }
+    return type == BBI_QL_TYPE_FLOAT || type == BBI_QL_TYPE_INTEGER || type == BBI_QL_TYPE_UNSIGNED;
 }
 
-/* x::integer is an integer; a field that cannot be one has no values then. */
+/* x::integer is an integer; a field that cannot be one has no values then, and is as good as not
+ * there. */
 static enum bbi_ql_type cast_input(enum bbi_ql_type input, enum bbi_ql_type cast)
 {
-    bool is_field = input != BBI_QL_TYPE_UNKNOWN && input != BBI_QL_TYPE_TAG;
     bool plain = cast == BBI_QL_TYPE_UNKNOWN || cast == BBI_QL_TYPE_FIELD ||
                  cast == BBI_QL_TYPE_TAG;
-    return is_field && !plain ? cast : input;
+    if (input == BBI_QL_TYPE_UNKNOWN || input == BBI_QL_TYPE_TAG || plain || input == cast) {
+        return input;
+    }
+    return is_number(input) && is_number(cast) ? cast : BBI_QL_TYPE_UNKNOWN;
+}
+
+static enum bbi_ql_type given_type(const struct bbi_call *call)
+{
+    bool plain = call->inner != NULL || call->cast == BBI_QL_TYPE_FIELD ||
+                 call->cast == BBI_QL_TYPE_TAG;
+    return plain ? BBI_QL_TYPE_UNKNOWN : call->cast;
+}
+
+/* InfluxDB refuses what a function does not take when it meets the first series, so only if there
+ * is one; of several refusals it names the first. */
+static int refuse(struct bbi_plan *plan, struct bbi_call *call, struct bb_error *err)
+{
+    struct bb_error refusal;
+    call->type = BBI_QL_TYPE_UNKNOWN;
+    if (plan->refusal != NULL) {
+        return BB_OK;
+    }
+    bbi_error_clear(&refusal);
+    if (bbi_plan_refuse_type(call, &refusal) == BB_EINVAL) {
+        plan->refusal = bbi_arena_dup(&plan->ctx->arena, refusal.text, strlen(refusal.text));
+    }
+    plan->refused_field = call->field;
+    return plan->refusal == NULL ? bbi_error_nomem(err, "an error's text") : BB_OK;
 }
 
 static int type_call(struct bbi_plan *plan, struct bbi_call *call, struct bb_error *err)
@@ -238,10 +257,11 @@ static int type_call(struct bbi_plan *plan, struct bbi_call *call, struct bb_err
         rc = bbi_plan_name_type(plan, call->field, call->cast, &call->input, err);
         call->input = cast_input(call->input, call->cast);
     }
-    call->type = type_of_nothing(call);
+    /* Many know their type without a field, and with a cast that it does not have. */
+    (void)bbi_func_type(call->func, given_type(call), &call->type);
     if (rc == BB_OK && call->input != BBI_QL_TYPE_UNKNOWN && call->input != BBI_QL_TYPE_TAG &&
         !bbi_func_type(call->func, call->input, &call->type)) {
-        return bbi_plan_refuse_type(call->func, call->input, err);
+        return refuse(plan, call, err);
     }
     return rc;
 }
@@ -444,161 +464,6 @@ static int compile_outputs(struct bbi_plan *plan, struct bb_error *err)
     return rc;
 }
 
-/* ---- types of expressions ---- */
-
-static struct bb_value zero_of(enum bbi_ql_type type)
-{
-    switch (type) {
-    case BBI_QL_TYPE_FLOAT:
-        return bbi_value_float(0);
-    case BBI_QL_TYPE_INTEGER:
-        return bbi_value_int(0);
-    case BBI_QL_TYPE_UNSIGNED:
-        return bbi_value_uint(0);
-    case BBI_QL_TYPE_BOOLEAN:
-        return bbi_value_bool(false);
-    case BBI_QL_TYPE_STRING:
-    case BBI_QL_TYPE_TAG:
-        return bbi_value_string("", 0);
-    default:
-        return (struct bb_value){.kind = BB_VALUE_NULL};
-    }
-}
-
-static const char *kind_text(enum bb_value_kind kind)
-{
-    static const char *const texts[] = {
-        [BB_VALUE_NULL] = "unknown",  [BB_VALUE_FLOAT] = "float",  [BB_VALUE_INT] = "integer",
-        [BB_VALUE_UINT] = "unsigned", [BB_VALUE_BOOL] = "boolean", [BB_VALUE_STRING] = "string",
-        [BB_VALUE_TIME] = "time",
-    };
-    return texts[kind];
-}
-
-static enum bbi_ql_type slot_type(const struct bbi_plan *plan, uint32_t slot)
-{
-    return slot < plan->call_count ? plan->calls[slot].type
-                                   : plan->refs[slot - plan->call_count].type;
-}
-
-static const char *side_text(const struct bbi_plan *plan, const struct bbi_ql_expr *side,
-                             const struct bb_value *zero)
-{
-    for (size_t i = 0; side->kind == BBI_QL_VAR && i < plan->ref_count; i++) {
-        if (strcmp(plan->refs[i].name, side->u.var.name) == 0) {
-            return bbi_ql_type_text(plan->refs[i].type);
-        }
-    }
-    return kind_text(zero->kind);
-}
-
-/* `a + b` with the types of plain names written out, as InfluxDB prints them. */
-static void put_typed(const struct bbi_plan *plan, const struct bbi_ql_expr *side,
-                      struct bbi_buf *out)
-{
-    struct bbi_ql_expr copy = *side;
-    for (size_t i = 0; side->kind == BBI_QL_VAR && i < plan->ref_count; i++) {
-        if (strcmp(plan->refs[i].name, side->u.var.name) == 0) {
-            copy.u.var.type = plan->refs[i].type;
-        }
-    }
-    bbi_ql_format_expr(&copy, out);
-}
-
-static int incompatible(const struct bbi_plan *plan, const struct bbi_instruction *in,
-                        const struct bb_value *a, const struct bb_value *b, struct bb_error *err)
-{
-    struct bbi_buf text;
-    const struct bbi_ql_expr *expr = in->expr;
-    bbi_buf_init(&text, &plan->ctx->acct, 1 << 20);
-    put_typed(plan, expr->u.binary.lhs, &text);
-    bbi_buf_printf(&text, " %s ", bbi_ql_op_text(expr->u.binary.op));
-    put_typed(plan, expr->u.binary.rhs, &text);
-    (void)bbi_error_set(err, BB_EINVAL, "type error: %.*s: incompatible types: %s and %s",
-                        (int)(text.len < 300 ? text.len : 300), (const char *)text.data,
-                        side_text(plan, expr->u.binary.lhs, a),
-                        side_text(plan, expr->u.binary.rhs, b));
-    bbi_buf_fini(&text);
-    return err->code;
-}
-
-/* args becomes the zero of the result. */
-static int check_math(const struct bbi_instruction *in, struct bb_value *args, struct bb_error *err)
-{
-    static const char *const places[] = {"first", "second"};
-    const struct bbi_func_info *info = bbi_func_info(in->func);
-    for (size_t i = 0; i < in->args; i++) {
-        enum bb_value_kind kind = args[i].kind;
-        bool whole = kind == BB_VALUE_INT || kind == BB_VALUE_UINT;
-        if (kind != BB_VALUE_NULL && kind != BB_VALUE_FLOAT &&
-            (!whole || (info->takes & BBI_FN_INT) == 0)) {
-            return bbi_error_set(err, BB_EINVAL,
-                                 "invalid argument type for the %s argument in %s(): %s",
-                                 places[i > 0], info->name, kind_text(kind));
-        }
-    }
-    if (info->gives == BBI_FN_GIVES_FLOAT) {
-        args[0] = bbi_value_float(0);
-    }
-    return BB_OK;
-}
-
-/* Run the program on zeros of the types: an operator that gives no value does not go with them. */
-static int check_types(const struct bbi_plan *plan, const struct bbi_program *program,
-                       struct bb_value *stack, struct bb_error *err)
-{
-    size_t top = 0;
-    for (size_t i = 0; i < program->count; i++) {
-        const struct bbi_instruction *in = &program->code[i];
-        if (in->code == BBI_PUSH_CONST) {
-            stack[top++] = in->value;
-        } else if (in->code == BBI_PUSH_SLOT) {
-            stack[top++] = zero_of(slot_type(plan, in->slot));
-        } else if (in->code == BBI_CALL) {
-            top -= in->args - 1U;
-            int rc = check_math(in, &stack[top - 1], err);
-            if (rc != BB_OK) {
-                return rc;
-            }
-        } else if (in->code == BBI_APPLY) {
-            struct bb_value a = stack[top - 2];
-            struct bb_value b = stack[top - 1];
-            top--;
-            stack[top - 1] = a.kind == BB_VALUE_NULL ? b : a;
-            if (a.kind != BB_VALUE_NULL && b.kind != BB_VALUE_NULL) {
-                stack[top - 1] = bbi_program_apply(in->op, a, b);
-                if (stack[top - 1].kind == BB_VALUE_NULL) {
-                    return incompatible(plan, in, &a, &b, err);
-                }
-            }
-        }
-    }
-    return BB_OK;
-}
-
-static enum bbi_ql_type type_of_output(const struct bbi_plan *plan, const struct bbi_output *o,
-                                       const struct bb_value *zero)
-{
-    static const enum bbi_ql_type types[] = {
-        [BB_VALUE_NULL] = BBI_QL_TYPE_UNKNOWN, [BB_VALUE_FLOAT] = BBI_QL_TYPE_FLOAT,
-        [BB_VALUE_INT] = BBI_QL_TYPE_INTEGER,  [BB_VALUE_UINT] = BBI_QL_TYPE_UNSIGNED,
-        [BB_VALUE_BOOL] = BBI_QL_TYPE_BOOLEAN, [BB_VALUE_STRING] = BBI_QL_TYPE_STRING,
-        [BB_VALUE_TIME] = BBI_QL_TYPE_UNKNOWN,
-    };
-    return o->direct ? slot_type(plan, o->slot) : types[zero->kind];
-}
-
-static int check_all_types(struct bbi_plan *plan, struct bb_error *err)
-{
-    struct bb_value *stack;
-    int rc = bbi_qctx_array(plan->ctx, plan->depth, sizeof(stack[0]), &stack, err);
-    for (size_t i = 0; rc == BB_OK && i < plan->output_count; i++) {
-        rc = check_types(plan, &plan->outputs[i].program, stack, err);
-        plan->outputs[i].type = type_of_output(plan, &plan->outputs[i], &stack[0]);
-    }
-    return rc;
-}
-
 /* Functions whose result is a row: that row's time counts, and other columns are its. */
 static bool picks_rows(const struct bbi_call *call)
 {
@@ -628,7 +493,7 @@ static int compile(struct bbi_plan *plan, struct bb_error *err)
         rc = compile_outputs(plan, err);
     }
     if (rc == BB_OK) {
-        rc = check_all_types(plan, err);
+        rc = bbi_plan_types(plan, err);
     }
     plan->is_selector = plan->call_count == 1 && plan->calls[0].inner == NULL &&
                         picks_rows(&plan->calls[0]);

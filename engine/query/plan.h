@@ -61,6 +61,9 @@ struct bbi_plan {
     size_t call_count;
     struct bbi_ref *refs; /* [ref_count] by name, then cast */
     size_t ref_count;
+    const char *refusal; /* error of a call that does not take the type of what it is over: to be
+                            told if there is a series of it. NULL: there is none such */
+    const char *refused_field;
     size_t tie_count; /* rows of one time stand in the order of so many refs, if they are strings */
     bool is_selector; /* one call, which picks a row: that row's time counts, and refs are its */
     const char **dims; /* [dim_count] tag keys of GROUP BY, ascending, none twice; a subquery has

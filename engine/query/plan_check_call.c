@@ -369,9 +369,12 @@ int bbi_plan_check_call(const struct bbi_ql_expr *call, struct bbi_field_rules *
     return check_symbol(arg, name, r, err);
 }
 
-/* InfluxDB names the machine that refuses, which is one for the non-negative variants. */
-int bbi_plan_refuse_type(enum bbi_func func, enum bbi_ql_type type, struct bb_error *err)
+/* InfluxDB names the machine that refuses, which is one for the non-negative variants, and the kind
+ * of what it would read from. */
+int bbi_plan_refuse_type(const struct bbi_call *call, struct bb_error *err)
 {
+    enum bbi_func func = call->func;
+    bool over_distinct = call->inner != NULL && call->inner->func == BBI_FUNC_DISTINCT;
     enum bbi_func machine = func == BBI_FUNC_NN_DERIVATIVE   ? BBI_FUNC_DERIVATIVE
                             : func == BBI_FUNC_NN_DIFFERENCE ? BBI_FUNC_DIFFERENCE
                                                              : func;
@@ -380,6 +383,6 @@ int bbi_plan_refuse_type(enum bbi_func func, enum bbi_ql_type type, struct bb_er
     for (char *at = name; *at != '\0'; at++) {
         *at = *at == '_' ? ' ' : *at;
     }
-    return bbi_error_set(err, BB_EINVAL, "unsupported %s iterator type: *query.%sInterruptIterator",
-                         name, bbi_ql_type_text(type));
+    return bbi_error_set(err, BB_EINVAL, "unsupported %s iterator type: *query.%s%sIterator", name,
+                         bbi_ql_type_text(call->input), over_distinct ? "Interval" : "Interrupt");
 }

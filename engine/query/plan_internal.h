@@ -26,13 +26,17 @@ struct bbi_field_rules {
 int bbi_plan_check_call(const struct bbi_ql_expr *call, struct bbi_field_rules *r,
                         struct bb_error *err) BB_CHECKED;
 
-/** plan_check_call.c: the error for a function that does not take a type, in InfluxDB's words. */
-int bbi_plan_refuse_type(enum bbi_func func, enum bbi_ql_type type,
-                         struct bb_error *err) BB_CHECKED;
+/** plan_check_call.c: the error for a call that does not take the type call->input, in InfluxDB's
+ * words. */
+int bbi_plan_refuse_type(const struct bbi_call *call, struct bb_error *err) BB_CHECKED;
 
 /** plan_expand.c: expand wildcards and patterns of fields and dimensions; fill plan->fields and
  * plan->dims. */
 int bbi_plan_expand(struct bbi_plan *plan, struct bb_error *err) BB_CHECKED;
+
+/** plan_types.c: the types of all outputs, once the names are expanded. BB_EINVAL: operands that do
+ * not go together, in InfluxDB's words. */
+int bbi_plan_types(struct bbi_plan *plan, struct bb_error *err) BB_CHECKED;
 
 /** plan_sub.c: plan the subqueries of FROM. */
 int bbi_plan_subqueries(struct bbi_plan *plan, struct bb_error *err) BB_CHECKED;

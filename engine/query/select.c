@@ -73,10 +73,51 @@ bool bbi_select_is_plain(const struct bbi_plan *plan)
     return plain;
 }
 
+/* Whether some series has the field, and may have it in the query's time. */
+static int find_series(const struct bbi_plan *plan, const char *field, bool *found,
+                       struct bb_error *err)
+{
+    struct bbi_ref ref = {.name = field, .cast = BBI_QL_TYPE_FIELD, .type = BBI_QL_TYPE_FIELD};
+    struct bbi_plan rows = *plan;
+    int rc = BB_OK;
+    rows.call_count = 0;
+    rows.refs = &ref;
+    rows.ref_count = 1;
+    *found = plan->sub_count > 0;
+    for (size_t i = 0; rc == BB_OK && !*found && i < plan->from.count; i++) {
+        struct bbi_binding b;
+        rc = bbi_binding_build(&rows, &plan->from.list[i], &b, err);
+        *found = rc == BB_OK && !b.is_empty && b.series.groups.count > 0;
+        bbi_binding_fini(&b);
+    }
+    return rc;
+}
+
+/* A call that does not take the type of what it is over is an error if there is a series; else the
+ * query has no rows. */
+static int find_refusal(const struct bbi_plan *plan, bool *refused, struct bb_error *err)
+{
+    bool found;
+    int rc = BB_OK;
+    for (size_t i = 0; rc == BB_OK && i < plan->sub_count; i++) {
+        rc = find_refusal(plan->subs[i], refused, err);
+    }
+    if (rc != BB_OK || plan->refusal == NULL) {
+        return rc;
+    }
+    *refused = true;
+    rc = find_series(plan, plan->refused_field, &found, err);
+    return rc == BB_OK && found ? bbi_error_set(err, BB_EINVAL, "%s", plan->refusal) : rc;
+}
+
 int bbi_select_run(const struct bbi_plan *plan, struct bbi_emit *e, bool execute,
                    bbi_select_bound_fn bound, void *arg, struct bb_error *err)
 {
-    int rc = BB_OK;
+    bool refused = false;
+    int rc = find_refusal(plan, &refused, err);
+    if (rc != BB_OK || refused) {
+        return rc;
+    }
     if (!bbi_select_is_plain(plan)) {
         return bbi_select_general(plan, e, execute, NULL, err);
     }

@@ -45,6 +45,8 @@ def options():
                         help="what busbard does not execute yet counts as a difference")
     parser.add_argument("--open", action="store_true",
                         help="report what the rules named open would explain, too")
+    parser.add_argument("--show", metavar="TEXT",
+                        help="print each difference explained by a rule whose name has TEXT")
     parser.add_argument("--only", default="", help="select, show, broken, change or write")
     return parser.parse_args()
 
@@ -113,6 +115,7 @@ class Run:
         self.not_yet = collections.Counter()
         self.reported = 0
         self.ties = False
+        self.quiet = False  # while a difference is made small
         self.plant_rng = random.Random(seed) if arguments.plant else None
 
     # one query in all states
@@ -164,9 +167,14 @@ class Run:
                 if name is None:
                     return difference, state
                 self.known[name] += 1
+                self.show(name, text, difference)
                 if query["kind"] == "steps":
                     return None, None
         return None, None
+
+    def show(self, name, text, difference):
+        if self.arguments.show is not None and self.arguments.show in name and not self.quiet:
+            print("%s explains: %s\n%s\n" % (name, text, difference))
 
     # differences
 
@@ -187,6 +195,7 @@ class Run:
             print("%s: not made small: %s\n%s\n" % (label, "; ".join(texts_of(query)), difference))
             return
         self.reported += 1
+        self.quiet = True
         planted, self.plant_rng = self.plant_rng, None
         points, kind = data.points(), difference.kind
 
@@ -207,7 +216,7 @@ class Run:
         elif planted is None:
             points = []
             print("(differs only behind what ran before it in this data set)")
-        self.plant_rng = planted
+        self.plant_rng, self.quiet = planted, False
         print(repro(label, points, texts_of(query), parameters, difference, state))
 
     def kind_of(self, names, query, parameters, floor):

@@ -120,11 +120,6 @@ def show_condition(text, difference):
              re.search("tag comparison|tag value|tag key", str(difference.theirs)) is not None))
 
 
-@known("open: types of operands", "InfluxDB checks later, and names the type of every field")
-def typed_names(text, difference):
-    return "incompatible types" in str(difference.ours) + str(difference.theirs)
-
-
 @known("open: a condition that is a number", "InfluxDB takes it for true in aggregates")
 def numeric_condition(text, difference):
     return re.search(r"WHERE (?!.*[=<>~])", text) is not None
@@ -177,16 +172,6 @@ def other_fault(text, difference):
 @known("open: a percentile too small for any window", "InfluxDB shows no series, not empty rows")
 def no_percentile(text, difference):
     return "percentile(" in text and difference.kind == "series"
-
-
-@known("open: a cast to what a function does not take", "refused, where InfluxDB has no value")
-def boolean_cast(text, difference):
-    return "::" in text and "iterator type" in str(difference.ours)
-
-
-@known("open: the name of a machine in a message", "of distinct() within another function")
-def machine_name(text, difference):
-    return difference.kind == "error" and same_but(r"\*query\..*", difference)
 
 
 @known("open: a policy that is not there in SHOW FIELD KEYS", "no error")

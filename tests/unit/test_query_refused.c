@@ -240,12 +240,53 @@ static void test_types(void **state)
     dbtest_close(&t);
 }
 
+/* What no series has is not refused: it has no rows. */
+static void test_nothing_to_refuse(void **state)
+{
+    struct dbtest t;
+    (void)state;
+    dbtest_open(&t);
+    dbtest_write(&t, "m,h=a s=\"x\",v=1,n=-1i 1\n");
+    dbtest_expect(&t, "SELECT mean(s) FROM m WHERE h = 'b'", "");
+    dbtest_expect(&t, "SELECT mean(s) FROM m WHERE h = 'a'",
+                  "error: unsupported mean iterator type: *query.stringInterruptIterator\n");
+    dbtest_expect(&t, "SELECT sum(v::boolean) FROM m", "");
+    dbtest_expect(&t, "SELECT sum(v::string), max(n) FROM m", "m: time=0 sum=null max=-1i\n");
+    dbtest_expect(&t, "SELECT difference(distinct(s)) FROM m WHERE time < 9 GROUP BY time(1ns)",
+                  "error: unsupported difference iterator type: *query.stringIntervalIterator\n");
+    dbtest_close(&t);
+}
+
+/* A math function is of the type of its argument; a subquery's columns are not checked. */
+static void test_types_of_columns(void **state)
+{
+    struct dbtest t;
+    (void)state;
+    dbtest_open(&t);
+    dbtest_write(&t, "m s=\"x\",v=1,n=-1i 1\n");
+    dbtest_expect(&t, "SELECT asin(n), log2(s) FROM m",
+                  "m: time=1 asin=-1.5707963267948966 log2=null\n");
+    dbtest_expect(&t, "SELECT sin(n) & 1 FROM m", "m: time=1 sin=null\n");
+    dbtest_expect(&t, "SELECT 2 + sin(max(v)) & max(n) FROM m GROUP BY *",
+                  "error: type error: sin(max(v::float)) & max(n::integer): incompatible types: "
+                  "float and integer\n");
+    dbtest_expect(&t, "SELECT s::boolean + n FROM m",
+                  "error: type error: s::boolean + n::integer: incompatible types: boolean and "
+                  "integer\n");
+    dbtest_expect(&t, "SELECT max(x) FROM (SELECT s - 2 AS x FROM m)", "");
+    dbtest_expect(&t, "SELECT median(x), count(x), sum(x), max(n) FROM m fill(1.5)",
+                  "m: time=0 median=1.5 count=1i sum=null max=-1i\n");
+    dbtest_close(&t);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_refusals),
         cmocka_unit_test(test_limit_of_top),
         cmocka_unit_test(test_types),
+        cmocka_unit_test(test_nothing_to_refuse),
+        cmocka_unit_test(test_types_of_columns),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
