@@ -129,7 +129,7 @@ def numeric_condition(text, difference):
        "InfluxDB knows only the fields and tags of the shards that a query touches")
 def schema_by_shard(text, difference):
     no_rows = "no error, 0 series" in str(difference.theirs)
-    return (difference.kind == "error" and no_rows or
+    return (difference.kind == "error" and (no_rows or same_but(r"::\w+", difference)) or
             difference.kind == "series" and difference.where.endswith(("columns", "tags")) or
             difference.kind in ("series", "value", "rows") and text.startswith("SHOW "))
 
