@@ -169,8 +169,8 @@ static int finish(struct shell *shell, int rc, const struct bb_client_error *err
     return rc;
 }
 
-int bbsh_run_query(struct shell *shell, const char *text, const struct bbsh_output *output,
-                   const char *argument)
+static int run_query(struct shell *shell, const char *text, const struct bbsh_output *output,
+                     const char *argument)
 {
     struct run run = {shell, output, output->open(shell, argument)};
     if (run.state == NULL) {
@@ -198,6 +198,22 @@ int bbsh_run_query(struct shell *shell, const char *text, const struct bbsh_outp
     finish(shell, rc, &error);
     if (shell->timing)
         fprintf(stderr, "%.1f ms\n", (seconds() - start) * 1e3);
+    return rc;
+}
+
+int bbsh_run_query(struct shell *shell, const char *text, const struct bbsh_output *output,
+                   const char *argument)
+{
+    /* Where nobody asked for a zone, times are told in that of the query's windows. */
+    const bool follow = shell->zone[0] == '\0';
+    if (follow) {
+        bbsh_find_zone(text, shell->zone, sizeof(shell->zone));
+        if (!bbsh_set_zone(shell->zone))
+            shell->zone[0] = '\0';
+    }
+    int rc = run_query(shell, text, output, argument);
+    if (follow)
+        shell->zone[0] = '\0';
     return rc;
 }
 

@@ -152,7 +152,7 @@ static const struct command commands[] = {
     {"d", "[MEASUREMENT]", "list measurements, or the fields and tags of one", describe},
     {"format", "NAME", "print results as table, csv, json or line", format},
     {"group", "sections|columns", "tables: one for each series, or tags as columns", group},
-    {"tz", "[ZONE]", "show times in this zone; local; UTC without one", zone},
+    {"tz", "[ZONE]", "show times in this zone; local; the query's tz(), or UTC, without", zone},
     {"timing", "[on|off]", "tell how long each query took", timing},
     {"plot", "[line|bar] [QUERY]", "draw a result; the last query's without one", plot},
     {"heat", "[QUERY]", "mean by hour and weekday", heat},

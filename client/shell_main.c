@@ -69,7 +69,7 @@ static const char help_text[] =
     "  -f, --file FILE      run what stands in it; - is standard input\n"
     "      --format NAME    table, csv, json, line; table\n"
     "      --group HOW      tables: sections, one for each series; columns, tags among them\n"
-    "      --tz ZONE        show times in this zone; local; UTC without\n"
+    "      --tz ZONE        show times in this zone; local; the query's tz(), or UTC, without\n"
     "      --epoch UNIT     show times as numbers of ns, u, ms, s, m or h\n"
     "      --color WHEN     auto, always, never; NO_COLOR is heeded\n"
     "      --timing         tell how long each query took\n"

@@ -1,5 +1,6 @@
 #include "client/shell_text.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <math.h>
 #include <stdio.h>
@@ -203,6 +204,41 @@ bool bbsh_set_zone(const char *name)
     setenv("TZ", zone, 1);
     tzset();
     return true;
+}
+
+/** Behind a string or a quoted name that begins at s. */
+static const char *skip_quoted(const char *s)
+{
+    const char quote = *s++;
+    while (*s != '\0' && *s != quote)
+        s += *s == '\\' && s[1] != '\0' ? 2 : 1;
+    return *s == '\0' ? s : s + 1;
+}
+
+void bbsh_find_zone(const char *query, char *zone, size_t size)
+{
+    zone[0] = '\0';
+    for (const char *s = query; *s != '\0';) {
+        if (*s == '\'' || *s == '"') {
+            s = skip_quoted(s);
+            continue;
+        }
+        size_t word = 0;
+        while (isalnum((unsigned char)s[word]) || s[word] == '_')
+            word++;
+        const char *name = s + word + strspn(s + word, " ");
+        const bool call = *name == '(' && bbsh_same_word(s, word, "tz");
+        s += word == 0 ? 1 : word;
+        if (!call)
+            continue;
+        name += 1 + strspn(name + 1, " ");
+        size_t n = *name == '\'' ? strcspn(name + 1, "'\\") : 0;
+        if (n > 0 && n < size && name[1 + n] == '\'') {
+            memcpy(zone, name + 1, n);
+            zone[n] = '\0';
+            return;
+        }
+    }
 }
 
 void bbsh_put_number(struct text *t, double x)

@@ -39,6 +39,13 @@ void bbsh_hour_and_day(int64_t time_ns, bool utc, unsigned *hour, unsigned *week
  */
 bool bbsh_set_zone(const char *name);
 
+/**
+ * The zone that a query asks for with tz('ZONE'), the first if there are several.
+ * zone   out; "" where it names none, or none that fits
+ * size   of zone
+ */
+void bbsh_find_zone(const char *query, char *zone, size_t size);
+
 /** Whether the zone of the process is as of now UTC by name: "", "UTC", "Z". */
 bool bbsh_is_utc(const char *name);
 

@@ -84,6 +84,13 @@ def test_zone(shell):
     assert out.stdout.splitlines()[1:] == ["m,2024-03-15T00:00:00+00:00,1",
                                            "m,2024-03-31T02:00:00.000000001+01:00,-2"]
     assert shell("--tz", "Mars/Base").returncode == 2
+    in_zone = "SELECT n FROM m tz('Asia/Tokyo')"
+    out = shell("--format", "csv", "-e", in_zone, "-e", "SELECT n FROM m LIMIT 1")
+    times = [line.split(",")[1] for line in out.stdout.splitlines()]
+    assert times == ["time", "2024-03-15T09:00:00+09:00", "2024-03-31T10:00:00.000000001+09:00",
+                     "time", "2024-03-15T00:00:00Z"]
+    out = shell("--tz", "UTC", "--format", "csv", "-e", in_zone)
+    assert out.stdout.splitlines()[1] == "m,2024-03-15T00:00:00Z,1"
     out = shell("--epoch", "s", "--format", "csv", "-e", "SELECT n FROM m LIMIT 1")
     assert out.stdout.splitlines()[1] == "m,1710460800,1"
 

@@ -150,13 +150,34 @@ static void test_times(void **state)
     assert_false(bbsh_set_zone("/etc/localtime"));
 }
 
+static void check_found(const char *query, const char *want)
+{
+    char zone[16];
+    bbsh_find_zone(query, zone, sizeof(zone));
+    assert_string_equal(zone, want);
+}
+
+static void test_zone_of_a_query(void **state)
+{
+    (void)state;
+    check_found("SELECT v FROM m tz('Europe/Rome')", "Europe/Rome");
+    check_found("select v from m TZ ( 'Asia/Tokyo' ) ; select v from m", "Asia/Tokyo");
+    check_found("SELECT v FROM m", "");
+    check_found("SELECT v FROM m WHERE s = 'x\\' tz(' AND \"tz(\" > 1", "");
+    check_found("SELECT notz('A/B') FROM tz", "");
+    check_found("SELECT v FROM m tz('", "");
+    check_found("SELECT v FROM m tz('')", "");
+    check_found("SELECT v FROM m tz('Europe/Far_Too_Long_A_Name')", "");
+    check_found("SELECT 'open", "");
+}
+
 int main(void)
 {
     setlocale(LC_CTYPE, "C.UTF-8");
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_open_input), cmocka_unit_test(test_statements),
         cmocka_unit_test(test_places),     cmocka_unit_test(test_text),
-        cmocka_unit_test(test_times),
+        cmocka_unit_test(test_times),      cmocka_unit_test(test_zone_of_a_query),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
