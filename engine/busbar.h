@@ -39,6 +39,8 @@ extern "C" {
     X(BB_ENOTFOUND, "not found", 404)                        \
     X(BB_EUNSUPPORTED, "not supported", 400)                 \
     X(BB_ELIMIT, "limit exceeded", 413)                      \
+    X(BB_EUNAUTHORIZED, "unauthorized", 401)                 \
+    X(BB_EFORBIDDEN, "forbidden", 403)                       \
     X(BB_ECANCELED, "canceled", 503)                         \
     X(BB_ETIMEOUT, "timed out", 503)                         \
     X(BB_EBUSY, "overloaded", 503)                           \
@@ -298,12 +300,15 @@ struct bb_query {
     /** NULL, or looked at (atomically, relaxed) every few ms of work: not 0 stops it. */
     const volatile int *canceled;
     bool read_only;                /* warn of statements that change something (HTTP GET) */
+    bool check_rights;             /* BB_EFORBIDDEN if user may not do all of it */
+    const char *user;              /* who asks, for check_rights; NULL: nobody */
     const struct bb_param *params; /* [param_count], names differ; borrowed for the call */
     size_t param_count;
 };
 
 /**
- * Run all statements of a text. A text that does not parse is BB_EPARSE and nothing runs; a
+ * Run all statements of a text. A text that does not parse is BB_EPARSE and nothing runs, nor if
+ * the user has not the rights that it needs, which is BB_EFORBIDDEN; a
  * statement that fails is told to the sink and the others run.
  */
 int bb_query(struct bb_db *db, const struct bb_query *query, const struct bb_sink *sink,
@@ -327,6 +332,33 @@ void bb_running_each(struct bb_db *db, int (*fn)(void *arg, const struct bb_runn
 /** KILL QUERY: the query ends with "query interrupted" soon. BB_ENOTFOUND; BB_EEXIST it was killed
  * already. */
 int bb_running_kill(struct bb_db *db, uint64_t qid, struct bb_error *err) BB_CHECKED;
+
+/* ---- users ---- */
+
+/* They are made and given rights by statements: CREATE USER, GRANT ... */
+
+/**
+ * Whether this is the user's password. Costs 50 ms of a core and 16 MiB, unless it was asked of
+ * late.
+ *
+ * Returns BB_OK; BB_EUNAUTHORIZED "authorization failed", also for a user that there is not;
+ * BB_ENOMEM.
+ */
+int bb_user_check(struct bb_db *db, const char *user, const char *password,
+                  struct bb_error *err) BB_CHECKED;
+
+/** The same, for a thread that must not wait: BB_EBUSY where bb_user_check would cost that. */
+int bb_user_check_at_once(struct bb_db *db, const char *user, const char *password,
+                          struct bb_error *err) BB_CHECKED;
+
+/** BB_EFORBIDDEN, in InfluxDB's words; user NULL: nobody. */
+int bb_user_may_write(struct bb_db *db, const char *user, const char *database,
+                      struct bb_error *err) BB_CHECKED;
+
+bool bb_user_is_admin(struct bb_db *db, const char *user);
+
+/** Whether there is an administrator: while there is none, nobody can make users but the first. */
+bool bb_user_admin_exists(struct bb_db *db);
 
 /* ---- care ---- */
 

@@ -240,6 +240,7 @@ static void release(struct bb_db *db)
     bbi_memtable_unref(&db->flushing);
     bbi_version_unref(&db->version);
     bbi_tombset_unref(&db->tombs);
+    bbi_logins_fini(&db->logins);
     bbi_catalog_close(&db->catalog);
     bbi_series_cache_destroy(&db->cache);
     while (db->free_points != NULL) {
@@ -264,6 +265,7 @@ static int open_parts(struct bb_db *db, const char *dir, struct bb_error *err)
     rc = rc == BB_OK ? bbi_zones_create(&db->query_acct, &db->zones, err) : rc;
     rc = rc == BB_OK ? bbi_pool_create(db->options.query_threads, &db->acct, &db->pool, err) : rc;
     rc = rc == BB_OK ? bbi_db_recover(db, err) : rc;
+    rc = rc == BB_OK ? bbi_logins_init(&db->logins, db->catalog, &db->query_acct, err) : rc;
     if (rc == BB_OK) {
         init_query_env(db);
         rc = db->options.manual_background ? BB_OK : bbi_db_start_background(db, err);

@@ -19,6 +19,7 @@
 #include "engine/disk_watch.h"
 #include "engine/fs/fs.h"
 #include "engine/hook.h"
+#include "engine/logins.h"
 #include "engine/partition/version.h"
 #include "engine/points.h"
 #include "engine/query/query.h"
@@ -71,6 +72,7 @@ struct bb_db {
     struct bbi_query_counters query_counters;
     struct bbi_running running;
     struct bbi_zones *zones;
+    struct bbi_logins logins;
     struct bbi_hook hook;
 
     pthread_mutex_t write_lock;

@@ -16,6 +16,8 @@ libbusbar_la_SOURCES = \
 	engine/disk_watch.c \
 	engine/disk_watch.h \
 	engine/hook.h \
+	engine/logins.c \
+	engine/logins.h \
 	engine/points.c \
 	engine/points.h \
 	engine/replay.c \

@@ -10,7 +10,8 @@ set -eu
 build='
     gcc libc6-dev make autoconf automake libtool pkg-config
     liblmdb-dev libzstd-dev libroaring-dev libuv1-dev libxxhash-dev libpcre2-dev zlib1g-dev
-    libcurl4-openssl-dev libyajl-dev libedit-dev libjansson-dev node-llhttp curl gzip tzdata
+    libssl-dev libcurl4-openssl-dev libyajl-dev libedit-dev libjansson-dev node-llhttp
+    curl gzip tzdata
 '
 test='libcmocka-dev python3 python3-pytest universal-ctags'
 ci='clang libclang-rt-14-dev clang-format tmux mandoc influxdb influxdb-client

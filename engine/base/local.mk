@@ -21,6 +21,8 @@ libbusbar_la_SOURCES += \
 	engine/base/mem.c \
 	engine/base/mem.h \
 	engine/base/meta.h \
+	engine/base/password.c \
+	engine/base/password.h \
 	engine/base/pool.c \
 	engine/base/pool.h \
 	engine/base/record.c \
@@ -41,6 +43,7 @@ unit_tests += \
 	tests/unit/test_base_latency \
 	tests/unit/test_base_log \
 	tests/unit/test_base_mem \
+	tests/unit/test_base_password \
 	tests/unit/test_base_pool \
 	tests/unit/test_base_record \
 	tests/unit/test_base_sum \

@@ -21,6 +21,9 @@
     X(SOURCE)           \
     X(SERIES_DROP)      \
     X(MEASUREMENT_DROP) \
+    X(USER_NEW)         \
+    X(USER_ALTER)       \
+    X(USER_DROP)        \
     X(SEGMENT_ADD)      \
     X(SEGMENT_REMOVE)   \
     X(TOMBSTONE_REMOVE) \
@@ -307,6 +310,112 @@ int bbi_record_get_field(const struct bbi_record *record, struct bbi_record_fiel
     }
     r->type = (enum bbi_type)type;
     r->name = get_tail_name(&c, &r->name_len);
+    return body_close(record, &c, err);
+}
+
+/* ---- users ---- */
+
+/* Written twice: into nothing, to learn the length that stands before it, and in place. */
+static size_t put_user_varint(struct bbi_buf *b, uint64_t v)
+{
+    uint8_t bytes[BBI_VARINT_MAX];
+    size_t len = (size_t)(bbi_put_varint(bytes, v) - bytes);
+    if (b != NULL) {
+        bbi_buf_put(b, bytes, len);
+    }
+    return len;
+}
+
+static size_t put_user_block(struct bbi_buf *b, const uint8_t *bytes, size_t len)
+{
+    if (b != NULL) {
+        bbi_buf_block(b, bytes, len);
+    }
+    return put_user_varint(NULL, len) + len;
+}
+
+static size_t put_user_body(struct bbi_buf *b, const struct bbi_record_user *r,
+                            const struct bbi_grant *grants)
+{
+    size_t len = put_user_varint(b, BODY_VERSION);
+    len += put_user_varint(b, r->user_id);
+    len += put_user_varint(b, r->is_admin ? 1 : 0);
+    len += put_user_block(b, r->verifier, r->verifier_len);
+    len += put_user_block(b, r->name, r->name_len);
+    len += put_user_varint(b, r->grant_count);
+    for (uint32_t i = 0; i < r->grant_count; i++) {
+        len += put_user_varint(b, grants[i].db_id);
+        len += put_user_varint(b, (uint64_t)grants[i].privilege);
+    }
+    return len;
+}
+
+void bbi_record_put_user(struct bbi_buf *b, enum bbi_record_type type,
+                         const struct bbi_record_user *r, const struct bbi_grant *grants)
+{
+    bbi_buf_u8(b, (uint8_t)type);
+    bbi_buf_varint(b, put_user_body(NULL, r, grants));
+    (void)put_user_body(b, r, grants);
+}
+
+void bbi_record_put_user_drop(struct bbi_buf *b, uint32_t user_id)
+{
+    struct small_body s;
+    small_init(&s);
+    small_varint(&s, user_id);
+    small_put(b, BBI_RECORD_USER_DROP, &s);
+}
+
+static struct bbi_grant get_grant(struct bbi_cursor *c)
+{
+    struct bbi_grant grant = {.db_id = get_id(c)};
+    uint64_t privilege = bbi_cursor_varint(c);
+    if (privilege > BBI_PRIVILEGE_ALL) {
+        c->err = BB_ECORRUPT;
+    }
+    grant.privilege = (enum bbi_privilege)(privilege & BBI_PRIVILEGE_ALL);
+    return grant;
+}
+
+struct bbi_grant bbi_record_next_grant(struct bbi_record_user *r)
+{
+    return get_grant(&r->grants);
+}
+
+static void get_user_body(struct bbi_cursor *c, struct bbi_record_user *r)
+{
+    uint64_t flags = bbi_cursor_varint(c);
+    r->is_admin = flags == 1;
+    r->verifier = bbi_cursor_block(c, &r->verifier_len);
+    r->name = bbi_cursor_block(c, &r->name_len);
+    r->grant_count = get_u32(c);
+    r->grants = *c;
+    if (flags > 1 || r->verifier_len > BBI_VERIFIER_MAX || r->name_len == 0 ||
+        r->name_len > BBI_USER_NAME_MAX) {
+        c->err = BB_ECORRUPT;
+    }
+    uint32_t last = 0;
+    for (uint32_t i = 0; i < r->grant_count && c->err == BB_OK; i++) {
+        struct bbi_grant grant = get_grant(c);
+        if (grant.db_id <= last) {
+            c->err = BB_ECORRUPT;
+        }
+        last = grant.db_id;
+    }
+}
+
+int bbi_record_get_user(const struct bbi_record *record, struct bbi_record_user *r,
+                        struct bb_error *err)
+{
+    struct bbi_cursor c;
+    int rc = body_open(record, &c, err);
+    if (rc != BB_OK) {
+        return rc;
+    }
+    *r = (struct bbi_record_user){.user_id = get_id(&c)};
+    if (record->type != BBI_RECORD_USER_DROP) {
+        get_user_body(&c, r);
+    }
     return body_close(record, &c, err);
 }
 

@@ -39,6 +39,9 @@ enum bbi_record_type {
     BBI_RECORD_SOURCE = 11, /* body: the log's module */
     BBI_RECORD_SERIES_DROP = 12,
     BBI_RECORD_MEASUREMENT_DROP = 13,
+    BBI_RECORD_USER_NEW = 14,
+    BBI_RECORD_USER_ALTER = 15,
+    BBI_RECORD_USER_DROP = 16,
     /* only in the catalog log: */
     BBI_RECORD_SEGMENT_ADD = 32,
     BBI_RECORD_SEGMENT_REMOVE = 33,
@@ -125,6 +128,49 @@ int bbi_record_get_measurement(const struct bbi_record *record, struct bbi_recor
                                struct bb_error *err) BB_CHECKED;
 int bbi_record_get_field(const struct bbi_record *record, struct bbi_record_field *r,
                          struct bb_error *err) BB_CHECKED;
+
+/* ---- users ---- */
+
+/** What a user may do with a database: bits. */
+enum bbi_privilege {
+    BBI_PRIVILEGE_NONE = 0, /* taken away again, which SHOW GRANTS tells */
+    BBI_PRIVILEGE_READ = 1,
+    BBI_PRIVILEGE_WRITE = 2,
+    BBI_PRIVILEGE_ALL = 3
+};
+
+/** A privilege on one database. */
+struct bbi_grant {
+    uint32_t db_id;
+    enum bbi_privilege privilege;
+};
+
+/** Longest name of a user, and longest verifier of a password. */
+#define BBI_USER_NAME_MAX 255
+#define BBI_VERIFIER_MAX  128
+
+/** USER_NEW and USER_ALTER carry all of a user; USER_DROP the id alone. */
+struct bbi_record_user {
+    uint32_t user_id;
+    bool is_admin;
+    const uint8_t *verifier; /* what the password is checked against; never the password */
+    size_t verifier_len;
+    const uint8_t *name;
+    size_t name_len;
+    uint32_t grant_count;
+    struct bbi_cursor grants; /* decoded: the grants, for bbi_record_next_grant */
+};
+
+/** type: USER_NEW or USER_ALTER; grants [r->grant_count], db ids ascending, none twice. */
+void bbi_record_put_user(struct bbi_buf *b, enum bbi_record_type type,
+                         const struct bbi_record_user *r, const struct bbi_grant *grants);
+void bbi_record_put_user_drop(struct bbi_buf *b, uint32_t user_id);
+
+/** USER_NEW, USER_ALTER or USER_DROP; the grants have been checked too. */
+int bbi_record_get_user(const struct bbi_record *record, struct bbi_record_user *r,
+                        struct bb_error *err) BB_CHECKED;
+/** The next of r->grant_count grants of a record that bbi_record_get_user has taken. */
+struct bbi_grant bbi_record_next_grant(struct bbi_record_user *r);
 
 /* ---- series ---- */
 

@@ -202,6 +202,61 @@ static int apply_rp(struct bbi_index_writer *w, const struct raw_record *raw, st
     return rc == BB_OK ? misc_put(w, &k, b.data, b.len, err) : rc;
 }
 
+static struct misc_key user_key(uint32_t user_id)
+{
+    struct misc_key k = misc_start(BBI_MISC_USER);
+    bbi_put_be32(k.bytes + k.len, user_id);
+    k.len += 4;
+    return k;
+}
+
+/* A dropped id is not given again: the highest of them is kept. */
+static int drop_user(struct bbi_index_writer *w, const struct raw_record *raw, uint32_t user_id,
+                     struct bb_error *err)
+{
+    struct misc_key k = user_key(user_id);
+    struct misc_key gone = misc_start(BBI_MISC_USER_GONE);
+    struct bbi_index_entry e;
+    struct bbi_record_user highest = {.user_id = 0};
+    bool found;
+    int rc = misc_delete(w, &k, err);
+    if (rc == BB_OK) {
+        rc = bbi_index_write_get(w, BBI_INDEX_MISC, gone.bytes, gone.len, &e, &found, err);
+    }
+    if (rc == BB_OK && found) {
+        struct bbi_cursor c;
+        struct bbi_record record;
+        bbi_cursor_init(&c, e.value, e.value_len);
+        rc = bbi_record_next(&c, &record, err);
+        rc = rc == BB_OK ? bbi_record_get_user(&record, &highest, err) : rc;
+    }
+    return rc == BB_OK && user_id > highest.user_id ? misc_put(w, &gone, raw->bytes, raw->len, err)
+                                                    : rc;
+}
+
+/* Kept as USER_NEW also after USER_ALTER, which says as much. The type is a record's first byte. */
+static int apply_user(struct bbi_index_writer *w, const struct raw_record *raw,
+                      struct bbi_account *acct, struct bb_error *err)
+{
+    struct bbi_record_user user;
+    int rc = bbi_record_get_user(&raw->record, &user, err);
+    if (rc != BB_OK) {
+        return rc;
+    }
+    if (raw->record.type == BBI_RECORD_USER_DROP) {
+        return drop_user(w, raw, user.user_id, err);
+    }
+    struct misc_key k = user_key(user.user_id);
+    uint8_t *bytes = bbi_mem_dup(acct, raw->bytes, raw->len);
+    if (bytes == NULL) {
+        return bbi_error_nomem(err, "user");
+    }
+    bytes[0] = BBI_RECORD_USER_NEW;
+    rc = misc_put(w, &k, bytes, raw->len, err);
+    bbi_mem_free(bytes);
+    return rc;
+}
+
 static int apply_segment(struct bbi_index_writer *w, const struct raw_record *raw,
                          struct bb_error *err)
 {
@@ -263,6 +318,10 @@ static int apply_one(struct bbi_index_writer *w, const struct raw_record *raw,
         return bbi_purge_series(w, &raw->record, acct, err);
     case BBI_RECORD_MEASUREMENT_DROP:
         return bbi_purge_measurement(w, &raw->record, err);
+    case BBI_RECORD_USER_NEW:
+    case BBI_RECORD_USER_ALTER:
+    case BBI_RECORD_USER_DROP:
+        return apply_user(w, raw, acct, err);
     case BBI_RECORD_CHECKPOINT:
         k = misc_start(BBI_MISC_CHECKPOINT);
         return misc_put(w, &k, raw->bytes, raw->len, err);

@@ -102,8 +102,8 @@ int bbi_catalog_open(const struct bbi_fs *fs, const char *dir,
 void bbi_catalog_close(struct bbi_catalog **cat);
 
 /**
- * Apply a schema record (DATABASE_NEW .. SERIES_NEW, DROPs) of the log at start; what is known
- * already changes nothing. Others than these are BB_EINVAL.
+ * Apply a schema record (DATABASE_NEW .. SERIES_NEW, SERIES_DROP .. USER_DROP) of the log at start;
+ * what is known already changes nothing. Others than these are BB_EINVAL.
  *
  * Returns BB_ECORRUPT for a record that cannot follow on what is known (a database never heard of,
  * an id that is another's): the log lost a frame; the caller reports it and goes on.

@@ -48,7 +48,9 @@ enum bbi_index_misc {
     BBI_MISC_FIELD = 5,       /* db, field -> FIELD_NEW */
     BBI_MISC_SEGMENT = 6,     /* id be64 -> SEGMENT_ADD */
     BBI_MISC_TOMBSTONE = 7,   /* lsn be64 -> DELETE */
-    BBI_MISC_CHECKPOINT = 8   /* -> CHECKPOINT */
+    BBI_MISC_CHECKPOINT = 8,  /* -> CHECKPOINT */
+    BBI_MISC_USER = 9,        /* user be32 -> USER_NEW */
+    BBI_MISC_USER_GONE = 10   /* -> USER_DROP of the highest id that was dropped */
 };
 
 /** What the file says of itself. */

@@ -33,6 +33,8 @@ libbusbar_la_SOURCES += \
 	engine/catalog/scan.h \
 	engine/catalog/schema.c \
 	engine/catalog/schema.h \
+	engine/catalog/schema_users.c \
+	engine/catalog/schema_users.h \
 	engine/catalog/select.c \
 	engine/catalog/series.c \
 	engine/catalog/state.c \
@@ -41,6 +43,8 @@ libbusbar_la_SOURCES += \
 	engine/catalog/tagregex.c \
 	engine/catalog/tagregex.h \
 	engine/catalog/tags.c \
+	engine/catalog/users.c \
+	engine/catalog/users.h \
 	engine/catalog/verify.c \
 	engine/catalog/verify.h \
 	engine/catalog/view.c
@@ -60,7 +64,8 @@ unit_tests += \
 	tests/unit/test_catalog_select \
 	tests/unit/test_catalog_strsort \
 	tests/unit/test_catalog_tagregex \
-	tests/unit/test_catalog_threads
+	tests/unit/test_catalog_threads \
+	tests/unit/test_catalog_users
 
 THREAD_TESTS += \
 	tests/unit/test_catalog_threads
@@ -77,6 +82,9 @@ tests_unit_test_catalog_damage_SOURCES = \
 tests_unit_test_catalog_model_SOURCES = \
 	tests/unit/catalog_util.c \
 	tests/unit/test_catalog_model.c
+tests_unit_test_catalog_users_SOURCES = \
+	tests/unit/catalog_util.c \
+	tests/unit/test_catalog_users.c
 torture_tests += \
 	tests/torture/torture_catalog
 tests_torture_torture_catalog_SOURCES = \

@@ -121,6 +121,9 @@ static int fill(struct bbi_catalog *cat, struct bbi_catlog *log, struct bb_error
 {
     int rc = log_misc(cat, log, BBI_MISC_DATABASE, BBI_MISC_FIELD, err);
     if (rc == BB_OK) {
+        rc = log_misc(cat, log, BBI_MISC_USER, BBI_MISC_USER_GONE, err);
+    }
+    if (rc == BB_OK) {
         rc = log_series(cat, log, err);
     }
     if (rc == BB_OK) {

@@ -5,6 +5,7 @@
 #include "engine/base/hash.h"
 #include "engine/catalog/catalog.h"
 #include "engine/catalog/key.h"
+#include "engine/catalog/schema_users.h"
 
 #define TABLE_CAP_MIN 16
 
@@ -169,7 +170,7 @@ static void table_fini(struct bbi_schema_table *t)
 
 void bbi_schema_init(struct bbi_schema *s, struct bbi_account *acct)
 {
-    *s = (struct bbi_schema){.next_db_id = 1, .next_rp_id = 1, .acct = acct};
+    *s = (struct bbi_schema){.next_db_id = 1, .next_rp_id = 1, .next_user_id = 1, .acct = acct};
 }
 
 static void db_destroy(struct bbi_schema_db *db)
@@ -193,6 +194,7 @@ void bbi_schema_fini(struct bbi_schema *s)
     bbi_mem_free(s->dbs);
     s->dbs = NULL;
     s->db_count = 0;
+    bbi_users_fini(s);
 }
 
 /* Where an id stands or would stand. */
@@ -366,6 +368,7 @@ static int apply_database_drop(struct bbi_schema *s, const struct bbi_record *re
     size_t at = db_place(s, r.db_id);
     memmove(&s->dbs[at], &s->dbs[at + 1], (s->db_count - at - 1) * sizeof(struct bbi_schema_db *));
     s->db_count--;
+    bbi_users_forget_db(s, db->id);
     db_destroy(db);
     *changed = true;
     return BB_OK;
@@ -621,6 +624,10 @@ int bbi_schema_apply(struct bbi_schema *s, const struct bbi_record *record, bool
         return apply_series_drop(s, record, changed, err);
     case BBI_RECORD_MEASUREMENT_DROP:
         return apply_measurement_drop(s, record, changed, err);
+    case BBI_RECORD_USER_NEW:
+    case BBI_RECORD_USER_ALTER:
+    case BBI_RECORD_USER_DROP:
+        return bbi_users_apply(s, record, changed, err);
     default:
         return bbi_error_set(err, BB_EINVAL, "record %s: not of the schema",
                              bbi_record_type_name(record->type));

@@ -64,11 +64,27 @@ struct bbi_schema_db {
     struct bbi_arena arena;           /* all of its entries, policies and names */
 };
 
+/** A user; one allocation, replaced whole when it changes. */
+struct bbi_schema_user {
+    uint32_t id;
+    bool is_admin;
+    uint32_t name_len;
+    uint32_t verifier_len;
+    size_t grant_count;
+    struct bbi_grant *grants; /* [grant_count], db ids ascending, of databases that there are */
+    const uint8_t *name;
+    const uint8_t *verifier;
+};
+
 struct bbi_schema {
     struct bbi_schema_db **dbs; /* [db_count], ids ascending */
     size_t db_count;
+    struct bbi_schema_user **users; /* [user_count], ids ascending */
+    size_t user_count;
+    size_t admin_count;
     uint32_t next_db_id;
     uint32_t next_rp_id;
+    uint32_t next_user_id;
     struct bbi_account *acct;
 };
 
@@ -124,7 +140,7 @@ static inline struct bbi_schema_entry *bbi_schema_slot(const struct bbi_schema_t
 }
 
 /**
- * Apply DATABASE_NEW .. FIELD_NEW, SERIES_DROP, MEASUREMENT_DROP.
+ * Apply DATABASE_NEW .. FIELD_NEW, SERIES_DROP, MEASUREMENT_DROP, USER_NEW .. USER_DROP.
  *
  * What is there already with the same ids and names changes nothing; what was dropped (an id below
  * the next one that is not there) is passed over. *changed tells.

@@ -5,6 +5,8 @@ libbusbar_la_SOURCES += \
 	engine/query/agg_value.c \
 	engine/query/agg_worker.c \
 	engine/query/agg_worker.h \
+	engine/query/authorize.c \
+	engine/query/authorize.h \
 	engine/query/bind.c \
 	engine/query/bind.h \
 	engine/query/bucket.h \
@@ -110,6 +112,7 @@ libbusbar_la_SOURCES += \
 	engine/query/tagcond.h \
 	engine/query/trace.c \
 	engine/query/trace.h \
+	engine/query/users.c \
 	engine/query/walk.c \
 	engine/query/walk.h \
 	engine/query/zones.c \
@@ -127,6 +130,7 @@ unit_tests += \
 	tests/unit/test_query_show \
 	tests/unit/test_query_state \
 	tests/unit/test_query_states \
+	tests/unit/test_query_users \
 	tests/unit/test_query_zone
 
 THREAD_TESTS += \

@@ -2,6 +2,7 @@
 
 #include "engine/base/clock.h"
 #include "engine/influxql/influxql.h"
+#include "engine/query/authorize.h"
 #include "engine/query/emit.h"
 #include "engine/query/parse.h"
 #include "engine/query/statement.h"
@@ -61,9 +62,14 @@ static int dispatch(struct bbi_qctx *ctx, const struct bbi_ql_statement *stateme
         return bbi_statement_drop_shard(ctx, statement->u.drop.id, err);
     case BBI_QL_KILL_QUERY:
         return bbi_running_kill(ctx->env->running, statement->u.kill.id, err);
-    case BBI_QL_SHOW_USERS:
-    case BBI_QL_SHOW_GRANTS:
-        return unsupported(ctx, statement, err);
+    case BBI_QL_CREATE_USER:
+    case BBI_QL_DROP_USER:
+    case BBI_QL_SET_PASSWORD:
+    case BBI_QL_GRANT:
+    case BBI_QL_GRANT_ADMIN:
+    case BBI_QL_REVOKE:
+    case BBI_QL_REVOKE_ADMIN:
+        return bbi_statement_user(ctx, statement, err);
     default:
         return statement->kind >= BBI_QL_SHOW_DATABASES ? bbi_statement_show(ctx, statement, err)
                                                         : unsupported(ctx, statement, err);
@@ -240,6 +246,7 @@ int bbi_query_run(const struct bbi_query_env *env, const struct bb_query *query,
     bbi_arena_init(&ast_arena, &ctx.acct);
     atomic_fetch_add_explicit(&env->counters->queries, 1, memory_order_relaxed);
     int rc = bbi_query_parse(query, env->zones, &ast_arena, &ast, err);
+    rc = rc == BB_OK ? bbi_authorize(&ctx, ast, err) : rc;
     if (rc == BB_OK) {
         rc = run_entered(&ctx, ast, &ast_arena, err);
     } else {

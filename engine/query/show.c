@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "engine/influxql/expr.h"
+#include "engine/query/authorize.h"
 #include "engine/query/emit.h"
 #include "engine/query/keytext.h"
 #include "engine/query/regex.h"
@@ -55,6 +56,9 @@ static int show_databases(struct bbi_qctx *ctx, struct bbi_emit *e, struct bb_er
     rc = bbi_emit_columns(e, "databases", columns, 1, err);
     for (size_t i = 0; rc == BB_OK && i < names.count; i++) {
         struct bb_value *row;
+        if (!bbi_authorize_sees(ctx, names.list[i].name, names.list[i].len)) {
+            continue;
+        }
         rc = bbi_emit_row(e, &row, err);
         if (rc == BB_OK) {
             row[0] = bbi_value_string(names.list[i].name, names.list[i].len);

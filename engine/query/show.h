@@ -45,6 +45,11 @@ int bbi_show_cardinality(struct bbi_qctx *ctx, const struct bbi_ql_statement *st
 int bbi_show_shards(struct bbi_qctx *ctx, bool groups, struct bbi_emit *e,
                     struct bb_error *err) BB_CHECKED;
 
+/** SHOW USERS, SHOW GRANTS: users.c. */
+int bbi_show_users(struct bbi_qctx *ctx, struct bbi_emit *e, struct bb_error *err) BB_CHECKED;
+int bbi_show_grants(struct bbi_qctx *ctx, const char *user, struct bbi_emit *e,
+                    struct bb_error *err) BB_CHECKED;
+
 /** What the server does and is: QUERIES, SHARDS, STATS, USERS ...: show_state.c. */
 int bbi_show_state(struct bbi_qctx *ctx, const struct bbi_ql_statement *statement,
                    struct bbi_emit *e, struct bb_error *err) BB_CHECKED;

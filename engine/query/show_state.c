@@ -269,6 +269,10 @@ int bbi_show_state(struct bbi_qctx *ctx, const struct bbi_ql_statement *statemen
         return show_continuous_queries(ctx, e, err);
     case BBI_QL_SHOW_SUBSCRIPTIONS:
         return BB_OK;
+    case BBI_QL_SHOW_USERS:
+        return bbi_show_users(ctx, e, err);
+    case BBI_QL_SHOW_GRANTS:
+        return bbi_show_grants(ctx, statement->u.show.name, e, err);
     default:
         return bbi_error_set(err, BB_EINTERNAL, "no such SHOW");
     }

@@ -20,6 +20,10 @@ int bbi_statement_delete(struct bbi_qctx *ctx, const struct bbi_ql_statement *st
 /** DROP SHARD: the rows of a policy's partition, by its number in SHOW SHARDS: show_shard.c. */
 int bbi_statement_drop_shard(struct bbi_qctx *ctx, uint64_t id, struct bb_error *err) BB_CHECKED;
 
+/** CREATE USER, DROP USER, SET PASSWORD, GRANT, REVOKE: users.c. */
+int bbi_statement_user(struct bbi_qctx *ctx, const struct bbi_ql_statement *statement,
+                       struct bb_error *err) BB_CHECKED;
+
 /** SELECT: select.c. */
 int bbi_statement_select(struct bbi_qctx *ctx, const struct bbi_ql_select *select,
                          struct bb_error *err) BB_CHECKED;

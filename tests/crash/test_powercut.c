@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "engine/catalog/users.h"
 #include "engine/db_impl.h"
 #include "tests/lib/rng.h"
 #include "tests/lib/simdisk.h"
@@ -28,6 +29,7 @@ struct model {
     double v[SERIES][TIMES][FIELDS];
     bool named[SERIES]; /* the series is listed, with rows or without */
     bool has_extra_db;
+    enum bbi_privilege user_may; /* what user u may do with t; he is there while it is not NONE */
 };
 
 struct world {
@@ -208,6 +210,22 @@ static int do_schema(struct world *w)
     return statement(w, w->acked.has_extra_db ? "DROP DATABASE extra" : "CREATE DATABASE extra");
 }
 
+static int do_user(struct world *w)
+{
+    struct bb_error err;
+    const struct bbi_user_change change = {.database = "t", .give = BBI_PRIVILEGE_WRITE};
+    int rc;
+    if (w->acked.user_may == BBI_PRIVILEGE_WRITE) {
+        w->pending.user_may = BBI_PRIVILEGE_NONE;
+        return statement(w, "DROP USER u");
+    }
+    w->pending.user_may = BBI_PRIVILEGE_WRITE;
+    rc = bbi_catalog_user_create(w->db->catalog, "u", 1, NULL, 0, false, &err);
+    rc = rc == BB_OK || rc == BB_EEXIST ? bbi_db_schema_changed(w->db, &err) : rc;
+    rc = rc == BB_OK ? bbi_catalog_user_alter(w->db->catalog, "u", 1, &change, &err) : rc;
+    return rc == BB_OK ? bbi_db_schema_changed(w->db, &err) : rc;
+}
+
 static int step(struct world *w)
 {
     struct bb_error err;
@@ -221,7 +239,9 @@ static int step(struct world *w)
         return do_delete(w);
     }
     if (kind < 15) {
-        return rng_one_in(&w->rng, 3) ? do_drop(w) : do_schema(w);
+        return rng_one_in(&w->rng, 3)   ? do_drop(w)
+               : rng_one_in(&w->rng, 2) ? do_schema(w)
+                                        : do_user(w);
     }
     if (kind < 18) {
         return bb_flush(w->db, &err);
@@ -233,7 +253,8 @@ static int step(struct world *w)
 
 static bool same(const struct model *a, const struct model *b)
 {
-    return memcmp(a->v, b->v, sizeof(a->v)) == 0 && a->has_extra_db == b->has_extra_db;
+    return memcmp(a->v, b->v, sizeof(a->v)) == 0 && a->has_extra_db == b->has_extra_db &&
+           a->user_may == b->user_may;
 }
 
 static void explain(const struct world *w, const struct model *found)
@@ -264,6 +285,8 @@ static void read_all(struct world *w, struct model *found)
         fail_msg("%s", r.err.text);
     }
     assert_int_equal(r.counted, r.cells);
+    bool is_admin;
+    found->user_may = bbi_catalog_user_privilege(w->db->catalog, "u", 1, "t", 1, &is_admin);
     found->has_extra_db = bbi_catalog_database_find(w->db->catalog, "extra", 5, &db_id, &err) ==
                           BB_OK;
 }

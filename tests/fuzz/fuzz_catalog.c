@@ -72,6 +72,7 @@ static void read_record(const struct bbi_record *record)
     struct bbi_record_rp rp;
     struct bbi_record_measurement measurement;
     struct bbi_record_field field;
+    struct bbi_record_user user;
     struct bbi_record_series_drop drop;
     struct bbi_segment_meta meta;
     uint64_t id;
@@ -91,6 +92,11 @@ static void read_record(const struct bbi_record *record)
         break;
     case BBI_RECORD_FIELD_NEW:
         (void)!bbi_record_get_field(record, &field, &err);
+        break;
+    case BBI_RECORD_USER_NEW:
+    case BBI_RECORD_USER_ALTER:
+    case BBI_RECORD_USER_DROP:
+        (void)!bbi_record_get_user(record, &user, &err);
         break;
     case BBI_RECORD_SERIES_NEW:
         read_series(record);

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "engine/catalog/users.h"
 #include "tests/lib/torture.h"
 #include "tests/lib/unit.h"
 #include "tests/unit/catalog_util.h"
@@ -41,7 +42,24 @@ static int resolve(struct bbi_catalog *catalog, uint32_t db_id, const char *text
     return rc;
 }
 
-/* Databases a0, a1 ... with series, a policy and a commit each. */
+/* A user of the database, and one that goes again. */
+static int make_users(struct bbi_catalog *catalog, const char *database, struct bb_error *err)
+{
+    const struct bbi_user_change change = {.database = database, .give = BBI_PRIVILEGE_READ};
+    int rc = bbi_catalog_user_create(catalog, database, 2, (const uint8_t *)"v", 1, false, err);
+    if (rc == BB_OK || rc == BB_EEXIST) {
+        rc = bbi_catalog_user_alter(catalog, database, 2, &change, err);
+    }
+    if (rc == BB_OK) {
+        rc = bbi_catalog_user_create(catalog, "guest", 5, NULL, 0, false, err);
+    }
+    if (rc == BB_OK || rc == BB_EEXIST) {
+        rc = bbi_catalog_user_drop(catalog, "guest", 5, err);
+    }
+    return rc;
+}
+
+/* Databases a0, a1 ... with series, a policy, a user and a commit each. */
 static int work(struct bbi_catalog *catalog, unsigned *committed, struct bb_error *err)
 {
     int rc = BB_OK;
@@ -58,6 +76,9 @@ static int work(struct bbi_catalog *catalog, unsigned *committed, struct bb_erro
         rc = bbi_catalog_database_create(catalog, name, 2, NULL, 0, NULL, &db_id, err);
         if (rc == BB_OK || rc == BB_EEXIST) {
             rc = bbi_catalog_rp_create(catalog, db_id, "more", 4, &spec, &rp, err);
+        }
+        if (rc == BB_OK) {
+            rc = make_users(catalog, name, err);
         }
         for (size_t i = 0; rc == BB_OK && i < sizeof(series) / sizeof(series[0]); i++) {
             rc = resolve(catalog, db_id, series[i], err);
@@ -104,6 +125,9 @@ static void check_content(struct simdisk *disk, unsigned committed, bool may_hav
         assert_ok(bbi_catalog_database_find(catalog, name, 2, &db_id, &err), &err);
         assert_ok(bbi_catalog_rp_find(catalog, db_id, "", 0, &rp, &err), &err);
         assert_string_equal(rp.name, "more");
+        bool is_admin;
+        assert_int_equal(bbi_catalog_user_privilege(catalog, name, 2, name, 2, &is_admin),
+                         BBI_PRIVILEGE_READ);
         assert_ok(bbi_catalog_series_count(catalog, db_id, 0, &count, &err), &err);
         assert_int_equal(count, 3);
     }
@@ -143,6 +167,16 @@ static int look(struct bbi_catalog *catalog, struct bb_error *err)
         db_id = names.list[0].id;
     }
     bbi_names_fini(&names);
+    if (rc == BB_OK) {
+        struct bbi_user_grant *grants;
+        rc = bbi_catalog_user_grants(catalog, "a0", 2, NULL, &grants, &count, err);
+        bbi_mem_free(grants);
+    }
+    if (rc == BB_OK) {
+        struct bbi_user *users;
+        rc = bbi_catalog_users(catalog, NULL, &users, &count, err);
+        bbi_mem_free(users);
+    }
     if (rc == BB_OK) {
         rc = bbi_catalog_tag_values(catalog, db_id, 0, (const uint8_t *)"device", 6, NULL, NULL,
                                     &names, err);
