@@ -84,6 +84,14 @@ struct bb_db;
  * ...". */
 typedef void (*bb_log_fn)(void *arg, int severity, const char *text);
 
+/** A number that the program around the library counts. Texts live as long as the program. */
+struct bb_stat {
+    const char *module;         /* numbers of one module stand together */
+    const char *tag, *tag_text; /* of the module; NULL: none */
+    const char *name;
+    uint64_t value;
+};
+
 /** How to open a data directory. Start from bb_options_init; 0 means the default. */
 struct bb_options {
     uint64_t
@@ -102,10 +110,14 @@ struct bb_options {
     uint64_t select_points_max;  /* rows that one SELECT may read; default: no limit */
     uint64_t select_series_max;  /* series of a measurement in one SELECT; default: no limit */
     uint64_t select_buckets_max; /* intervals of GROUP BY time(); default: no limit */
+    bool no_autogen;             /* CREATE DATABASE makes no policy unless it is told one */
     bool manual_background;      /* tests: flush and compact only when told */
     bool create_if_missing;      /* default true */
     bb_log_fn log;               /* NULL: standard error */
     void *log_arg;
+    /* For SHOW STATS: put at most max numbers into list; returns how many. May be NULL. */
+    size_t (*more_stats)(void *arg, struct bb_stat *list, size_t max);
+    void *more_stats_arg;
 };
 
 void bb_options_init(struct bb_options *options);

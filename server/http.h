@@ -165,13 +165,16 @@ struct http_job {
 /** Hand over a request; replies 503 itself where that fails. job's functions are set. */
 void http_job_submit(struct http_job *job, struct http_conn *conn, struct pool *pool);
 
+/** A job without work: its reply goes out in `ms`. */
+void http_job_wait(struct http_job *job, struct http_conn *conn, uint64_t ms);
+
 /** Any thread, once: the work is over. */
 void http_job_done(struct http_job *job);
 
 /** The client has gone. */
 void http_job_abandon(struct http_conn *conn);
 
-/** The wait in the queue is over: 503 if the job has not started. */
+/** The wait is over: 503 if the job has not started, the reply if it only waits. */
 void http_job_overdue(struct http_conn *conn);
 
 /* ---- between http.c and http_reply.c ---- */

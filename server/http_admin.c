@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "server/debug_vars.h"
 #include "server/http_admin.h"
 #include "server/http_handlers.h"
 #include "server/json.h"
@@ -102,6 +103,11 @@ static int ask_status(struct admin_run *run, struct server *server)
     return status_write(server, &run->text, &run->err);
 }
 
+static int ask_vars(struct admin_run *run, struct server *server)
+{
+    return debug_vars_write(server, &run->text, &run->err);
+}
+
 static int ask_flush(struct admin_run *run, struct server *server)
 {
     return bb_flush(server->db, &run->err);
@@ -129,6 +135,7 @@ void http_ping_run(struct http_conn *conn)
 {
     static const char body[] = "{\"version\":\"" SERVER_INFLUXDB_VERSION "\"}\n";
     bool verbose;
+    count_add(&conn->client.loop->server->counters.pings, 1);
     if (!has_flag(conn, "verbose", &verbose))
         return;
     if (verbose)
@@ -155,6 +162,13 @@ void http_metrics_run(struct http_conn *conn)
 void http_status_run(struct http_conn *conn)
 {
     struct admin_run *run = admin_run_make(conn, ask_status, "application/json", 200);
+    if (run != NULL)
+        http_job_submit(&run->base, conn, &conn->client.loop->server->admin_pool);
+}
+
+void http_vars_run(struct http_conn *conn)
+{
+    struct admin_run *run = admin_run_make(conn, ask_vars, "application/json; charset=utf-8", 200);
     if (run != NULL)
         http_job_submit(&run->base, conn, &conn->client.loop->server->admin_pool);
 }

@@ -17,9 +17,15 @@ void http_ping_run(struct http_conn *conn);
 void http_health_run(struct http_conn *conn);
 void http_metrics_run(struct http_conn *conn);
 void http_status_run(struct http_conn *conn);
+void http_vars_run(struct http_conn *conn);
 void http_rejects_run(struct http_conn *conn);
 void http_flush_run(struct http_conn *conn);
 void http_compact_run(struct http_conn *conn);
+
+void http_requests_run(struct http_conn *conn);
+
+/** A request for /write or /query is taken: whoever asks at /debug/requests hears of it. */
+void http_requests_count(const struct http_conn *conn, bool write);
 
 /**
  * A parameter of the URL's query, decoded and NUL-terminated into value (initialised, with any

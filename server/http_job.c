@@ -43,6 +43,18 @@ void http_job_submit(struct http_job *job, struct http_conn *conn, struct pool *
     }
 }
 
+void http_job_wait(struct http_job *job, struct http_conn *conn, uint64_t ms)
+{
+    struct loop *loop = conn->client.loop;
+    job->done.run = on_done;
+    job->conn = conn;
+    job->pool = NULL;
+    job->loop = loop;
+    conn->job = job;
+    conn->deadline_ms = loop_now_ms(loop) + ms;
+    client_hold(&conn->client);
+}
+
 void http_job_done(struct http_job *job)
 {
     loop_post(job->loop, &job->done);
@@ -53,7 +65,7 @@ void http_job_abandon(struct http_conn *conn)
     struct http_job *job = conn->job;
     if (job == NULL)
         return;
-    if (pool_cancel(job->pool, &job->job))
+    if (job->pool == NULL || pool_cancel(job->pool, &job->job))
         detach(job);
     else if (job->abandon != NULL)
         job->abandon(job);
@@ -63,6 +75,10 @@ void http_job_overdue(struct http_conn *conn)
 {
     struct http_job *job = conn->job;
     conn->deadline_ms = 0;
+    if (job != NULL && job->pool == NULL) {
+        on_done(&job->done);
+        return;
+    }
     if (job == NULL || !pool_cancel(job->pool, &job->job))
         return;
     client_hold(&conn->client);

@@ -316,6 +316,7 @@ static void send_piece(struct query_run *run, struct http_piece *piece)
     if (!run->streaming && !conn->client.closing)
         http_stream_begin(conn, 200, accept_name(run->type), encoding_of(run));
     run->streaming = true;
+    count_add(&conn->client.loop->server->counters.query_reply_bytes, piece->data.len);
     run->refs++;
     http_stream_put(conn, piece);
 }
@@ -372,6 +373,7 @@ static void reply(struct http_job *job, struct http_conn *conn)
         return;
     }
     if (!run->streaming) {
+        count_add(&conn->client.loop->server->counters.query_reply_bytes, run->reply.len);
         http_reply(conn, 200, accept_name(run->type), encoding_of(run), run->reply.data,
                    run->reply.len);
         return;

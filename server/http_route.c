@@ -23,6 +23,8 @@ static const struct http_route routes[] = {
     {"/health", GET | HEAD, "GET, HEAD", false, NULL, http_health_run},
     {"/metrics", GET | HEAD, "GET, HEAD", false, NULL, http_metrics_run},
     {"/debug/status", GET | HEAD, "GET, HEAD", false, NULL, http_status_run},
+    {"/debug/vars", GET | HEAD, "GET, HEAD", false, NULL, http_vars_run},
+    {"/debug/requests", GET, "GET", false, NULL, http_requests_run},
     {"/debug/rejects", GET | HEAD | POST | DELETE, "GET, HEAD, POST, DELETE", false, NULL,
      http_rejects_run},
     {"/debug/flush", POST, "POST", true, NULL, http_flush_run},
@@ -67,6 +69,8 @@ bool http_route(struct http_conn *conn)
         http_error(conn, 403, "%s is for clients on this machine", path);
         return false;
     }
+    if (conn->request.counted_as != SERVER_PATH_OTHER)
+        http_requests_count(conn, conn->request.counted_as == SERVER_PATH_WRITE);
     return route->check == NULL || route->check(conn);
 }
 

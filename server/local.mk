@@ -23,6 +23,8 @@ libserver_la_SOURCES = \
 	server/accept.h \
 	server/buf.c \
 	server/buf.h \
+	server/debug_vars.c \
+	server/debug_vars.h \
 	server/form.c \
 	server/form.h \
 	server/gunzip.c \
@@ -40,6 +42,7 @@ libserver_la_SOURCES = \
 	server/http_query.c \
 	server/http_rejects.c \
 	server/http_reply.c \
+	server/http_requests.c \
 	server/http_route.c \
 	server/http_write.c \
 	server/json.c \
@@ -78,6 +81,8 @@ libserver_la_SOURCES = \
 	server/reject.h \
 	server/reject_log.c \
 	server/reject_log.h \
+	server/request_profile.c \
+	server/request_profile.h \
 	server/result.c \
 	server/result.h \
 	server/result_csv.c \
@@ -93,6 +98,8 @@ libserver_la_SOURCES = \
 	server/settings.h \
 	server/settings_load.c \
 	server/settings_table.h \
+	server/stats.c \
+	server/stats.h \
 	server/status.c \
 	server/status.h \
 	server/udp.c \

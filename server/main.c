@@ -18,6 +18,7 @@
 #include "server/log.h"
 #include "server/loop.h"
 #include "server/metrics.h"
+#include "server/stats.h"
 #include "server/udp.h"
 #include "server/units.h"
 
@@ -91,6 +92,9 @@ static int open_database(struct server *server, struct bb_error *err)
     options.select_series_max = s->max_select_series;
     options.select_buckets_max = s->max_select_buckets;
     options.create_if_missing = true;
+    options.no_autogen = strcmp(s->retention_autocreate, "true") != 0;
+    options.more_stats = stats_list;
+    options.more_stats_arg = server;
     options.log = log_engine;
     return bb_db_open(s->data, &options, &server->db, err);
 }
@@ -269,6 +273,7 @@ static int stop(struct server *server, struct bb_error *err)
     pool_fini(&server->query_pool);
     pool_fini(&server->admin_pool);
     rates_fini(&server->rates);
+    request_profiles_fini(&server->request_profiles);
     reject_log_close(&server->reject_log);
     int rc = bb_db_close(&server->db, err);
     for (size_t i = 0; i < server->loop_count; i++)
@@ -284,6 +289,7 @@ static int start(struct server *server, struct bb_error *err)
     raise_descriptor_limit(s);
     server->request_budget.limit_bytes = s->request_memory;
     rates_init(&server->rates, server);
+    request_profiles_init(&server->request_profiles);
     server->line_precision_ns = units_precision_ns(s->line_precision);
     server->udp_precision_ns = units_precision_ns(s->udp_precision);
     log_set_level(s->log_level);

@@ -17,6 +17,7 @@
 #include "server/pool.h"
 #include "server/rates.h"
 #include "server/reject_log.h"
+#include "server/request_profile.h"
 #include "server/settings.h"
 
 /** What requests are counted by. */
@@ -35,6 +36,7 @@ struct counters {
     _Atomic uint64_t requests[SERVER_PATHS];
     _Atomic uint64_t replies_2xx, replies_4xx, replies_5xx;
     _Atomic uint64_t request_bytes;
+    _Atomic uint64_t pings, query_reply_bytes;
     _Atomic uint64_t overloads;
     _Atomic uint64_t clients_closed_slow, clients_closed_idle, clients_refused, requests_malformed;
     _Atomic uint64_t udp_datagrams, udp_bytes, udp_dropped, udp_batches, udp_retries;
@@ -54,6 +56,7 @@ struct server {
     struct budget request_budget;
     struct rates rates;
     struct reject_log reject_log;
+    struct request_profiles request_profiles;
     struct counters counters;
     struct loop *loops;
     size_t loop_count;

@@ -37,6 +37,8 @@ const struct setting settings_table[] = {
      "unit of their timestamps: ns, u, ms, s, m or h"},
     {"udp-read-buffer", KIND_BYTES, AT(udp_read_buffer), "0", 4 * KIB, GIB, ZERO,
      "datagrams that the system keeps until they are read; 0: what it gives by itself"},
+    {"retention-autocreate", KIND_CHOICE, AT(retention_autocreate), "true", 0, 0, "true false",
+     "whether CREATE DATABASE makes the policy autogen: true or false"},
     {"log-level", KIND_CHOICE, AT(log_level), "info", 0, 0, "debug info warning error",
      "debug, info, warning or error"},
 

@@ -30,6 +30,7 @@ struct settings {
     char udp[SETTING_TEXT_MAX];
     char udp_database[SETTING_TEXT_MAX];
     char udp_precision[SETTING_TEXT_MAX];
+    char retention_autocreate[SETTING_TEXT_MAX];
     char log_level[SETTING_TEXT_MAX];
 
     /* sizes in bytes */

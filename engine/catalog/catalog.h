@@ -180,6 +180,7 @@ struct bbi_rp_spec {
     int64_t shard_ns;  /* 0: by InfluxDB's rule from the duration */
     uint32_t replicas; /* 0: not given */
     bool make_default;
+    bool none; /* of a new database: it gets no policy */
 };
 
 /** A policy's partition length when none is asked for: duration < 2 days 1 h, < 180 days 1 day,
@@ -188,8 +189,8 @@ int64_t bbi_rp_shard_ns(int64_t duration_ns);
 
 /**
  * Create a database with its default policy: rp_name (NULL: "autogen") as spec says (NULL:
- * infinite, 7 days). One that is there is BB_EEXIST with *db_id set; BB_EINVAL for a bad name or
- * durations.
+ * infinite, 7 days; none: without one). One that is there is BB_EEXIST with *db_id set; BB_EINVAL
+ * for a bad name or durations.
  */
 int bbi_catalog_database_create(struct bbi_catalog *cat, const char *name, size_t name_len,
                                 const char *rp_name, size_t rp_name_len,

@@ -86,6 +86,7 @@ static void fill_rp(const struct bbi_schema_db *db, const struct bbi_schema_rp *
 
 /* ---- databases ---- */
 
+/* rp: its default policy; NULL: none. */
 static int database_create(struct bbi_catalog *cat, const char *name, size_t name_len,
                            struct bbi_record_rp *rp, uint32_t *db_id, struct bb_error *err)
 {
@@ -100,10 +101,12 @@ static int database_create(struct bbi_catalog *cat, const char *name, size_t nam
     if (r.db_id == UINT32_MAX || cat->schema.next_rp_id == UINT32_MAX) {
         return bbi_error_set(err, BB_ELIMIT, "no more database ids");
     }
-    rp->db_id = r.db_id;
-    rp->rp_id = cat->schema.next_rp_id;
     bbi_record_put_database_new(&records, &r);
-    bbi_record_put_rp_new(&records, rp);
+    if (rp != NULL) {
+        rp->db_id = r.db_id;
+        rp->rp_id = cat->schema.next_rp_id;
+        bbi_record_put_rp_new(&records, rp);
+    }
     *db_id = r.db_id;
     return bbi_catalog_publish(cat, &records, err);
 }
@@ -137,7 +140,7 @@ int bbi_catalog_database_create(struct bbi_catalog *cat, const char *name, size_
         return rc;
     }
     bbi_catalog_write_lock(cat);
-    rc = database_create(cat, name, name_len, &rp, db_id, err);
+    rc = database_create(cat, name, name_len, spec != NULL && spec->none ? NULL : &rp, db_id, err);
     bbi_catalog_unlock(cat);
     return rc;
 }

@@ -38,7 +38,10 @@ struct bbi_query_env {
     uint64_t points_max;         /* of one SELECT: rows read, 0: no limit */
     uint64_t series_max;         /* series of each measurement */
     uint64_t buckets_max;        /* intervals */
+    bool no_autogen;             /* CREATE DATABASE makes no policy unless it is told one */
     struct bbi_query_counters *counters;
+    size_t (*more_stats)(void *arg, struct bb_stat *list, size_t max); /* NULL: none */
+    void *more_stats_arg;
     void *arg;
     /** Take a snapshot; the caller releases it with bbi_snapshot_release. */
     int (*snapshot)(void *arg, struct bbi_snapshot *out, struct bb_error *err);

@@ -38,10 +38,11 @@ static int create_database(struct bbi_qctx *ctx, const struct bbi_ql_policy *pol
 {
     uint32_t db_id;
     struct bbi_rp_spec spec = spec_of(policy);
+    spec.none = !has_options && ctx->env->no_autogen;
     size_t rp_len = policy->name == NULL ? 0 : strlen(policy->name);
     int rc = bbi_catalog_database_create(ctx->env->catalog, policy->database,
                                          strlen(policy->database), policy->name, rp_len,
-                                         has_options ? &spec : NULL, &db_id, err);
+                                         has_options || spec.none ? &spec : NULL, &db_id, err);
     if (rc == BB_EEXIST) {
         return has_options ? check_same_policy(ctx, db_id, policy, err) : BB_OK;
     }

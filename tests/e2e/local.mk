@@ -19,6 +19,7 @@ EXTRA_DIST += \
 	tests/e2e/test_admin.py \
 	tests/e2e/test_contract.py \
 	tests/e2e/test_data.py \
+	tests/e2e/test_debug.py \
 	tests/e2e/test_docs.py \
 	tests/e2e/test_export.py \
 	tests/e2e/test_formats.py \
