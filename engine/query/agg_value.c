@@ -46,6 +46,19 @@ static void mean_value(const struct bbi_state_field *f, void *cell, struct bbi_a
     bbi_sum_fini(&sum);
 }
 
+static int sketch_value(const struct bbi_call *call, const struct bbi_sketch *sketch,
+                        struct bb_value *out, struct bb_error *err)
+{
+    struct bbi_fn_spec spec = {.buckets = {.width_ns = 0}};
+    double value;
+    bbi_fn_spec_read(&spec, call->expr);
+    int rc = call->func == BBI_FUNC_MEDIAN_APPROX
+                 ? bbi_sketch_median(sketch, &value, err)
+                 : bbi_sketch_percentile(sketch, spec.number, &value, err);
+    *out = bbi_value_float(value);
+    return rc;
+}
+
 static struct bb_value point_value(const struct bbi_state_field *f, const struct bbi_state_point *p)
 {
     if (f->type == BBI_STRING) {
@@ -111,6 +124,9 @@ static int value_of(const struct bbi_call *call, const struct bbi_state_field *f
     case BBI_FUNC_LAST:
         *out = cast(call, point_value(f, bbi_call_point(call, f, cell)));
         return BB_OK;
+    case BBI_FUNC_PERCENTILE_APPROX:
+    case BBI_FUNC_MEDIAN_APPROX:
+        return sketch_value(call, bbi_state_sketch(cell, f, acct), out, err);
     default:
         return bbi_error_set(err, BB_EINTERNAL, "%s() is not answered from cells", call->name);
     }

@@ -330,11 +330,12 @@ static int chunk_field(struct bbi_agg_worker *w, struct bbi_qscan_cursor *c, siz
     }
     size_t rows = w->windows[w->window_count - 1].to - w->windows[0].from;
     bool strings = f->type == BBI_STRING && (f->needs & (BBI_NEED_FIRST | BBI_NEED_LAST)) != 0;
+    bool sketches = (f->needs & BBI_NEED_SKETCH) != 0;
     if (strings) {
         return string_windows(w, c, fp, f, field, series_at, block, err);
     }
     bool many = rows < w->window_count * PACKED_ROWS_MIN && rows > 1;
-    if (f->type != BBI_STRING && f->needs != BBI_NEED_COUNT && many) {
+    if (sketches || (f->type != BBI_STRING && f->needs != BBI_NEED_COUNT && many)) {
         return decoded_windows(w, c, fp, f, series_at, block, err);
     }
     for (size_t i = 0; rc == BB_OK && i < w->window_count; i++) {
@@ -470,7 +471,7 @@ static int visit_chunk(void *arg, size_t series_at, struct bbi_qscan_cursor *c, 
 static bool stats_suffice(const struct bbi_state_field *f, const struct bbi_segment_field *s)
 {
     unsigned needs = f->needs;
-    if ((needs & (BBI_NEED_FIRST | BBI_NEED_LAST | BBI_NEED_TIMES)) != 0) {
+    if ((needs & (BBI_NEED_FIRST | BBI_NEED_LAST | BBI_NEED_TIMES | BBI_NEED_SKETCH)) != 0) {
         return false;
     }
     if ((needs & BBI_NEED_SUM) != 0 && (s->stats & BBI_STATS_SUM) == 0) {

@@ -94,7 +94,8 @@ static void read_text(struct bbi_fn_spec *spec, const char *text)
 /* Integers go to n, then to hold or season, in the order in which they stand. */
 static void read_integer(struct bbi_fn_spec *spec, size_t at, int64_t i)
 {
-    if (spec->func == BBI_FUNC_PERCENTILE || spec->func == BBI_FUNC_INCREASE) {
+    if (spec->func == BBI_FUNC_PERCENTILE || spec->func == BBI_FUNC_PERCENTILE_APPROX ||
+        spec->func == BBI_FUNC_INCREASE) {
         spec->number = (double)i;
     } else if (at == 2 && is_average(spec->func)) {
         spec->hold = i;

@@ -74,7 +74,7 @@ enum bbi_fn_gives {
  * All functions: X(ID, name, class, arguments at least, at most, takes, gives, in_cells).
  *
  * in_cells: the cells of query/state.h answer it from statistics and packed pages; such a function
- * has a machine nevertheless, for subqueries and merged rows. The last two are Busbar's own.
+ * has a machine nevertheless, for subqueries and merged rows. The last four are Busbar's own.
  * holt_winters takes no unsigned integers in InfluxDB, nor here.
  */
 #define BBI_FUNC_TABLE(X)                                                                        \
@@ -131,7 +131,9 @@ enum bbi_fn_gives {
     X(SQRT, "sqrt", MATH, 1, 1, NUMBERS, FLOAT, false)                                           \
     X(TAN, "tan", MATH, 1, 1, NUMBERS, FLOAT, false)                                             \
     X(INCREASE, "increase", STREAM, 1, 2, NUMBERS, FLOAT, false)                                 \
-    X(TIME_WEIGHTED_MEAN, "time_weighted_mean", STREAM, 1, 2, NUMBERS, FLOAT, false)
+    X(TIME_WEIGHTED_MEAN, "time_weighted_mean", STREAM, 1, 2, NUMBERS, FLOAT, false)             \
+    X(PERCENTILE_APPROX, "percentile_approx", AGGREGATE, 2, 2, NUMBERS, FLOAT, true)             \
+    X(MEDIAN_APPROX, "median_approx", AGGREGATE, 1, 1, NUMBERS, FLOAT, true)
 
 enum bbi_func {
 #define BBI_FUNC_ENUM(id, ...) BBI_FUNC_##id,
@@ -180,7 +182,8 @@ struct bbi_fn_spec {
     int64_t n;           /* of top, bottom, sample, moving_average; period; points to forecast */
     int64_t hold;        /* of the averages; -1: their own */
     int64_t season;      /* of holt_winters */
-    double number;       /* percentile: 0..100; increase: where it rolls over, 0: never */
+    double
+        number; /* percentile, percentile_approx: 0..100; increase: where it rolls over, 0: never */
     enum bbi_fn_warmup warmup;
     enum bbi_fn_between between;
     int64_t unit_ns;            /* derivative, elapsed, integral */

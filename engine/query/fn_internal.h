@@ -111,6 +111,7 @@ extern const struct bbi_fn_ops bbi_fn_count_ops, bbi_fn_sum_ops, bbi_fn_mean_ops
     bbi_fn_extreme_ops, bbi_fn_spread_ops, bbi_fn_end_ops;            /* fn_reduce.c */
 extern const struct bbi_fn_ops bbi_fn_stddev_ops;                     /* fn_stddev.c */
 extern const struct bbi_fn_ops bbi_fn_rank_ops;                       /* fn_rank.c */
+extern const struct bbi_fn_ops bbi_fn_sketch_ops;                     /* fn_sketch.c */
 extern const struct bbi_fn_ops bbi_fn_mode_ops;                       /* fn_mode.c */
 extern const struct bbi_fn_ops bbi_fn_distinct_ops;                   /* fn_distinct.c */
 extern const struct bbi_fn_ops bbi_fn_top_ops;                        /* fn_top.c */

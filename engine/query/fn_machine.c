@@ -26,6 +26,9 @@ static const struct bbi_fn_ops *ops_of(const struct bbi_fn_spec *spec)
     case BBI_FUNC_MEDIAN:
     case BBI_FUNC_PERCENTILE:
         return &bbi_fn_rank_ops;
+    case BBI_FUNC_PERCENTILE_APPROX:
+    case BBI_FUNC_MEDIAN_APPROX:
+        return &bbi_fn_sketch_ops;
     case BBI_FUNC_MODE:
         return &bbi_fn_mode_ops;
     case BBI_FUNC_DISTINCT:

@@ -38,6 +38,7 @@ libbusbar_la_SOURCES += \
 	engine/query/fn_rank.c \
 	engine/query/fn_reduce.c \
 	engine/query/fn_sample.c \
+	engine/query/fn_sketch.c \
 	engine/query/fn_stddev.c \
 	engine/query/fn_top.c \
 	engine/query/groups.c \
@@ -96,6 +97,8 @@ libbusbar_la_SOURCES += \
 	engine/query/show_state.c \
 	engine/query/sources.c \
 	engine/query/sources.h \
+	engine/query/sketch.c \
+	engine/query/sketch.h \
 	engine/query/state.c \
 	engine/query/state.h \
 	engine/query/statement.h \
@@ -120,6 +123,7 @@ libbusbar_la_SOURCES += \
 
 unit_tests += \
 	tests/unit/test_query_answers \
+	tests/unit/test_query_beyond \
 	tests/unit/test_query_drop \
 	tests/unit/test_query_fn \
 	tests/unit/test_query_general \
@@ -128,12 +132,14 @@ unit_tests += \
 	tests/unit/test_query_model \
 	tests/unit/test_query_parse \
 	tests/unit/test_query_show \
+	tests/unit/test_query_sketch \
 	tests/unit/test_query_state \
 	tests/unit/test_query_states \
 	tests/unit/test_query_users \
 	tests/unit/test_query_zone
 
 THREAD_TESTS += \
+	tests/unit/test_query_beyond \
 	tests/unit/test_query_drop \
 	tests/unit/test_query_limits \
 	tests/unit/test_query_model \

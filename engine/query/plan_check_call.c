@@ -200,6 +200,10 @@ static int check_behind(const struct bbi_ql_expr *call, enum bbi_func func, stru
         return second->kind == BBI_QL_INTEGER || second->kind == BBI_QL_NUMBER
                    ? BB_OK
                    : refuse(err, "expected float argument in percentile()");
+    case BBI_FUNC_PERCENTILE_APPROX:
+        return second->kind == BBI_QL_INTEGER || second->kind == BBI_QL_NUMBER
+                   ? BB_OK
+                   : refuse(err, "expected float argument in percentile_approx()");
     case BBI_FUNC_SAMPLE:
         return check_sample(second, err);
     case BBI_FUNC_MOVING_AVERAGE:

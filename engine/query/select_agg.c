@@ -49,6 +49,9 @@ static unsigned needs_of(const struct bbi_plan *plan, enum bbi_func func)
         return BBI_NEED_FIRST;
     case BBI_FUNC_LAST:
         return BBI_NEED_LAST;
+    case BBI_FUNC_PERCENTILE_APPROX:
+    case BBI_FUNC_MEDIAN_APPROX:
+        return BBI_NEED_COUNT | BBI_NEED_SKETCH;
     default:
         return BBI_NEED_COUNT;
     }
@@ -104,6 +107,21 @@ int bbi_agg_prepare(struct bbi_agg *agg, struct bbi_binding *b, int64_t *bucket_
     return init_layout(agg, b, err);
 }
 
+uint64_t bbi_agg_cell_cost(const struct bbi_agg *agg, size_t bucket_count)
+{
+    uint64_t cost = agg->layout.cell_bytes;
+    double cells = (double)(agg->group_count + 1) * (double)bucket_count;
+    double rows = (double)agg->scan->rows / cells + 1;
+    /* A table is at least a quarter full, once it has grown. */
+    double bytes = (rows * 4 + 32) * BBI_SKETCH_BYTES_MAX / (2 * BBI_SKETCH_BINS);
+    for (size_t i = 0; i < agg->layout.field_count; i++) {
+        if ((agg->layout.fields[i].needs & BBI_NEED_SKETCH) != 0) {
+            cost += bytes < (double)BBI_SKETCH_BYTES_MAX ? (uint64_t)bytes : BBI_SKETCH_BYTES_MAX;
+        }
+    }
+    return cost;
+}
+
 static int init(struct runner *r, struct bbi_binding *b, struct bbi_emit *e, struct bb_error *err)
 {
     r->b = b;
@@ -114,7 +132,7 @@ static int init(struct runner *r, struct bbi_binding *b, struct bbi_emit *e, str
     }
     if (rc == BB_OK) {
         r->cells_max = bbi_select_budget(b->plan->ctx) /
-                       (r->agg.layout.cell_bytes * bbi_agg_threads(&b->scan));
+                       (bbi_agg_cell_cost(&r->agg, r->bucket_count) * bbi_agg_threads(&b->scan));
     }
     return rc;
 }

@@ -40,6 +40,9 @@ struct bbi_agg_rows {
 int bbi_agg_prepare(struct bbi_agg *agg, struct bbi_binding *b, int64_t *bucket_first,
                     size_t *bucket_count, struct bb_error *err) BB_CHECKED;
 
+/** About how many bytes a cell takes, with what its sketches allocate. */
+uint64_t bbi_agg_cell_cost(const struct bbi_agg *agg, size_t bucket_count);
+
 /** Room for the plan, in the statement's arena. */
 int bbi_agg_rows_init(struct bbi_agg_rows *r, struct bbi_binding *b, struct bbi_emit *e,
                       struct bb_error *err) BB_CHECKED;

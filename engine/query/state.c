@@ -35,6 +35,9 @@ void bbi_state_layout_init(struct bbi_state_layout *layout)
         if ((f->needs & BBI_NEED_LAST) != 0) {
             f->last_at = place(&at, sizeof(struct bbi_state_point));
         }
+        if ((f->needs & BBI_NEED_SKETCH) != 0) {
+            f->sketch_at = place(&at, sizeof(struct bbi_sketch));
+        }
     }
     layout->cell_bytes = (at + 15) & ~(size_t)15;
 }
@@ -155,6 +158,25 @@ static void sum_integers(__int128 *sum, enum bbi_type type, const uint64_t *bits
     }
 }
 
+static double number_of(enum bbi_type type, uint64_t bits)
+{
+    return type == BBI_FLOAT ? as_double(bits)
+           : type == BBI_INT ? (double)(int64_t)bits
+                             : (double)bits;
+}
+
+static int sketch_rows(struct bbi_sketch *sketch, enum bbi_type type, const uint64_t *bits,
+                       const uint64_t *valid, size_t from, size_t to, struct bb_error *err)
+{
+    int rc = BB_OK;
+    for (size_t i = from; rc == BB_OK && i < to; i++) {
+        if (has(valid, i)) {
+            rc = bbi_sketch_add(sketch, number_of(type, bits[i]), err);
+        }
+    }
+    return rc;
+}
+
 /* The first row of the smallest (largest) value among those that are there; `to`: none. */
 static size_t find_extreme(enum bbi_type type, bool want_max, const uint64_t *bits,
                            const uint64_t *valid, size_t from, size_t to)
@@ -203,6 +225,9 @@ int bbi_state_add_rows(void *cell, const struct bbi_state_field *f, const uint64
         rc = sum_floats(bbi_state_float_sum(cell, f, acct), bits, valid, from, to, err);
     } else if ((f->needs & BBI_NEED_SUM) != 0) {
         sum_integers(&bbi_state_sum(cell, f)->i, f->type, bits, valid, from, to);
+    }
+    if (rc == BB_OK && (f->needs & BBI_NEED_SKETCH) != 0) {
+        rc = sketch_rows(bbi_state_sketch(cell, f, acct), f->type, bits, valid, from, to, err);
     }
     for (int want_max = 0; want_max < 2; want_max++) {
         if ((f->needs & (want_max ? BBI_NEED_MAX : BBI_NEED_MIN)) != 0) {
@@ -278,6 +303,10 @@ static int merge_field(const struct bbi_state_field *f, void *dst, void *src,
     if ((f->needs & BBI_NEED_LAST) != 0) {
         bbi_state_offer_end(bbi_state_last(dst, f), f->type, true, bbi_state_last(src, f));
     }
+    if ((f->needs & BBI_NEED_SKETCH) != 0) {
+        return bbi_sketch_merge(bbi_state_sketch(dst, f, acct), bbi_state_sketch(src, f, acct),
+                                err);
+    }
     return BB_OK;
 }
 
@@ -299,6 +328,9 @@ void bbi_state_fini(const struct bbi_state_layout *layout, void *cell)
         const struct bbi_state_field *f = &layout->fields[i];
         if ((f->needs & BBI_NEED_SUM) != 0 && f->type == BBI_FLOAT) {
             bbi_sum_fini(&bbi_state_sum(cell, f)->f);
+        }
+        if ((f->needs & BBI_NEED_SKETCH) != 0) {
+            bbi_sketch_fini(BBI_STATE_PART(cell, f->sketch_at, struct bbi_sketch));
         }
     }
 }

@@ -18,6 +18,7 @@
 #include "engine/base/error.h"
 #include "engine/base/sum.h"
 #include "engine/codec/strings.h"
+#include "engine/query/sketch.h"
 
 /** What is kept of a field. Values are counted in any case, but all of them only if COUNT or SUM is
  * asked for, or an extreme: who wants nothing but the ends may leave out the rest. */
@@ -28,7 +29,8 @@ enum bbi_state_need {
     BBI_NEED_MAX = 8,
     BBI_NEED_FIRST = 16,
     BBI_NEED_LAST = 32,
-    BBI_NEED_TIMES = 64 /* when the extremes were */
+    BBI_NEED_TIMES = 64,  /* when the extremes were */
+    BBI_NEED_SKETCH = 128 /* of numbers, for approximate percentiles */
 };
 
 /** A value with its place. Of a string, bits is the address of a struct bbi_string. */
@@ -54,6 +56,7 @@ struct bbi_state_field {
     uint32_t max_at;
     uint32_t first_at;
     uint32_t last_at;
+    uint32_t sketch_at;
 };
 
 struct bbi_state_layout {
@@ -84,6 +87,15 @@ static inline struct bbi_sum *bbi_state_float_sum(void *cell, const struct bbi_s
     struct bbi_sum *sum = &bbi_state_sum(cell, f)->f;
     sum->acct = acct;
     return sum;
+}
+
+/** The sketch, ready to be added to on an account. */
+static inline struct bbi_sketch *bbi_state_sketch(void *cell, const struct bbi_state_field *f,
+                                                  struct bbi_account *acct)
+{
+    struct bbi_sketch *sketch = BBI_STATE_PART(cell, f->sketch_at, struct bbi_sketch);
+    sketch->acct = acct;
+    return sketch;
 }
 
 static inline struct bbi_state_point *bbi_state_min(void *cell, const struct bbi_state_field *f)
@@ -135,7 +147,7 @@ int bbi_state_add_strings(void *cell, const struct bbi_state_field *f,
 int bbi_state_merge(const struct bbi_state_layout *layout, void *dst, void *src,
                     struct bbi_account *acct, struct bb_error *err) BB_CHECKED;
 
-/** Free what the sums of a cell hold. */
+/** Free what the sums and sketches of a cell hold. */
 void bbi_state_fini(const struct bbi_state_layout *layout, void *cell);
 
 #endif

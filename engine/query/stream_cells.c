@@ -94,7 +94,9 @@ static int cells_open(struct cells *c, struct bb_error *err)
     rc = rc == BB_OK ? bbi_qctx_array(ctx, n, sizeof(uint32_t), &c->portion_of, err) : rc;
     rc = rc == BB_OK ? bbi_qctx_array(ctx, n, sizeof(uint32_t), &c->portion_tags, err) : rc;
     if (rc == BB_OK) {
-        c->cells_max = c->budget / (c->agg.layout.cell_bytes * bbi_agg_threads(&b->scan)) + 1;
+        c->cells_max = c->budget / (bbi_agg_cell_cost(&c->agg, c->bucket_count) *
+                                    bbi_agg_threads(&b->scan)) +
+                       1;
     }
     return rc;
 }

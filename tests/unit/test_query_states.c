@@ -70,6 +70,15 @@ static const char *const big_queries[] = {
     "SELECT value FROM reading ORDER BY time DESC LIMIT 5 OFFSET 3",
     "SELECT sum(quality), min(quality), max(quality), mean(quality) "
     "FROM reading GROUP BY device_id",
+    "SELECT percentile_approx(value, 95), median_approx(quality), max(value) FROM reading",
+    "SELECT percentile_approx(value, 5), count(value) FROM reading WHERE time >= 1236211200s AND "
+    "time < 1236511200s GROUP BY time(90m), zone fill(0)",
+    "SELECT median_approx(value) FROM reading WHERE value > 0.5 AND device_id != 'm2' GROUP BY "
+    "device_id",
+    "SELECT percentile_approx(value::integer, 60) FROM reading GROUP BY zone",
+    "SELECT median_approx(d) FROM (SELECT difference(value) AS d FROM reading GROUP BY device_id)",
+    "SELECT max(p) FROM (SELECT percentile_approx(value, 90) AS p FROM reading WHERE time >= "
+    "1236211200s AND time < 1236511200s GROUP BY time(3h), device_id) GROUP BY device_id",
     "SHOW TAG VALUES FROM reading WITH KEY = device_id",
     "SHOW FIELD KEYS FROM reading",
 };
