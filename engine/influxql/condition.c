@@ -242,7 +242,7 @@ static void bad_condition(struct split *s, const struct bbi_ql_expr *expr)
     struct bbi_buf text;
 
     bbi_buf_init(&text, s->fold.arena->acct, SIZE_MAX);
-    bbi_ql_format_expr(expr, &text);
+    bbi_ql_format_brief(expr, &text);
     s->code = bbi_error_set(s->err, BB_EPARSE, "invalid condition expression: %.*s", (int)text.len,
                             text.data == NULL ? "" : (const char *)text.data);
     bbi_buf_fini(&text);

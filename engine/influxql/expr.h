@@ -14,6 +14,7 @@ struct bbi_arena;
 /** What a condition needs to know of the world. */
 struct bbi_ql_world {
     int64_t now_ns; /* now() */
+    bool keeps_now; /* now() is no literal here */
     /* Wall time of the query's zone to UTC, for time strings without a zone. NULL: UTC. */
     int64_t (*zone_to_utc)(void *arg, int64_t local_ns);
     void *zone_arg;

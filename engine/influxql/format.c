@@ -105,11 +105,14 @@ static void format_duration(const struct bbi_ql_expr *expr, struct bbi_buf *buf)
     }
 }
 
-/* ---- expressions ---- */
+/* ---- expressions: brief is for messages ---- */
+
+static void format_expr(const struct bbi_ql_expr *expr, bool brief, struct bbi_buf *buf);
 
 /* distinct is the one function whose name is a keyword; behind a sign it must be quoted all the
  * same. */
-static void format_call(const struct bbi_ql_expr *expr, bool is_signed, struct bbi_buf *buf)
+static void format_call(const struct bbi_ql_expr *expr, bool is_signed, bool brief,
+                        struct bbi_buf *buf)
 {
     if (!is_signed && strcmp(expr->u.call.name, "distinct") == 0) {
         bbi_buf_str(buf, "distinct");
@@ -119,36 +122,36 @@ static void format_call(const struct bbi_ql_expr *expr, bool is_signed, struct b
     bbi_buf_str(buf, "(");
     for (size_t i = 0; i < expr->u.call.arg_count; i++) {
         bbi_buf_str(buf, i == 0 ? "" : ", ");
-        bbi_ql_format_expr(expr->u.call.args[i], buf);
+        format_expr(expr->u.call.args[i], brief, buf);
     }
     bbi_buf_str(buf, ")");
 }
 
 /* The right side of * / % &. A product there can only come of a sign: a / -b. */
-static void format_factor(const struct bbi_ql_expr *expr, struct bbi_buf *buf)
+static void format_factor(const struct bbi_ql_expr *expr, bool brief, struct bbi_buf *buf)
 {
     if (expr->kind == BBI_QL_BINARY && expr->u.binary.op == BBI_QL_MUL &&
         expr->u.binary.lhs->kind == BBI_QL_INTEGER) {
         bbi_buf_str(buf, expr->u.binary.lhs->u.integer < 0 ? "-" : "+");
         expr = expr->u.binary.rhs;
         if (expr->kind == BBI_QL_CALL) {
-            format_call(expr, true, buf);
+            format_call(expr, true, brief, buf);
             return;
         }
     }
-    bbi_ql_format_expr(expr, buf);
+    format_expr(expr, brief, buf);
 }
 
-static void format_binary(const struct bbi_ql_expr *expr, struct bbi_buf *buf)
+static void format_binary(const struct bbi_ql_expr *expr, bool brief, struct bbi_buf *buf)
 {
     enum bbi_ql_op op = expr->u.binary.op;
 
-    bbi_ql_format_expr(expr->u.binary.lhs, buf);
+    format_expr(expr->u.binary.lhs, brief, buf);
     bbi_buf_printf(buf, " %s ", bbi_ql_op_text(op));
     if (op == BBI_QL_MUL || op == BBI_QL_DIV || op == BBI_QL_MOD || op == BBI_QL_BITAND) {
-        format_factor(expr->u.binary.rhs, buf);
+        format_factor(expr->u.binary.rhs, brief, buf);
     } else {
-        bbi_ql_format_expr(expr->u.binary.rhs, buf);
+        format_expr(expr->u.binary.rhs, brief, buf);
     }
 }
 
@@ -160,25 +163,29 @@ static void format_var(const struct bbi_ql_expr *expr, struct bbi_buf *buf)
     }
 }
 
-void bbi_ql_format_expr(const struct bbi_ql_expr *expr, struct bbi_buf *buf)
+static void format_expr(const struct bbi_ql_expr *expr, bool brief, struct bbi_buf *buf)
 {
     switch (expr->kind) {
     case BBI_QL_VAR:
         format_var(expr, buf);
         break;
     case BBI_QL_CALL:
-        format_call(expr, false, buf);
+        format_call(expr, false, brief, buf);
         break;
     case BBI_QL_BINARY:
-        format_binary(expr, buf);
+        format_binary(expr, brief, buf);
         break;
     case BBI_QL_PAREN:
         bbi_buf_str(buf, "(");
-        bbi_ql_format_expr(expr->u.inner, buf);
+        format_expr(expr->u.inner, brief, buf);
         bbi_buf_str(buf, ")");
         break;
     case BBI_QL_NUMBER:
-        format_number(expr->u.number, buf);
+        if (brief && isfinite(expr->u.number)) {
+            bbi_buf_printf(buf, "%.3f", expr->u.number);
+        } else {
+            format_number(expr->u.number, buf);
+        }
         break;
     case BBI_QL_INTEGER:
         bbi_buf_printf(buf, "%lld", (long long)expr->u.integer);
@@ -221,6 +228,16 @@ void bbi_ql_format_expr(const struct bbi_ql_expr *expr, struct bbi_buf *buf)
         bbi_buf_str(buf, "nil");
         break;
     }
+}
+
+void bbi_ql_format_expr(const struct bbi_ql_expr *expr, struct bbi_buf *buf)
+{
+    format_expr(expr, false, buf);
+}
+
+void bbi_ql_format_brief(const struct bbi_ql_expr *expr, struct bbi_buf *buf)
+{
+    format_expr(expr, true, buf);
 }
 
 /* ---- clauses ---- */

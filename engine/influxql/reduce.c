@@ -495,7 +495,7 @@ static struct bbi_ql_expr *fold_call(struct bbi_ql_fold *fold, struct bbi_ql_exp
     size_t count = expr->u.call.arg_count;
 
     if (count == 0) {
-        if (strcmp(expr->u.call.name, "now") != 0) {
+        if (fold->world->keeps_now || strcmp(expr->u.call.name, "now") != 0) {
             return expr;
         }
         struct bbi_ql_expr *now = bbi_ql_fold_make(fold, BBI_QL_TIME);

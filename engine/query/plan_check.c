@@ -12,35 +12,50 @@ static int refuse(struct bb_error *err, const char *text)
 
 /* ---- fields ---- */
 
-static bool is_literal(const struct bbi_ql_expr *expr)
+static bool is_math(const struct bbi_ql_expr *expr)
 {
-    return expr->kind >= BBI_QL_NUMBER && expr->kind <= BBI_QL_REGEX;
+    enum bbi_func func;
+    return expr->kind == BBI_QL_CALL && bbi_func_find(expr->u.call.name, &func) &&
+           bbi_func_info(func)->class == BBI_FN_MATH;
 }
 
-static int check_expr(const struct bbi_ql_expr *expr, struct bbi_field_rules *r,
-                      struct bb_error *err);
+/* Math functions of literals count as literals. */
+static bool is_literal(const struct bbi_ql_expr *expr, unsigned depth)
+{
+    enum bbi_func func;
+    if (!is_math(expr) || !bbi_func_find(expr->u.call.name, &func)) {
+        return expr->kind >= BBI_QL_NUMBER && expr->kind <= BBI_QL_REGEX;
+    }
+    if (expr->u.call.arg_count != bbi_func_info(func)->args_min || depth > BBI_QL_DEPTH_MAX) {
+        return false;
+    }
+    for (size_t i = 0; i < expr->u.call.arg_count; i++) {
+        if (!is_literal(expr->u.call.args[i], depth + 1)) {
+            return false;
+        }
+    }
+    return true;
+}
 
 static int check_side(const struct bbi_ql_expr *expr, struct bbi_field_rules *r,
                       struct bb_error *err)
 {
-    return is_literal(expr) && expr->kind != BBI_QL_REGEX ? BB_OK : check_expr(expr, r, err);
+    return is_literal(expr, 0) ? BB_OK : bbi_plan_check_expr(expr, r, err);
 }
 
 /* The arguments of a math function are expressions of their own. */
-static int check_call(const struct bbi_ql_expr *call, struct bbi_field_rules *r,
+static int check_math(const struct bbi_ql_expr *call, struct bbi_field_rules *r,
                       struct bb_error *err)
 {
     enum bbi_func func;
     const char *name = call->u.call.name;
-    if (!bbi_func_find(name, &func) || bbi_func_info(func)->class != BBI_FN_MATH) {
-        return bbi_plan_check_call(call, r, err);
-    }
-    if (call->u.call.arg_count != bbi_func_info(func)->args_min) {
+    size_t count = bbi_func_find(name, &func) ? bbi_func_info(func)->args_min : 0;
+    if (call->u.call.arg_count != count) {
         return bbi_error_set(err, BB_EINVAL,
-                             "invalid number of arguments for %s, expected %u, got %zu", name,
-                             (unsigned)bbi_func_info(func)->args_min, call->u.call.arg_count);
+                             "invalid number of arguments for %s, expected %zu, got %zu", name,
+                             count, call->u.call.arg_count);
     }
-    int rc = BB_OK;
+    int rc = is_literal(call, 0) ? refuse(err, "field must contain at least one variable") : BB_OK;
     for (size_t i = 0; rc == BB_OK && i < call->u.call.arg_count; i++) {
         rc = check_side(call->u.call.args[i], r, err);
     }
@@ -55,7 +70,7 @@ static int check_leaf(const struct bbi_ql_expr *expr, struct bbi_field_rules *r,
         r->has_plain = true;
         return BB_OK;
     case BBI_QL_CALL:
-        return check_call(expr, r, err);
+        return is_math(expr) ? check_math(expr, r, err) : bbi_plan_check_call(expr, r, err);
     case BBI_QL_WILDCARD:
         r->has_plain = true;
         return r->in_binary ? refuse(err, "unable to use wildcard in a binary expression") : BB_OK;
@@ -72,34 +87,51 @@ static int check_leaf(const struct bbi_ql_expr *expr, struct bbi_field_rules *r,
     }
 }
 
-/* The left side of operators in a row is walked in a loop: there may be very many. */
-static int check_expr(const struct bbi_ql_expr *expr, struct bbi_field_rules *r,
-                      struct bb_error *err)
+static const struct bbi_ql_expr *bare(const struct bbi_ql_expr *expr)
 {
-    int rc = BB_OK;
+    while (expr->kind == BBI_QL_PAREN) {
+        expr = expr->u.inner;
+    }
+    return expr;
+}
+
+/* Operators in a row hang on each other's left sides, and there may be very many: they are listed
+ * on the way down and looked at from the leftmost on. */
+static int check_row(const struct bbi_ql_expr *expr, struct bbi_field_rules *r,
+                     struct bb_error *err)
+{
+    size_t count = 0;
+    for (const struct bbi_ql_expr *e = expr; e->kind == BBI_QL_BINARY; e = bare(e->u.binary.lhs)) {
+        count++;
+    }
+    const struct bbi_ql_expr **row = bbi_arena_alloc(r->arena, count * sizeof(row[0]));
+    if (row == NULL) {
+        return bbi_error_nomem(err, "expression");
+    }
+    r->in_binary = true;
+    for (size_t i = 0; i < count; i++, expr = bare(expr->u.binary.lhs)) {
+        row[i] = expr;
+        if (is_literal(expr->u.binary.lhs, 0) && is_literal(expr->u.binary.rhs, 0)) {
+            return refuse(err, "cannot perform a binary expression on two literals");
+        }
+    }
+    int rc = is_literal(expr, 0) ? BB_OK : check_leaf(expr, r, err);
+    for (size_t i = count; rc == BB_OK && i > 0; i--) {
+        rc = check_side(row[i - 1]->u.binary.rhs, r, err);
+    }
+    return rc;
+}
+
+int bbi_plan_check_expr(const struct bbi_ql_expr *expr, struct bbi_field_rules *r,
+                        struct bb_error *err)
+{
     if (++r->depth > BBI_QL_DEPTH_MAX * 8) {
         return bbi_error_set(err, BB_ELIMIT, "expression is nested too deeply");
     }
-    while (rc == BB_OK && (expr->kind == BBI_QL_BINARY || expr->kind == BBI_QL_PAREN)) {
-        if (expr->kind == BBI_QL_PAREN) {
-            expr = expr->u.inner;
-            continue;
-        }
-        const struct bbi_ql_expr *lhs = expr->u.binary.lhs;
-        const struct bbi_ql_expr *rhs = expr->u.binary.rhs;
-        r->in_binary = true;
-        if (is_literal(lhs) && is_literal(rhs)) {
-            return refuse(err, "cannot perform a binary expression on two literals");
-        }
-        rc = check_side(rhs, r, err);
-        if (is_literal(lhs)) {
-            r->depth--;
-            return rc;
-        }
-        expr = lhs;
-    }
+    expr = bare(expr);
+    int rc = expr->kind == BBI_QL_BINARY ? check_row(expr, r, err) : check_leaf(expr, r, err);
     r->depth--;
-    return rc == BB_OK ? check_leaf(expr, r, err) : rc;
+    return rc;
 }
 
 /* What the columns may be together. */
@@ -108,9 +140,7 @@ static int check_together(const struct bbi_plan *plan, const struct bbi_field_ru
 {
     const struct bbi_ql_select *select = plan->select;
     if (r->top != NULL && r->call_count > 1) {
-        return bbi_error_set(err, BB_EINVAL,
-                             "selector function %s() cannot be combined with other functions",
-                             r->top);
+        return bbi_plan_refuse_company(r->top, err);
     }
     if (r->call_count == 0 && select->fill == BBI_QL_FILL_NONE && select->fill_given) {
         return refuse(err, "fill(none) must be used with a function");
@@ -132,17 +162,21 @@ static int check_together(const struct bbi_plan *plan, const struct bbi_field_ru
         return refuse(err,
                       "mixing multiple selector functions with tags or fields is not supported");
     }
+    if (r->no_input != NULL) {
+        return bbi_error_set(err, BB_EINVAL, "unsupported call: %s", r->no_input);
+    }
     return BB_OK;
 }
 
 static int check_fields(struct bbi_plan *plan, struct bb_error *err)
 {
     const struct bbi_ql_select *select = plan->select;
-    struct bbi_ql_world world = {.now_ns = plan->ctx->now_ns};
+    struct bbi_ql_world world = {.keeps_now = true};
     bool around = plan->parent != NULL && plan->parent->buckets.width_ns != 0;
     struct bbi_field_rules r = {.limit = select->limit,
                                 .windows = plan->buckets.width_ns != 0 || around,
                                 .inherited = plan->buckets.width_ns == 0,
+                                .arena = &plan->ctx->arena,
                                 .only_selectors = true};
     size_t count = 0;
     for (size_t i = 0; i < select->field_count; i++) {
@@ -155,7 +189,7 @@ static int check_fields(struct bbi_plan *plan, struct bb_error *err)
         r.depth = 0;
         int rc = bbi_ql_reduce(expr, &world, &plan->ctx->arena, &expr, err);
         if (rc == BB_OK) {
-            rc = check_expr(expr, &r, err);
+            rc = bbi_plan_check_expr(expr, &r, err);
         }
         if (rc != BB_OK) {
             return rc;
@@ -323,7 +357,7 @@ static int check_condition(const struct bbi_ql_expr *expr, unsigned depth, struc
         } else if (expr->kind == BBI_QL_CALL) {
             struct bbi_buf text;
             bbi_buf_init(&text, NULL, 4096);
-            bbi_ql_format_expr(expr, &text);
+            bbi_ql_format_brief(expr, &text);
             (void)bbi_error_set(err, BB_EINVAL, "invalid function call in condition: %.*s",
                                 (int)(text.len < 200 ? text.len : 200), (const char *)text.data);
             bbi_buf_fini(&text);

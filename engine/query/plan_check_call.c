@@ -22,7 +22,7 @@ static int refuse_found(struct bb_error *err, const char *before, const char *na
 {
     struct bbi_buf text;
     bbi_buf_init(&text, NULL, 4096);
-    bbi_ql_format_expr(found, &text);
+    bbi_ql_format_brief(found, &text);
     (void)bbi_error_set(err, BB_EINVAL, "%s in %s(), found %.*s", before, name,
                         (int)(text.len < 200 ? text.len : 200), (const char *)text.data);
     bbi_buf_fini(&text);
@@ -101,7 +101,7 @@ static int check_unit(const struct bbi_ql_expr *call, struct bb_error *err)
     if (unit->u.duration.months == 0 && unit->u.duration.ns <= 0) {
         struct bbi_buf text;
         bbi_buf_init(&text, NULL, 64);
-        bbi_ql_format_expr(unit, &text);
+        bbi_ql_format_brief(unit, &text);
         (void)bbi_error_set(err, BB_EINVAL, "duration argument must be positive, got %.*s",
                             (int)text.len, (const char *)text.data);
         bbi_buf_fini(&text);
@@ -166,8 +166,10 @@ static int check_average(const struct bbi_ql_expr *call, bool may_be_none, struc
     if (call->u.call.arg_count > 2 && args[2]->kind != BBI_QL_INTEGER) {
         return REFUSE_NAMED(err, "%s hold period must be an integer", name);
     }
-    if (call->u.call.arg_count > 2 && args[2]->u.integer < 0 && args[2]->u.integer != -1) {
-        return REFUSE_NAMED(err, "%s hold period must be greater than or equal to 0", name);
+    bool slope = strcmp(name, "triple_exponential_derivative") == 0;
+    if (call->u.call.arg_count > 2 && args[2]->u.integer < slope && args[2]->u.integer != -1) {
+        return slope ? REFUSE_NAMED(err, "%s hold period must be greater than or equal to 1", name)
+                     : REFUSE_NAMED(err, "%s hold period must be greater than or equal to 0", name);
     }
     return call->u.call.arg_count > 3 ? check_warmup(call, may_be_none, err) : BB_OK;
 }
@@ -279,6 +281,12 @@ static int check_distinct(const struct bbi_ql_expr *call, bool counted, struct b
                : refuse(err, "expected field argument in distinct()");
 }
 
+int bbi_plan_refuse_company(const char *name, struct bb_error *err)
+{
+    return REFUSE_NAMED(err, "selector function %s() cannot be combined with other functions",
+                        name);
+}
+
 static int check_top(const struct bbi_ql_expr *call, struct bbi_field_rules *r,
                      struct bb_error *err)
 {
@@ -311,6 +319,12 @@ static int check_top(const struct bbi_ql_expr *call, struct bbi_field_rules *r,
     return BB_OK;
 }
 
+static bool is_math(const struct bbi_ql_expr *call)
+{
+    enum bbi_func func;
+    return bbi_func_find(call->u.call.name, &func) && bbi_func_info(func)->class == BBI_FN_MATH;
+}
+
 /* Over a name without windows, or over the result of a call with them. */
 static int check_stream(const struct bbi_ql_expr *call, enum bbi_func func,
                         struct bbi_field_rules *r, struct bb_error *err)
@@ -326,8 +340,8 @@ static int check_stream(const struct bbi_ql_expr *call, enum bbi_func func,
         if (!average && strcmp(arg->u.call.name, "distinct") == 0) {
             return check_distinct(arg, true, r, err);
         }
-        r->call_count--;
-        return bbi_plan_check_call(arg, r, err);
+        r->no_input = is_math(arg) ? arg->u.call.name : r->no_input;
+        return bbi_plan_check_expr(arg, r, err);
     }
     if (func == BBI_FUNC_HOLT_WINTERS || func == BBI_FUNC_HOLT_WINTERS_FIT) {
         return REFUSE_NAMED(err, "must use aggregate function with %s", name);
@@ -351,8 +365,10 @@ int bbi_plan_check_call(const struct bbi_ql_expr *call, struct bbi_field_rules *
         return check_distinct(call, false, r, err);
     }
     const struct bbi_func_info *info = bbi_func_info(func);
-    int rc = check_count(call, info, err);
-    if (rc == BB_OK && (func == BBI_FUNC_TOP || func == BBI_FUNC_BOTTOM)) {
+    bool ranks = func == BBI_FUNC_TOP || func == BBI_FUNC_BOTTOM;
+    int rc = ranks && r->top != NULL ? bbi_plan_refuse_company(r->top, err)
+                                     : check_count(call, info, err);
+    if (rc == BB_OK && ranks) {
         return check_top(call, r, err);
     }
     rc = rc == BB_OK ? check_behind(call, func, err) : rc;

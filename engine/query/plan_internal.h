@@ -10,21 +10,30 @@ int bbi_plan_check(struct bbi_plan *plan, struct bb_error *err) BB_CHECKED;
 
 /** What is found out about the columns of a SELECT, one after the other. */
 struct bbi_field_rules {
-    int64_t limit;       /* LIMIT, 0: none */
-    bool windows;        /* GROUP BY time(), the query's own or from around it */
-    bool inherited;      /* from around it */
-    size_t call_count;   /* those within others not counted */
-    const char *top;     /* "top" or "bottom", if one is called */
-    bool has_distinct;   /* distinct() outside of count() */
-    bool only_selectors; /* true until another function comes */
-    bool has_plain;      /* names outside of calls */
-    bool in_binary;      /* within an operator: no wildcards */
-    unsigned depth;      /* of the expression being walked */
+    int64_t limit;        /* LIMIT, 0: none */
+    bool windows;         /* GROUP BY time(), the query's own or from around it */
+    bool inherited;       /* from around it */
+    size_t call_count;    /* distinct() within others is not counted */
+    const char *top;      /* "top" or "bottom", if one is called */
+    const char *no_input; /* a math function within a call that works on windows */
+    bool has_distinct;    /* distinct() outside of count() */
+    bool only_selectors;  /* true until another function comes */
+    bool has_plain;       /* names outside of calls */
+    bool in_binary;       /* within an operator: no wildcards */
+    unsigned depth;       /* of the expression being walked */
+    struct bbi_arena *arena;
 };
+
+/** plan_check.c: an expression of a column, or what stands within a call of one. */
+int bbi_plan_check_expr(const struct bbi_ql_expr *expr, struct bbi_field_rules *r,
+                        struct bb_error *err) BB_CHECKED;
 
 /** plan_check_call.c: what a call takes, math functions aside. The message is InfluxDB's. */
 int bbi_plan_check_call(const struct bbi_ql_expr *call, struct bbi_field_rules *r,
                         struct bb_error *err) BB_CHECKED;
+
+/** plan_check_call.c: the error for top() or bottom() beside another function. */
+int bbi_plan_refuse_company(const char *name, struct bb_error *err) BB_CHECKED;
 
 /** plan_check_call.c: the error for a call that does not take the type call->input, in InfluxDB's
  * words. */

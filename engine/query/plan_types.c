@@ -94,7 +94,7 @@ static int incompatible(struct bbi_plan *plan, const struct bbi_ql_expr *expr, e
         return rc;
     }
     bbi_buf_init(&text, &plan->ctx->acct, 1 << 20);
-    bbi_ql_format_expr(typed, &text);
+    bbi_ql_format_brief(typed, &text);
     rc = bbi_error_set(err, BB_EINVAL, "type error: %.*s: incompatible types: %s and %s",
                        (int)(text.len < 300 ? text.len : 300), (const char *)text.data,
                        bbi_ql_type_text(lhs), bbi_ql_type_text(rhs));

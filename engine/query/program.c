@@ -65,6 +65,7 @@ static bool constant_of(const struct bbi_ql_expr *expr, struct bb_value *out)
     case BBI_QL_BOOLEAN:
         *out = bbi_value_bool(expr->u.boolean);
         return true;
+    case BBI_QL_DURATION:
     case BBI_QL_NULL:
         memset(out, 0, sizeof(*out));
         return true;

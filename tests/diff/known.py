@@ -59,16 +59,6 @@ def series_limit(text, difference):
     return " SLIMIT " in text.upper() and difference.kind in ("series", "value", "rows", "time")
 
 
-def cut_numbers(message):
-    return re.sub(r"\b\d+\.\d+\b", lambda m: "%.3f" % float(m.group()), str(message))
-
-
-@known("numbers in messages", "InfluxDB cuts a number in a message to three decimals")
-def numbers_in_messages(text, difference):
-    return (difference.kind in ("error", "message") and
-            cut_numbers(difference.ours) == cut_numbers(difference.theirs))
-
-
 @known("first and last of three series at one time",
        "the larger value; InfluxDB's depends on how many processors share the series")
 def first_last_ties(text, difference):

@@ -1,5 +1,5 @@
 /*
- * Calls and columns that are refused: each message is that of InfluxDB 1.6.7 for the same text,
+ * Calls and columns that are refused: each message is that of InfluxDB 1.8 for the same text,
  * over a measurement that is not there.
  */
 #include <stdio.h>
@@ -172,6 +172,28 @@ static const struct refusal refusals[] = {
      "field must contain at least one variable"},
     {"time",
      "at least 1 non-time field must be queried"},
+    {"top(v,1.25)",
+     "expected integer as last argument in top(), found 1.250"},
+    {"top(v,3),v,bottom(v)",
+     "selector function top() cannot be combined with other functions"},
+    {"sum(w)+top(v,0)",
+     "limit (0) in top function must be at least 1"},
+    {"foo(v)-sum(w,3)",
+     "undefined function foo()"},
+    {"sum(w,3)-(foo(v))",
+     "invalid number of arguments for sum, expected 1, got 2"},
+    {"sqrt(16)",
+     "field must contain at least one variable"},
+    {"abs('x')+pow(2,/y/)",
+     "cannot perform a binary expression on two literals"},
+    {"sqrt(2,v)",
+     "invalid number of arguments for sqrt, expected 1, got 2"},
+    {"now()",
+     "undefined function now()"},
+    {"elapsed(now())",
+     "elapsed aggregate requires a GROUP BY interval"},
+    {"triple_exponential_derivative(v,3,0)",
+     "triple_exponential_derivative hold period must be greater than or equal to 1"},
     {"sample(v,2),top(v,2)",
      "selector function top() cannot be combined with other functions"},
 };
@@ -188,6 +210,14 @@ static const struct refusal in_windows[] = {
      "undefined function foo()"},
     {"v",
      "GROUP BY requires at least one aggregate function"},
+    {"difference(bottom(v,2))",
+     "selector function bottom() cannot be combined with other functions"},
+    {"relative_strength_index(distinct(v),4)",
+     "aggregate function distinct() cannot be combined with other functions or fields"},
+    {"elapsed(floor(v))",
+     "mixing aggregate and non-aggregate queries is not supported"},
+    {"cumulative_sum(floor(min(v)))",
+     "unsupported call: floor"},
 };
 /* clang-format on */
 
@@ -266,6 +296,7 @@ static void test_types_of_columns(void **state)
     dbtest_write(&t, "m s=\"x\",v=1,n=-1i 1\n");
     dbtest_expect(&t, "SELECT asin(n), log2(s) FROM m",
                   "m: time=1 asin=-1.5707963267948966 log2=null\n");
+    dbtest_expect(&t, "SELECT pow(v, 3h) FROM m", "m: time=1 pow=null\n");
     dbtest_expect(&t, "SELECT sin(n) & 1 FROM m", "m: time=1 sin=null\n");
     dbtest_expect(&t, "SELECT 2 + sin(max(v)) & max(n) FROM m GROUP BY *",
                   "error: type error: sin(max(v::float)) & max(n::integer): incompatible types: "
