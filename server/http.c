@@ -38,7 +38,7 @@ static bool receiving(const struct http_conn *conn)
 static void start_request(struct http_conn *conn)
 {
     struct counters *counters = &server_of(conn)->counters;
-    count_add(&counters->request_bytes, conn->body.len);
+    count_add(&counters->request_bytes, conn->body_bytes);
     conn->request.whole_at_ns = uv_hrtime();
     conn->state = CONN_BUSY;
     conn->deadline_ms = conn->request_end_ms = 0;
@@ -59,20 +59,44 @@ static void refuse_malformed(struct http_conn *conn)
     else if (conn->head_error != BB_OK)
         http_error(conn, 503, "overloaded: no memory for more requests");
     else
-        http_error(conn, 400, "malformed request: %s", llhttp_get_error_reason(&conn->parser));
+        http_fail(conn, 400, "malformed request: %s", llhttp_get_error_reason(&conn->parser));
+}
+
+/** Room for n bytes of the body. Where others have the memory, a body that goes in pieces makes do
+ * with a smaller one. */
+static bool make_room(struct http_conn *conn, size_t n)
+{
+    if (conn->state != CONN_BODY || conn->held || buf_reserve(&conn->body, n) == BB_OK)
+        return true;
+    if (conn->parked != NULL && conn->body.len > conn->piece_rest)
+        conn->request.route->piece(conn);
+    else if (conn->starved_since_ms == 0)
+        conn->starved_since_ms = now_of(conn);
+    return false;
+}
+
+/** How many of n bytes to parse at once: no more than end the piece, so that pieces do not depend
+ * on how the bytes came. */
+static size_t feed_bytes(const struct http_conn *conn, size_t n)
+{
+    size_t most = LOOP_READ_BYTES;
+    if (conn->state == CONN_BODY && !conn->held && conn->piece_bytes != 0 &&
+        most > conn->piece_bytes - conn->body.len)
+        most = conn->piece_bytes - conn->body.len + 1;
+    return n < most ? n : most;
+}
+
+static bool piece_is_due(const struct http_conn *conn)
+{
+    return conn->state == CONN_BODY && !conn->held && conn->piece_bytes != 0 &&
+           conn->body.len > conn->piece_bytes;
 }
 
 /** Parse up to n bytes while a request is being received. Returns how many were taken. */
 static size_t feed(struct http_conn *conn, const char *data, size_t n)
 {
-    if (conn->state == CONN_BODY && !conn->held) {
-        int rc = buf_reserve(&conn->body, n);
-        if (rc != BB_OK) {
-            if (conn->starved_since_ms == 0)
-                conn->starved_since_ms = now_of(conn);
-            return 0;
-        }
-    }
+    if (!make_room(conn, n))
+        return 0;
     conn->starved_since_ms = 0;
     if (llhttp_get_errno(&conn->parser) == HPE_PAUSED)
         llhttp_resume(&conn->parser);
@@ -86,6 +110,8 @@ static size_t feed(struct http_conn *conn, const char *data, size_t n)
         refuse_malformed(conn);
         return n;
     }
+    if (piece_is_due(conn))
+        conn->request.route->piece(conn);
     return used;
 }
 
@@ -113,7 +139,7 @@ static void close_if_done(struct http_conn *conn)
         return;
     }
     conn->close_after = true;
-    http_error(conn, 400, "the request ended in the middle");
+    http_fail(conn, 400, "the request ended in the middle");
 }
 
 /** Take new bytes (n may be 0) behind the ones that wait, as far as the state allows. */
@@ -135,8 +161,7 @@ static void advance(struct http_conn *conn, const char *data, size_t n)
     }
     size_t used = 0;
     while (used < n && receiving(conn)) {
-        size_t left = n - used;
-        size_t more = feed(conn, data + used, left < LOOP_READ_BYTES ? left : LOOP_READ_BYTES);
+        size_t more = feed(conn, data + used, feed_bytes(conn, n - used));
         used += more;
         if (more == 0 && conn->starved_since_ms != 0)
             break;
@@ -157,7 +182,8 @@ static void advance(struct http_conn *conn, const char *data, size_t n)
 
 /* ---- reading ---- */
 
-/** A body of known length is read to where it will stay; never beyond its end. */
+/** A body of known length is read to where it will stay; never beyond its end, nor so far beyond
+ * the end of a piece that the rest could not wait in pending. */
 static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buf)
 {
     struct http_conn *conn = (struct http_conn *)handle;
@@ -165,9 +191,11 @@ static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buf)
     client_read_shared_buffer(handle, suggested, buf);
     if (conn->state != CONN_BODY || conn->held || conn->request.chunked || conn->pending.len > 0)
         return;
-    uint64_t left = conn->request.content_length - body->len;
+    uint64_t left = conn->request.content_length - conn->body_bytes;
     if (body->len > 0 && body->cap - body->len >= LOOP_READ_BYTES / 2 && left > 0) {
         size_t room = body->cap - body->len;
+        if (conn->piece_bytes != 0 && room > conn->piece_bytes + LOOP_READ_BYTES - body->len)
+            room = conn->piece_bytes + LOOP_READ_BYTES - body->len;
         *buf = uv_buf_init(body->data + body->len, (unsigned)(left < room ? left : room));
     }
 }
@@ -246,13 +274,19 @@ void http_progress(struct http_conn *conn)
     conn->deadline_ms = now_of(conn) + server_of(conn)->settings.send_timeout;
 }
 
+void http_piece_taken(struct http_conn *conn)
+{
+    conn->deadline_ms = now_of(conn) + server_of(conn)->settings.read_timeout;
+    advance(conn, NULL, 0);
+}
+
 /* ---- deadlines and ends ---- */
 
 static void request_overdue(struct http_conn *conn, const char *what)
 {
     count_add(&server_of(conn)->counters.clients_closed_slow, 1);
     conn->close_after = true;
-    http_error(conn, 408, "%s", what);
+    http_fail(conn, 408, "%s", what);
 }
 
 static void receiving_overdue(struct http_conn *conn)
@@ -297,7 +331,7 @@ static void on_tick(struct client *client, uint64_t now)
         }
         conn->starved_since_ms = 0;
         conn->close_after = true;
-        http_error(conn, 503, "overloaded: no memory for more requests");
+        http_fail(conn, 503, "overloaded: no memory for more requests");
         return;
     }
     bool late = conn->deadline_ms != 0 && now >= conn->deadline_ms;
@@ -310,6 +344,7 @@ static void on_tick(struct client *client, uint64_t now)
     case CONN_BODY:
         receiving_overdue(conn);
         break;
+    case CONN_PIECE:
     case CONN_BUSY:
         busy_overdue(conn);
         break;

@@ -7,8 +7,12 @@
  * client can make the server hold is bounded.
  *
  *     HEAD -> BODY -> BUSY -> SENDING -> HEAD ...        keep-alive
- *              |                 '-> LINGER -> closed    what the client still sends is read and
- *              '-> SENDING (refused early)               dropped, so that it gets to see the reply
+ *            |   ^ |             '-> LINGER -> closed    what the client still sends is read and
+ *            v   | |                                     dropped, so that it gets to see the reply
+ *           PIECE  '-> SENDING (refused early)
+ *
+ * A route with `piece` is given a long body in pieces: its job works on conn->body while nothing is
+ * read, and leaves there what it could not use yet.
  *
  * Thread  all functions are for the loop's thread.
  */
@@ -25,6 +29,7 @@
 enum conn_state {
     CONN_HEAD,
     CONN_BODY,
+    CONN_PIECE,
     CONN_BUSY,
     CONN_SENDING,
     CONN_LINGER
@@ -51,6 +56,9 @@ struct http_route {
     /** The head is there: false when it has been refused (http_error). May be NULL. */
     bool (*check)(struct http_conn *conn);
     void (*run)(struct http_conn *conn);
+    /** conn->body holds more than conn->piece_bytes and is not all: have a job take it, in state
+     * CONN_PIECE. NULL: bodies are taken whole. */
+    void (*piece)(struct http_conn *conn);
 };
 
 #define HTTP_HEADER_MEMBER(member, name) size_t member;
@@ -82,19 +90,23 @@ struct http_conn {
     uint64_t deadline_ms;      /* of the state; 0: none */
     uint64_t request_end_ms;   /* when the whole request must be there; 0: none has begun */
     uint64_t starved_since_ms; /* waiting for request memory; 0: not */
+    uint64_t body_bytes;       /* received of this body */
+    size_t piece_bytes;        /* in body: when more, a piece is due */
+    size_t piece_rest;         /* of them: left over by the last piece */
     size_t head_bytes;         /* received of this head */
     char name[HTTP_NAME_MAX];  /* header being read, lower case; cut names match nothing */
     size_t name_len;
-    size_t *value;        /* slot of the header being read, NULL: not kept */
-    bool reading;         /* uv_read_start is on */
-    bool peer_done;       /* the client has sent its last byte */
-    bool advancing;       /* http_advance is on the stack */
-    int head_error;       /* why the head cannot be kept: BB_ELIMIT, BB_EBUSY ... */
-    bool received;        /* the whole request is there */
-    bool held;            /* a reply is ready in out and waits for the rest of the request */
-    bool close_after;     /* no request after this one */
-    size_t unsent;        /* bytes that waited for the client at the last look */
-    struct http_job *job; /* what the request waits for */
+    size_t *value;           /* slot of the header being read, NULL: not kept */
+    bool reading;            /* uv_read_start is on */
+    bool peer_done;          /* the client has sent its last byte */
+    bool advancing;          /* http_advance is on the stack */
+    int head_error;          /* why the head cannot be kept: BB_ELIMIT, BB_EBUSY ... */
+    bool received;           /* the whole request is there */
+    bool held;               /* a reply is ready in out and waits for the rest of the request */
+    bool close_after;        /* no request after this one */
+    size_t unsent;           /* bytes that waited for the client at the last look */
+    struct http_job *job;    /* what the request waits for */
+    struct http_job *parked; /* has taken a piece of the body and waits for the next */
     uv_write_t out_write, end_write;
     uv_shutdown_t shutdown;
 };
@@ -120,6 +132,12 @@ void http_reply(struct http_conn *conn, int status, const char *type, const char
  * X-Influxdb-Error, and Retry-After for 503. */
 void http_error(struct http_conn *conn, int status, const char *fmt, ...) BB_PRINTF(3, 4);
 void http_error_text(struct http_conn *conn, int status, const char *text, size_t n);
+
+/**
+ * As http_error, for a request that will not come to its end, while it is being received: says
+ * also what has been stored of it.
+ */
+void http_fail(struct http_conn *conn, int status, const char *fmt, ...) BB_PRINTF(3, 4);
 
 /** A reply whose length is not known (extra as in http_reply): begin, then pieces by
  * http_stream_put, then end. */
@@ -149,6 +167,9 @@ int http_error_body(const struct http_conn *conn, const char *text, size_t n, st
 /**
  * Work of a request on a thread of a pool. `work` runs there; when it calls http_job_done (or had
  * another thread do so), `reply` runs on the loop, unless the client has gone, and then `destroy`.
+ *
+ * Work that took a piece of the body sets `more`: then the job is parked, in place of the reply,
+ * until the route submits it again.
  */
 struct http_job {
     struct job job; /* first */
@@ -156,8 +177,12 @@ struct http_job {
     struct http_conn *conn;
     struct pool *pool;
     struct loop *loop;
+    bool more;
     void (*work)(struct http_job *job);
     void (*reply)(struct http_job *job, struct http_conn *conn);
+    /** The request ends with this error while the job is parked or waits: reply or have it replied,
+     * then destroy. NULL: only the error matters. */
+    void (*fail)(struct http_job *job, struct http_conn *conn, int status, const char *text);
     void (*abandon)(struct http_job *job); /* the client has gone while it runs; may be NULL */
     void (*destroy)(struct http_job *job);
 };
@@ -168,7 +193,10 @@ void http_job_submit(struct http_job *job, struct http_conn *conn, struct pool *
 /** A job without work: its reply goes out in `ms`. */
 void http_job_wait(struct http_job *job, struct http_conn *conn, uint64_t ms);
 
-/** Any thread, once: the work is over. */
+/** As http_job_submit, without work: http_job_done is called by someone else. */
+void http_job_await(struct http_job *job, struct http_conn *conn);
+
+/** Any thread, once for each submit: the work is over. */
 void http_job_done(struct http_job *job);
 
 /** The client has gone. */
@@ -177,7 +205,10 @@ void http_job_abandon(struct http_conn *conn);
 /** The wait is over: 503 if the job has not started, the reply if it only waits. */
 void http_job_overdue(struct http_conn *conn);
 
-/* ---- between http.c and http_reply.c ---- */
+/* ---- between http.c and http_reply.c, http_job.c ---- */
+
+/** A piece of the body has been taken, the state is CONN_BODY again: go on receiving. */
+void http_piece_taken(struct http_conn *conn);
 
 /** The socket has taken the whole reply: on to the next request, or close. */
 void http_reply_sent(struct http_conn *conn);

@@ -10,6 +10,7 @@
 bool http_write_check(struct http_conn *conn);
 void http_write_run(struct http_conn *conn);
 void http_write_v2_run(struct http_conn *conn);
+void http_write_piece(struct http_conn *conn);
 
 void http_query_run(struct http_conn *conn);
 

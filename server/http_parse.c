@@ -48,6 +48,9 @@ static int on_message_begin(llhttp_t *parser)
     memset(&conn->request, 0, sizeof(conn->request));
     conn->head.len = 0;
     conn->body.len = 0;
+    conn->body.max = server_of(conn)->settings.max_body + LOOP_READ_BYTES;
+    conn->body_bytes = 0;
+    conn->piece_bytes = conn->piece_rest = 0;
     conn->head_bytes = conn->name_len = 0;
     conn->received = conn->held = false;
     conn->head_error = BB_OK;
@@ -207,10 +210,11 @@ static int on_body(llhttp_t *parser, const char *at, size_t n)
     struct http_conn *conn = parser->data;
     if (conn->held)
         return 0;
-    if (n > server_of(conn)->settings.max_body - conn->body.len) {
-        http_error(conn, 413, "Request Entity Too Large");
+    if (n > server_of(conn)->settings.max_body - conn->body_bytes) {
+        http_fail(conn, 413, "Request Entity Too Large");
         return -1;
     }
+    conn->body_bytes += n;
     if (at == conn->body.data + conn->body.len)
         conn->body.len += n; /* it was read to its place */
     else if (buf_put(&conn->body, at, n) != BB_OK)

@@ -15,20 +15,20 @@ static bool refuse_flux(struct http_conn *conn)
 }
 
 static const struct http_route routes[] = {
-    {"/write", POST, "POST", false, http_write_check, http_write_run},
-    {"/query", GET | POST, "GET, POST", false, NULL, http_query_run},
-    {"/api/v2/write", POST, "POST", false, http_write_check, http_write_v2_run},
-    {"/api/v2/query", GET | POST, "GET, POST", false, refuse_flux, NULL},
-    {"/ping", GET | HEAD, "GET, HEAD", false, NULL, http_ping_run},
-    {"/health", GET | HEAD, "GET, HEAD", false, NULL, http_health_run},
-    {"/metrics", GET | HEAD, "GET, HEAD", false, NULL, http_metrics_run},
-    {"/debug/status", GET | HEAD, "GET, HEAD", false, NULL, http_status_run},
-    {"/debug/vars", GET | HEAD, "GET, HEAD", false, NULL, http_vars_run},
-    {"/debug/requests", GET, "GET", false, NULL, http_requests_run},
+    {"/write", POST, "POST", false, http_write_check, http_write_run, http_write_piece},
+    {"/query", GET | POST, "GET, POST", false, NULL, http_query_run, NULL},
+    {"/api/v2/write", POST, "POST", false, http_write_check, http_write_v2_run, http_write_piece},
+    {"/api/v2/query", GET | POST, "GET, POST", false, refuse_flux, NULL, NULL},
+    {"/ping", GET | HEAD, "GET, HEAD", false, NULL, http_ping_run, NULL},
+    {"/health", GET | HEAD, "GET, HEAD", false, NULL, http_health_run, NULL},
+    {"/metrics", GET | HEAD, "GET, HEAD", false, NULL, http_metrics_run, NULL},
+    {"/debug/status", GET | HEAD, "GET, HEAD", false, NULL, http_status_run, NULL},
+    {"/debug/vars", GET | HEAD, "GET, HEAD", false, NULL, http_vars_run, NULL},
+    {"/debug/requests", GET, "GET", false, NULL, http_requests_run, NULL},
     {"/debug/rejects", GET | HEAD | POST | DELETE, "GET, HEAD, POST, DELETE", false, NULL,
-     http_rejects_run},
-    {"/debug/flush", POST, "POST", true, NULL, http_flush_run},
-    {"/debug/compact", POST, "POST", true, NULL, http_compact_run},
+     http_rejects_run, NULL},
+    {"/debug/flush", POST, "POST", true, NULL, http_flush_run, NULL},
+    {"/debug/compact", POST, "POST", true, NULL, http_compact_run, NULL},
 };
 
 static void count_request(struct http_conn *conn)

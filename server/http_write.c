@@ -1,7 +1,7 @@
 /**
- * POST /write. A thread of the write pool parses the lines and puts them into the log's buffer; the
- * reply goes out when the log's thread says that they are on disk, so that all requests that wait
- * share one sync and no thread waits with them.
+ * POST /write. A thread of the write pool parses the lines and puts them into the log's buffer, a
+ * long body piece by piece as it comes in; the reply goes out when the log's thread says that they
+ * are on disk, so that all requests that wait share one sync and no thread waits with them.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -9,23 +9,19 @@
 #include <string.h>
 
 #include "server/form.h"
-#include "server/gunzip.h"
 #include "server/http_handlers.h"
-#include "server/reject.h"
 #include "server/units.h"
+#include "server/write_text.h"
 
 #define NAME_MAX_BYTES ((size_t)64 << 10)
 
 struct write_run {
     struct http_job base; /* first */
-    _Atomic int pending;  /* the submit and its durability */
-    struct buf database, policy;
-    struct buf plain; /* the body, if it came compressed */
-    bool compressed;
-    int64_t precision_ns;
-    struct bb_write_result result;
-    struct rejects rejects;
-    struct bb_error submit_err, durable_err;
+    struct write_text text;
+    bool last;
+    int status;                 /* of the reply when the request has failed; 0: it has not */
+    struct bb_error why;        /* it has */
+    struct bb_error not_stored; /* the log has failed */
 };
 
 /** POST /api/v2/write says bucket=DB/POLICY where POST /write says db and rp. */
@@ -108,122 +104,169 @@ bool http_write_check(struct http_conn *conn)
                    encoding);
         return false;
     }
+    const struct settings *settings = &conn->client.loop->server->settings;
+    conn->body.max = write_text_max_bytes(settings) + LOOP_READ_BYTES;
+    conn->piece_bytes = is_compressed(conn) ? write_text_packed_bytes(settings)
+                                            : write_text_piece_bytes(settings, 0);
     return check_precision(conn) && check_database(conn);
 }
 
 /* ---- on other threads ---- */
 
-static void finish_half(struct write_run *run, int halves)
-{
-    if (atomic_fetch_sub(&run->pending, halves) == halves)
-        http_job_done(&run->base);
-}
-
 static void on_durable(void *arg, const struct bb_error *err)
 {
     struct write_run *run = arg;
     if (err != NULL)
-        run->durable_err = *err;
-    finish_half(run, 1);
+        run->not_stored = *err;
+    http_job_done(&run->base);
 }
 
-static int submit(struct write_run *run)
+/** The end of the request, good or bad: what was stored of it is to be on disk before the reply. */
+static void finish(struct write_run *run)
 {
-    struct http_job *job = &run->base;
-    const struct buf *body = &job->conn->body;
-    if (run->compressed) {
-        int rc = gunzip(body->data, body->len, &run->plain, &run->submit_err);
-        if (rc != BB_OK)
-            return rc;
-        body = &run->plain;
-    }
-    struct bb_write write = {.database = run->database.data,
-                             .retention_policy = run->policy.data,
-                             .precision_ns = run->precision_ns,
-                             .lines = body->data,
-                             .lines_length = body->len,
-                             .reject = rejects_add,
-                             .reject_arg = &run->rejects};
-    int rc = bb_write_submit(job->loop->server->db, &write, &run->result, on_durable, run,
-                             &run->submit_err);
-    if (rc == BB_OK)
-        rejects_count(&run->rejects, &job->loop->server->counters);
-    return rc;
+    struct bb_db *db = run->text.server->db;
+    struct bb_error err;
+    /* Once told, the run may be gone. */
+    if (bb_durable_notify(db, run->text.at.lsn, on_durable, run, &err) != BB_OK)
+        on_durable(run, &err);
 }
 
 static void work(struct http_job *job)
 {
     struct write_run *run = (struct write_run *)job;
-    int rc = submit(run);
-    run->submit_err.code = rc;
-    finish_half(run, rc == BB_OK ? 1 : 2);
+    struct http_conn *conn = job->conn;
+    int rc = write_text_put(&run->text, &conn->body, run->last, &run->why);
+    if (rc != BB_OK) {
+        run->status = bb_code_http(rc);
+        finish(run);
+    } else if (run->last) {
+        finish(run);
+    } else {
+        const struct settings *settings = &run->text.server->settings;
+        conn->piece_rest = conn->body.len;
+        if (!run->text.compressed)
+            conn->piece_bytes = write_text_piece_bytes(settings, conn->body.len);
+        job->more = true;
+        http_job_done(job);
+    }
 }
 
 /* ---- the reply ---- */
 
+/** What was stored before a request failed is stored; who sends it again changes nothing by it. */
+static void reply_failure(struct write_run *run, struct http_conn *conn)
+{
+    uint64_t stored = run->text.total.points_written;
+    if (stored > 0 && run->not_stored.code == BB_OK)
+        http_error(conn, run->status, "%s; %" PRIu64 " points before that are stored",
+                   run->why.text, stored);
+    else
+        http_error(conn, run->status, "%s", run->why.text);
+}
+
 static void reply(struct http_job *job, struct http_conn *conn)
 {
     struct write_run *run = (struct write_run *)job;
-    const struct bb_error *err = run->submit_err.code != BB_OK ? &run->submit_err
-                                                               : &run->durable_err;
-    if (err->code != BB_OK) {
-        http_error_text(conn, bb_code_http(err->code), err->text, strlen(err->text));
+    const struct bb_error *not_stored = &run->not_stored;
+    if (run->status != 0) {
+        reply_failure(run, conn);
         return;
     }
-    if (run->result.points_rejected == 0) {
+    if (not_stored->code != BB_OK) {
+        http_error(conn, bb_code_http(not_stored->code), "%s", not_stored->text);
+        return;
+    }
+    if (run->text.total.points_rejected == 0) {
         http_reply(conn, 204, NULL, "", NULL, 0);
         return;
     }
     struct buf text;
     buf_init(&text, SIZE_MAX, NULL);
-    if (rejects_message(&run->rejects, &run->result, &text) == BB_OK)
+    if (rejects_message(&run->text.rejects, &run->text.total, &text) == BB_OK)
         http_error_text(conn, 400, text.data, text.len);
     else
-        http_error(conn, 400, "partial write: dropped=%" PRIu64, run->result.points_rejected);
+        http_error(conn, 400, "partial write: dropped=%" PRIu64, run->text.total.points_rejected);
     buf_fini(&text);
+}
+
+/** A body that does not come to its end. */
+static void fail(struct http_job *job, struct http_conn *conn, int status, const char *text)
+{
+    struct write_run *run = (struct write_run *)job;
+    run->status = status;
+    snprintf(run->why.text, sizeof(run->why.text), "%s", text);
+    if (run->text.at.lsn == 0) {
+        reply_failure(run, conn);
+        job->destroy(job);
+        return;
+    }
+    if (!conn->received)
+        conn->close_after = true;
+    conn->state = CONN_BUSY;
+    http_job_await(job, conn);
+    finish(run);
 }
 
 static void destroy(struct http_job *job)
 {
     struct write_run *run = (struct write_run *)job;
-    buf_fini(&run->database);
-    buf_fini(&run->policy);
-    buf_fini(&run->plain);
-    rejects_fini(&run->rejects);
+    write_text_fini(&run->text);
     free(run);
+}
+
+/** The run of this request: the one that took the pieces before, or a new one. NULL: replied. */
+static struct write_run *get_run(struct http_conn *conn)
+{
+    struct server *server = conn->client.loop->server;
+    struct write_run *run = (struct write_run *)conn->parked;
+    if (run != NULL)
+        return run;
+    run = calloc(1, sizeof(*run));
+    if (run == NULL) {
+        http_error(conn, 503, "overloaded: no memory for more requests");
+        return NULL;
+    }
+    write_text_init(&run->text, server, is_compressed(conn));
+    run->base.work = work;
+    run->base.reply = reply;
+    run->base.fail = fail;
+    run->base.destroy = destroy;
+    struct buf precision;
+    buf_init(&precision, NAME_MAX_BYTES, NULL);
+    bool ok = get_target(conn, &run->text.database, &run->text.policy) &&
+              http_url_param(conn, "precision", &precision) == BB_OK;
+    if (ok) {
+        run->text.precision_ns = units_precision_ns(precision.data);
+    } else {
+        destroy(&run->base);
+        run = NULL;
+    }
+    buf_fini(&precision);
+    return run;
+}
+
+static void submit(struct http_conn *conn, bool last)
+{
+    struct write_run *run = get_run(conn);
+    if (run != NULL) {
+        if (!last)
+            conn->state = CONN_PIECE;
+        run->last = last;
+        http_job_submit(&run->base, conn, &conn->client.loop->server->write_pool);
+    }
 }
 
 void http_write_run(struct http_conn *conn)
 {
-    struct server *server = conn->client.loop->server;
-    struct write_run *run = calloc(1, sizeof(*run));
-    struct buf precision;
-    if (run == NULL) {
-        http_error(conn, 503, "overloaded: no memory for more requests");
-        return;
-    }
-    atomic_init(&run->pending, 2);
-    buf_init(&precision, NAME_MAX_BYTES, NULL);
-    buf_init(&run->database, NAME_MAX_BYTES, NULL);
-    buf_init(&run->policy, NAME_MAX_BYTES, NULL);
-    buf_init(&run->plain, server->settings.max_body, &server->request_budget);
-    run->compressed = is_compressed(conn);
-    rejects_init(&run->rejects);
-    run->base.work = work;
-    run->base.reply = reply;
-    run->base.destroy = destroy;
-    bool ok = get_target(conn, &run->database, &run->policy) &&
-              http_url_param(conn, "precision", &precision) == BB_OK;
-    if (ok) {
-        run->precision_ns = units_precision_ns(precision.data);
-        http_job_submit(&run->base, conn, &server->write_pool);
-    } else {
-        destroy(&run->base);
-    }
-    buf_fini(&precision);
+    submit(conn, true);
 }
 
 void http_write_v2_run(struct http_conn *conn)
 {
-    http_write_run(conn);
+    submit(conn, true);
+}
+
+void http_write_piece(struct http_conn *conn)
+{
+    submit(conn, false);
 }

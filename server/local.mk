@@ -106,7 +106,9 @@ libserver_la_SOURCES = \
 	server/udp.h \
 	server/units.c \
 	server/units.h \
-	server/version.h
+	server/version.h \
+	server/write_text.c \
+	server/write_text.h
 
 server_unit_libs = libserver.la $(SERVER_LLHTTP_LIBS) $(UNIT_LIBS) $(UV_LIBS) $(ZLIB_LIBS) $(JANSSON_LIBS)
 unit_tests += \

@@ -51,6 +51,9 @@ static void resolve_settings(struct settings *s)
         s->memory = machine / 2 > MEMORY_MIN ? machine / 2 : MEMORY_MIN;
     if (s->request_memory == 0)
         s->request_memory = s->memory / 8 < REQUEST_MEMORY_MAX ? s->memory / 8 : REQUEST_MEMORY_MAX;
+    /* A piece is one frame of the log, in which a short line takes more bytes than as text. */
+    if (s->wal_buffer != 0 && s->write_piece > s->wal_buffer / 4)
+        s->write_piece = s->wal_buffer / 4;
     if (s->loops == 0)
         s->loops = cores();
     if (s->write_threads == 0)

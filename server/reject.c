@@ -41,11 +41,13 @@ void rejects_add(void *arg, uint64_t line_number, const char *line, size_t line_
         rejects->told++;
 }
 
-void rejects_count(const struct rejects *rejects, struct counters *counters)
+void rejects_count(struct rejects *rejects, struct counters *counters)
 {
-    for (int code = BB_OK + 1; code < BB_CODE_COUNT && rejects->count > 0; code++)
+    for (int code = BB_OK + 1; code < BB_CODE_COUNT && rejects->count > 0; code++) {
         if (rejects->by_code[code] > 0)
             count_add(&counters->rejected[code], rejects->by_code[code]);
+        rejects->by_code[code] = 0;
+    }
 }
 
 int rejects_message(const struct rejects *rejects, const struct bb_write_result *result,

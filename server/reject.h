@@ -12,8 +12,8 @@ struct rejects {
     struct buf text; /* reasons, one per line */
     uint64_t count;
     uint64_t told;
-    uint64_t by_code[BB_CODE_COUNT];
-    bool only_unparsed; /* every one of them was a line that does not parse */
+    uint64_t by_code[BB_CODE_COUNT]; /* not counted yet */
+    bool only_unparsed;              /* every one of them was a line that does not parse */
     /** Told of each line; may be NULL. */
     void (*keep)(void *arg, const char *line, size_t length, const char *reason);
     void *keep_arg;
@@ -26,8 +26,8 @@ void rejects_fini(struct rejects *rejects);
 void rejects_add(void *arg, uint64_t line_number, const char *line, size_t line_length, int code,
                  const char *reason);
 
-/** Add to the server's counters: once, when the other lines of the request have been stored. */
-void rejects_count(const struct rejects *rejects, struct counters *counters);
+/** Add what is new to the server's counters: when the other lines of a batch have been stored. */
+void rejects_count(struct rejects *rejects, struct counters *counters);
 
 /**
  * Append what the sender is told: "unable to parse '...': ..." lines where nothing was stored, else

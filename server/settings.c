@@ -81,6 +81,8 @@ const struct setting settings_table[] = {
 
     {"max-body", KIND_BYTES, AT(max_body), "25000000", KIB, 4 * GIB, NULL,
      "body of a request, decompressed"},
+    {"write-piece", KIND_BYTES, AT(write_piece), "4MiB", 4 * KIB, 16 * MIB, NULL,
+     "lines of a /write that are visible together; more of them are stored in pieces of this size"},
     {"max-head", KIND_BYTES, AT(max_head), "1MiB", KIB, 64 * MIB, NULL,
      "request line and headers of a request"},
     {"reply-buffer", KIND_BYTES, AT(reply_buffer), "1MiB", 64 * KIB, GIB, NULL,

@@ -35,7 +35,7 @@ struct settings {
 
     /* sizes in bytes */
     uint64_t memory, memtable_memory, query_memory, request_memory, wal_buffer, catalog_map;
-    uint64_t max_body, max_head, reply_buffer;
+    uint64_t max_body, max_head, reply_buffer, write_piece;
     uint64_t line_batch_bytes, line_in_flight, max_line, reject_log, disk_reserve, udp_read_buffer;
 
     /* counts */

@@ -35,7 +35,8 @@ EXTRA_DIST += \
 	tests/e2e/test_status.py \
 	tests/e2e/test_terminal.py \
 	tests/e2e/test_udp.py \
-	tests/e2e/test_write.py
+	tests/e2e/test_write.py \
+	tests/e2e/test_write_pieces.py
 
 # A disk that is slow, full or broken, for test_status.py; loaded into busbard.
 check_LTLIBRARIES += libfaults.la

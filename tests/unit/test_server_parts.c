@@ -215,6 +215,37 @@ static size_t pack(const char *text, size_t n, char *out, size_t size)
     return size - stream.avail_out;
 }
 
+/* Decompress bytes that come in steps, stopping and going on at each multiple of `stop`. */
+static int gunzip_steps(const char *packed, size_t n, size_t step, size_t stop, struct buf *out)
+{
+    struct budget budget = {.limit_bytes = 1 << 20};
+    struct gunzip g;
+    struct bb_error err;
+    int rc = gunzip_open(&g, &budget, &err);
+    assert_int_equal(rc, BB_OK);
+    assert_true(budget.used_bytes > 0);
+    for (size_t at = 0; rc == BB_OK && at < n;) {
+        size_t now = n - at < step ? n - at : step;
+        size_t used;
+        size_t until = (out->len / stop + 1) * stop;
+        rc = gunzip_some(&g, packed + at, now, &used, out, until, &err);
+        assert_true(used == now || out->len >= until || rc != BB_OK);
+        at += used;
+    }
+    size_t none;
+    while (rc == BB_OK && out->len % stop == 0 && out->len > 0 && !g.ended) {
+        size_t before = out->len;
+        rc = gunzip_some(&g, NULL, 0, &none, out, before + stop, &err);
+        if (out->len == before)
+            break;
+    }
+    rc = rc == BB_OK ? gunzip_end(&g, &err) : rc;
+    gunzip_close(&g);
+    gunzip_close(&g);
+    assert_int_equal(budget.used_bytes, 0);
+    return rc;
+}
+
 static void test_gunzip(void **state)
 {
     enum {
@@ -222,33 +253,44 @@ static void test_gunzip(void **state)
     };
     char *text = malloc(N);
     char packed[4096];
-    struct bb_error err;
     struct buf out;
     (void)state;
-    memset(text, 'x', N);
+    for (size_t i = 0; i < N; i++)
+        text[i] = (char)('a' + i / 1000 % 26);
     size_t n = pack(text, N, packed, sizeof(packed));
-    for (size_t max = N - 1; max <= N + 1; max++) {
-        buf_init(&out, max, NULL);
-        assert_int_equal(gunzip(packed, n, &out, &err), max < N ? BB_ELIMIT : BB_OK);
-        assert_true(out.len <= max);
-        buf_fini(&out);
-    }
-    buf_init(&out, 3 * N, NULL);
+    assert_true(2 * n < sizeof(packed));
+    buf_init(&out, 4 * N, NULL);
     memcpy(packed + n, packed, n); /* two members */
-    assert_int_equal(gunzip(packed, 2 * n, &out, &err), BB_OK);
-    assert_int_equal(out.len, 2 * N);
+    for (size_t step = 1; step <= 2 * n; step += step < 20 ? 1 : 97) {
+        out.len = 0;
+        assert_int_equal(gunzip_steps(packed, 2 * n, step, 1000 + step, &out), BB_OK);
+        assert_int_equal(out.len, 2 * N);
+        assert_memory_equal(out.data, text, N);
+        assert_memory_equal(out.data + N, text, N);
+    }
     for (size_t cut = 0; cut < n; cut++) {
         out.len = 0;
-        assert_int_equal(gunzip(packed, cut, &out, &err), BB_EPARSE);
+        assert_int_equal(gunzip_steps(packed, cut, 7, N, &out), BB_EPARSE);
     }
     for (size_t at = n - 8; at < n; at++) {
         packed[at] ^= 1; /* checksum and length */
         out.len = 0;
-        assert_int_equal(gunzip(packed, n, &out, &err), BB_EPARSE);
+        assert_int_equal(gunzip_steps(packed, n, n, N, &out), BB_EPARSE);
         packed[at] ^= 1;
     }
     buf_fini(&out);
     free(text);
+}
+
+static void test_gunzip_without_memory(void **state)
+{
+    struct budget budget = {.limit_bytes = 1000};
+    struct gunzip g;
+    struct bb_error err;
+    (void)state;
+    assert_int_equal(gunzip_open(&g, &budget, &err), BB_EBUSY);
+    gunzip_close(&g);
+    assert_int_equal(budget.used_bytes, 0);
 }
 
 static void directive_is(const char *line, enum line_directive expect, const char *text)
@@ -285,6 +327,7 @@ int main(void)
         cmocka_unit_test(test_units),
         cmocka_unit_test(test_rejects),
         cmocka_unit_test(test_gunzip),
+        cmocka_unit_test(test_gunzip_without_memory),
         cmocka_unit_test(test_directives),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
