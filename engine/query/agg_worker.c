@@ -21,10 +21,13 @@ int bbi_agg_worker_init(struct bbi_agg_worker *w, struct bbi_agg *agg, struct bb
     return rc;
 }
 
-static bool has_wide_sums(const struct bbi_state_layout *layout)
+/* Whether cells may hold memory of their own. */
+static bool has_more(const struct bbi_state_layout *layout)
 {
     for (size_t i = 0; i < layout->field_count; i++) {
-        if (layout->fields[i].type == BBI_FLOAT && (layout->fields[i].needs & BBI_NEED_SUM) != 0) {
+        unsigned needs = layout->fields[i].needs;
+        if ((needs & BBI_NEED_SKETCH) != 0 ||
+            (layout->fields[i].type == BBI_FLOAT && (needs & BBI_NEED_SUM) != 0)) {
             return true;
         }
     }
@@ -34,7 +37,7 @@ static bool has_wide_sums(const struct bbi_state_layout *layout)
 void bbi_agg_worker_fini(struct bbi_agg_worker *w)
 {
     const struct bbi_agg *agg = w->agg;
-    if (w->blocks != NULL && has_wide_sums(&agg->layout)) {
+    if (w->blocks != NULL && has_more(&agg->layout)) {
         for (size_t g = 0; g < agg->group_count; g++) {
             uint8_t *block = w->blocks[g];
             for (size_t b = 0; block != NULL && b < agg->bucket_count; b++) {
