@@ -501,14 +501,21 @@ static int compile(struct bbi_plan *plan, struct bb_error *err)
     return rc == BB_OK ? bbi_plan_order(plan, err) : rc;
 }
 
-/* As InfluxDB: of a SELECT with a lower bound of time; the words are its own. Subqueries count as
- * well, each for itself. */
-static int check_interval_count(const struct bbi_plan *plan, struct bb_error *err)
+/* As InfluxDB: without a lower bound of time the last intervals are looked at, as many as there may
+ * be; the words are its own. Subqueries count as well, each for itself. */
+static int limit_intervals(struct bbi_plan *plan, struct bb_error *err)
 {
     const struct bbi_buckets *b = &plan->buckets;
     uint64_t limit = plan->ctx->env->buckets_max;
-    if (limit == 0 || b->width_ns == 0 || plan->select->is_raw || !plan->when.has_tmin ||
+    if (limit == 0 || b->width_ns == 0 || plan->select->is_raw ||
         plan->when.tmax <= plan->when.tmin) {
+        return BB_OK;
+    }
+    if (!plan->when.has_tmin) {
+        int64_t last = bbi_bucket_of(b, plan->when.tmax - 1);
+        int64_t start = limit > INT32_MAX ? BBI_TIME_MIN
+                                          : bbi_bucket_start(b, last - (int64_t)limit + 1);
+        plan->when.tmin = start > plan->when.tmin ? start : plan->when.tmin;
         return BB_OK;
     }
     __int128 count = (__int128)bbi_bucket_of(b, plan->when.tmax - 1) -
@@ -535,7 +542,7 @@ int bbi_plan_build(struct bbi_qctx *ctx, const struct bbi_ql_select *select,
     if (rc == BB_OK) {
         rc = bbi_plan_inherit(out, err);
     }
-    rc = rc == BB_OK ? check_interval_count(out, err) : rc;
+    rc = rc == BB_OK ? limit_intervals(out, err) : rc;
     if (rc == BB_OK) {
         rc = bbi_sources_resolve(ctx, select->sources, select->source_count, &out->from, err);
     }

@@ -43,6 +43,10 @@ struct bbi_stream {
     int (*next)(struct bbi_stream *s, struct bbi_stream_point *out, bool *any,
                 struct bb_error *err);
     void (*close)(struct bbi_stream *s);
+    /** The points that are left of the last point's group are not wanted: the next one is of another
+     * group. NULL: it goes on. Not to be called before next gave a point, nor where groups
+     * interleave. */
+    void (*skip)(struct bbi_stream *s);
 };
 
 /** One run of a plan: the times are those of the query, or reach back for a function's sake. */
@@ -51,6 +55,7 @@ struct bbi_flow {
     int64_t tmin;
     int64_t tmax;
     uint64_t budget;         /* bytes of rows that a source may hold */
+    bool is_hasty;           /* a LIMIT is above: sources begin with few rows, then read more */
     struct bbi_trace *trace; /* NULL: nobody asks which streams there are */
     unsigned depth;
 };
@@ -77,7 +82,7 @@ int64_t bbi_flow_window(const struct bbi_flow *flow, int64_t time);
 
 static inline bool bbi_flow_has_start(const struct bbi_flow *flow)
 {
-    return flow->tmin > BBI_TIME_MIN;
+    return flow->tmin > BBI_TIME_MIN && flow->plan->when.has_tmin;
 }
 
 /** Whether rows are limited where they are read: where groups interleave, and there is nothing but
@@ -143,6 +148,12 @@ int bbi_stream_limit(const struct bbi_flow *flow, struct bbi_stream *input, stru
 /** All that a call asks for, but LIMIT. */
 int bbi_stream_call(const struct bbi_flow *flow, const struct bbi_call *call,
                     struct bbi_stream **out, struct bb_error *err) BB_CHECKED;
+
+/** Skip the group of a point that was taken from a stream and not given yet: *has is cleared if it is
+ * of this group, or else nothing is skipped, because the stream is past it already. */
+void bbi_stream_skip_head(const struct bbi_plan *plan, struct bbi_stream *s,
+                          const struct bbi_group *group, const struct bbi_stream_point *head,
+                          bool *has);
 
 /** Close and forget; *s may be NULL. */
 void bbi_stream_close(struct bbi_stream **s);

@@ -128,6 +128,7 @@ static const struct limited limited[] = {
      "time < '2010-01-01T00:00:45Z' GROUP BY time(10s))",
      "error: max-select-buckets limit exceeded: (5/4)\n"},
     {"SELECT count(v) FROM u WHERE time < '2010-01-01T00:00:45Z' GROUP BY time(10s)", NULL},
+    {"SELECT count(v) FROM u WHERE time < '2010-01-01T00:00:45Z' GROUP BY time(1ns)", NULL},
 };
 
 static void expect_limited(struct dbtest *t)
@@ -161,6 +162,13 @@ static void test_select_limits(void **state)
     t.options.select_buckets_max = 4;
     dbtest_reopen(&t);
     expect_limited(&t);
+    dbtest_expect(&t,
+                  "SELECT count(v), median(n) FROM u WHERE time < '2010-01-01T00:05:30Z' AND id = "
+                  "'m1' GROUP BY time(1m) fill(none)",
+                  "u: time=1262304120000000000 count=1i median=1\n"
+                  "u: time=1262304180000000000 count=1i median=1\n"
+                  "u: time=1262304240000000000 count=1i median=1\n"
+                  "u: time=1262304300000000000 count=1i median=1\n");
     dbtest_flush(&t);
     expect_limited(&t);
     dbtest_compact(&t);
