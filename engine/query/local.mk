@@ -136,9 +136,12 @@ unit_tests += \
 	tests/unit/test_query_state \
 	tests/unit/test_query_states \
 	tests/unit/test_query_users \
+	tests/unit/test_query_streams \
 	tests/unit/test_query_zone
 
 THREAD_TESTS += \
+	tests/unit/test_query_general \
+	tests/unit/test_query_streams \
 	tests/unit/test_query_beyond \
 	tests/unit/test_query_drop \
 	tests/unit/test_query_limits \

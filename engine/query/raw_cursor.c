@@ -157,6 +157,7 @@ static void begin_group(struct bbi_raw_cursor *c, size_t group)
     size_t from = c->group_at[group];
     c->group = group;
     c->seen = 0;
+    c->skips = false;
     c->series_count = c->group_at[group + 1] - from;
     for (size_t i = 0; i < c->series_count; i++) {
         c->series[i] = c->place[c->members[from + i]];
@@ -167,7 +168,7 @@ static void begin_group(struct bbi_raw_cursor *c, size_t group)
 static bool is_done(const struct bbi_raw_cursor *c)
 {
     const struct bbi_plan *plan = c->b->plan;
-    return plan->limit != 0 && c->seen >= plan->offset + plan->limit;
+    return c->skips || (plan->limit != 0 && c->seen >= plan->offset + plan->limit);
 }
 
 static int64_t shard_of(const struct bbi_raw_cursor *c, struct bbi_raw_head head)
@@ -338,7 +339,7 @@ static uint64_t first_width(const struct bbi_raw_cursor *c)
     double span = (double)c->scan->data_tmax - (double)c->scan->data_tmin + 1;
     double wanted = (double)(c->budget / c->row_bytes) / 2;
     uint64_t most = rows_max(c);
-    if (most != 0) {
+    if (most != 0 || c->is_hasty) {
         double few = (double)most * 4 > WINDOW_ROWS_MIN ? (double)most * 4 : WINDOW_ROWS_MIN;
         wanted = few < wanted ? few : wanted;
     }

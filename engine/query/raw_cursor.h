@@ -54,6 +54,10 @@ struct bbi_raw_cursor {
     uint64_t row_bytes;
     enum bbi_raw_stage stage;
     bool holds; /* rows were given since the last drop */
+    bool skips; /* the group that is given is not wanted any more */
+    /** Set after open if few rows of a group may be wanted, nobody knows how many: a group that is
+     * read as it is given begins with a short window. */
+    bool is_hasty;
     /* series by group */
     uint32_t *members; /* [series.count] indexes, group after group */
     size_t *group_at;  /* [groups + 2] */
@@ -90,6 +94,12 @@ void bbi_raw_cursor_close(struct bbi_raw_cursor *c);
  * *any: there is none. It stays until before_drop is called. */
 int bbi_raw_cursor_next(struct bbi_raw_cursor *c, struct bbi_raw_row *row, bool *any,
                         struct bb_error *err) BB_CHECKED;
+
+/** Go on with the next group, whatever is left of the one whose row was given last. */
+static inline void bbi_raw_cursor_skip(struct bbi_raw_cursor *c)
+{
+    c->skips = true;
+}
 
 /** The group of the row's series, which tells more than c->group if groups interleave. */
 static inline uint32_t bbi_raw_cursor_group(const struct bbi_raw_cursor *c,

@@ -25,7 +25,8 @@ struct bbi_flow bbi_flow_of(const struct bbi_plan *plan)
     return (struct bbi_flow){.plan = plan,
                              .tmin = plan->when.tmin,
                              .tmax = plan->when.tmax,
-                             .budget = budget < SOURCE_BYTES_MIN ? SOURCE_BYTES_MIN : budget};
+                             .budget = budget < SOURCE_BYTES_MIN ? SOURCE_BYTES_MIN : budget,
+                             .is_hasty = plan->limit != 0};
 }
 
 static bool knows_a_name(const struct bbi_plan *plan)
@@ -74,6 +75,7 @@ int bbi_rowset_open(struct bbi_rowset *r, const struct bbi_flow *flow, struct bb
     size_t slots = plan->call_count + plan->ref_count;
     memset(r, 0, sizeof(*r));
     r->flow = *flow;
+    r->flow.is_hasty = flow->is_hasty || plan->limit != 0;
     int rc = bbi_qctx_array(ctx, plan->call_count + 1, sizeof(r->scanners[0]), &r->scanners, err);
     rc = rc == BB_OK ? bbi_qctx_array(ctx, slots, sizeof(r->slots[0]), &r->slots, err) : rc;
     rc = rc == BB_OK ? bbi_qctx_array(ctx, plan->depth, sizeof(r->stack[0]), &r->stack, err) : rc;
@@ -200,6 +202,27 @@ static const struct bbi_scanner *first_scanner(const struct bbi_rowset *r)
         }
     }
     return best;
+}
+
+bool bbi_rowset_skips(const struct bbi_rowset *r)
+{
+    bool skips = !bbi_plan_interleaves(r->flow.plan);
+    for (size_t i = 0; i < r->scanner_count; i++) {
+        skips = skips && r->scanners[i].stream != NULL && r->scanners[i].stream->skip != NULL;
+    }
+    return skips;
+}
+
+/* A scanner that is used gave the last point that it had, or one before it. */
+void bbi_rowset_skip(struct bbi_rowset *r)
+{
+    for (size_t i = 0; i < r->scanner_count; i++) {
+        struct bbi_scanner *s = &r->scanners[i];
+        if (s->any && bbi_group_same(r->flow.plan, &s->point.group, &r->group)) {
+            s->used = true;
+            s->stream->skip(s->stream);
+        }
+    }
 }
 
 static int compute(struct bbi_rowset *r, struct bb_error *err)

@@ -41,6 +41,12 @@ void bbi_rowset_close(struct bbi_rowset *r);
 int bbi_rowset_next(struct bbi_rowset *r, bool *any, bool *new_group,
                     struct bb_error *err) BB_CHECKED;
 
+/** Whether bbi_rowset_skip may be called: groups do not interleave, and all streams can skip. */
+bool bbi_rowset_skips(const struct bbi_rowset *r);
+
+/** The rows that are left of the last row's group are not wanted. */
+void bbi_rowset_skip(struct bbi_rowset *r);
+
 /** The flow of a plan as a query of its own. */
 struct bbi_flow bbi_flow_of(const struct bbi_plan *plan);
 

@@ -59,6 +59,16 @@ void bbi_stream_close(struct bbi_stream **s)
     }
 }
 
+void bbi_stream_skip_head(const struct bbi_plan *plan, struct bbi_stream *s,
+                          const struct bbi_group *group, const struct bbi_stream_point *head,
+                          bool *has)
+{
+    if (!*has || bbi_group_same(plan, &head->group, group)) {
+        *has = false;
+        s->skip(s);
+    }
+}
+
 /* ---- calls ---- */
 
 /* Those that look at the point before need one from the interval before the first. */
@@ -146,6 +156,8 @@ static int reduce_call(const struct bbi_flow *flow, const struct bbi_call *call,
     struct bbi_trace_node *node;
     struct bbi_stream *input = NULL;
     int rc = bbi_trace_begin(flow, "windows to points:", call->name, &inner, &node, err);
+    /* What is of the whole group reads all of it. */
+    inner.is_hasty = inner.is_hasty && inner.plan->buckets.width_ns != 0;
     rc = rc == BB_OK ? source_of(&inner, call, &input, err) : rc;
     if (rc == BB_OK) {
         rc = bbi_stream_reduce(flow, call, to_window, input, out, err);

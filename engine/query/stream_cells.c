@@ -11,6 +11,10 @@
 #include "engine/query/select_agg.h"
 #include "engine/query/stream.h"
 
+/* Intervals that are filled first where a LIMIT may want no more. */
+#define FEW_BUCKETS 256
+#define FEW_GROWTH  8
+
 struct cells {
     struct bbi_stream base;
     struct bbi_plan plan; /* of the call alone */
@@ -36,6 +40,7 @@ struct cells {
     size_t place_first;
     size_t place_end;
     size_t buckets_done; /* of the portion, if not all fit */
+    size_t buckets_few;  /* at a time, as long as a LIMIT may make an end of it; SIZE_MAX: as fit */
     uint32_t *portion;
     uint32_t *portion_of;
     uint32_t *portion_tags;
@@ -199,6 +204,10 @@ static int next_portion(struct cells *c, bool *end, struct bb_error *err)
     size_t most = c->cells_max / groups == 0 ? 1 : c->cells_max / groups;
     size_t left = c->bucket_count - c->buckets_done;
     size_t count = most < left ? most : left;
+    if (c->buckets_few < count && c->binding.order_count == 1) {
+        count = c->buckets_few;
+        c->buckets_few *= FEW_GROWTH;
+    }
     size_t first = c->plan.descending ? left - count : c->buckets_done;
     c->buckets_done += count;
     return fill_cells(c, first, count, err);
@@ -275,6 +284,15 @@ static int cells_next(struct bbi_stream *base, struct bbi_stream_point *out, boo
     return rc;
 }
 
+/* One place is one group; only of a single place not all intervals are there. */
+static void cells_skip(struct bbi_stream *base)
+{
+    struct cells *c = (struct cells *)base;
+    c->bucket_step = c->agg.bucket_count;
+    c->group_step = 0;
+    c->buckets_done = c->bucket_count;
+}
+
 static void cells_close(struct bbi_stream *base)
 {
     struct cells *c = (struct cells *)base;
@@ -295,7 +313,7 @@ int bbi_stream_cells(const struct bbi_flow *flow, const struct bbi_measurement *
     if (rc != BB_OK) {
         return rc;
     }
-    c->base = (struct bbi_stream){cells_next, cells_close};
+    c->base = (struct bbi_stream){cells_next, cells_close, cells_skip};
     c->call = *call;
     c->plan = *flow->plan;
     c->plan.calls = &c->call;
@@ -308,6 +326,7 @@ int bbi_stream_cells(const struct bbi_flow *flow, const struct bbi_measurement *
     c->start = flow->tmin;
     c->to_window = to_window;
     c->budget = flow->budget;
+    c->buckets_few = flow->is_hasty ? FEW_BUCKETS : SIZE_MAX;
     *out = &c->base;
     return BB_OK;
 }

@@ -123,6 +123,16 @@ static int fill_next(struct bbi_stream *s, struct bbi_stream_point *out, bool *a
     return rc;
 }
 
+static void fill_skip(struct bbi_stream *s)
+{
+    struct fill *f = (struct fill *)s;
+    if (!f->asked || (f->has_head && bbi_group_same(f->flow.plan, &f->head.group, &f->group))) {
+        f->input->skip(f->input);
+        f->asked = false;
+    }
+    f->begun = false;
+}
+
 static void fill_close(struct bbi_stream *s)
 {
     struct fill *f = (struct fill *)s;
@@ -138,7 +148,7 @@ int bbi_stream_fill(const struct bbi_flow *flow, const struct bbi_call *call,
     if (rc != BB_OK) {
         return rc;
     }
-    f->base = (struct bbi_stream){fill_next, fill_close};
+    f->base = (struct bbi_stream){fill_next, fill_close, input->skip != NULL ? fill_skip : NULL};
     f->flow = *flow;
     f->call = call;
     f->input = input;
@@ -155,6 +165,7 @@ struct limit {
     struct bbi_stream *input;
     struct bbi_group group;
     bool begun;
+    bool skips;
     uint64_t count; /* points of the group */
 };
 
@@ -178,7 +189,16 @@ static int limit_next(struct bbi_stream *s, struct bbi_stream_point *out, bool *
             (l->plan->limit == 0 || at - l->plan->offset < l->plan->limit)) {
             return BB_OK;
         }
+        if (at >= l->plan->offset && l->skips) {
+            l->input->skip(l->input);
+        }
     }
+}
+
+static void limit_skip(struct bbi_stream *s)
+{
+    struct limit *l = (struct limit *)s;
+    l->input->skip(l->input);
 }
 
 static void limit_close(struct bbi_stream *s)
@@ -198,9 +218,11 @@ int bbi_stream_limit(const struct bbi_flow *flow, struct bbi_stream *input, stru
     }
     int rc = bbi_qctx_array(flow->plan->ctx, 1, sizeof(*l), &l, err);
     if (rc == BB_OK) {
-        l->base = (struct bbi_stream){limit_next, limit_close};
+        l->base = (struct bbi_stream){limit_next, limit_close, NULL};
         l->plan = flow->plan;
         l->input = input;
+        l->skips = input != NULL && input->skip != NULL && !bbi_plan_interleaves(flow->plan);
+        l->base.skip = l->skips ? limit_skip : NULL;
         *out = &l->base;
     }
     return rc;

@@ -15,6 +15,7 @@ struct merge {
     const struct bbi_plan *plan;
     struct head *heads;
     size_t count;
+    struct bbi_group group; /* of the last point */
 };
 
 static bool comes_before(const struct bbi_plan *plan, const struct bbi_stream_point *a,
@@ -48,9 +49,23 @@ static int merge_next(struct bbi_stream *s, struct bbi_stream_point *out, bool *
     *any = best != NULL;
     if (best != NULL) {
         *out = best->point;
+        m->group = best->point.group;
         best->used = true;
     }
     return BB_OK;
+}
+
+/* Heads that are used gave the last point, or one before it. */
+static void merge_skip(struct bbi_stream *s)
+{
+    struct merge *m = (struct merge *)s;
+    for (size_t i = 0; i < m->count; i++) {
+        struct head *h = &m->heads[i];
+        if (h->any && bbi_group_same(m->plan, &h->point.group, &m->group)) {
+            h->used = true;
+            h->stream->skip(h->stream);
+        }
+    }
 }
 
 static void merge_close(struct bbi_stream *s)
@@ -80,12 +95,14 @@ int bbi_stream_merge(const struct bbi_flow *flow, struct bbi_stream **inputs, si
         }
         return rc;
     }
-    m->base = (struct bbi_stream){merge_next, merge_close};
+    bool skips = true;
     m->plan = flow->plan;
     m->count = count;
     for (size_t i = 0; i < count; i++) {
         m->heads[i] = (struct head){.stream = inputs[i], .used = true};
+        skips = skips && inputs[i]->skip != NULL;
     }
+    m->base = (struct bbi_stream){merge_next, merge_close, skips ? merge_skip : NULL};
     *out = &m->base;
     return BB_OK;
 }
@@ -171,6 +188,15 @@ static int chain_next(struct bbi_stream *s, struct bbi_stream_point *out, bool *
     return rc;
 }
 
+/* All that a chain opens can skip. */
+static void chain_skip(struct bbi_stream *s)
+{
+    struct chain *c = (struct chain *)s;
+    if (c->open != NULL) {
+        c->open->skip(c->open);
+    }
+}
+
 static void chain_close(struct bbi_stream *s)
 {
     struct chain *c = (struct chain *)s;
@@ -183,7 +209,7 @@ static int open_chain(const struct bbi_flow *flow, const struct bbi_ref *driver,
     struct chain *c;
     int rc = bbi_qctx_array(flow->plan->ctx, 1, sizeof(*c), &c, err);
     if (rc == BB_OK) {
-        c->base = (struct bbi_stream){chain_next, chain_close};
+        c->base = (struct bbi_stream){chain_next, chain_close, chain_skip};
         c->flow = *flow;
         if (flow->trace != NULL) {
             c->trace = *flow->trace;

@@ -112,6 +112,19 @@ static int pass_next(struct bbi_stream *s, struct bbi_stream_point *out, bool *a
     return rc;
 }
 
+/* There is one machine: groups do not interleave. */
+static void pass_skip(struct bbi_stream *s)
+{
+    struct pass *p = (struct pass *)s;
+    if (!p->ended && p->machines.count > 0) {
+        bbi_stream_skip_head(p->flow.plan, p->input, &p->machines.list[0].group, &p->head,
+                             &p->has_head);
+    }
+    bbi_machines_clear(&p->machines);
+    p->giving = 0;
+    p->ending = false;
+}
+
 static void pass_close(struct bbi_stream *s)
 {
     struct pass *p = (struct pass *)s;
@@ -128,7 +141,8 @@ int bbi_stream_pass(const struct bbi_flow *flow, const struct bbi_call *call,
         bbi_stream_close(&input);
         return rc;
     }
-    p->base = (struct bbi_stream){pass_next, pass_close};
+    p->base = (struct bbi_stream){pass_next, pass_close,
+                                  input != NULL && input->skip != NULL ? pass_skip : NULL};
     p->flow = *flow;
     p->input = input;
     *out = &p->base;

@@ -187,6 +187,19 @@ static int reduce_next(struct bbi_stream *s, struct bbi_stream_point *out, bool 
     return rc;
 }
 
+/* There is one machine: groups do not interleave. */
+static void reduce_skip(struct bbi_stream *s)
+{
+    struct reduce *r = (struct reduce *)s;
+    if (!r->ended && r->machines.count > 0) {
+        bbi_stream_skip_head(r->flow.plan, r->input, &r->machines.list[0].group, &r->head,
+                             &r->has_head);
+    }
+    bbi_machines_clear(&r->machines);
+    r->result_count = 0;
+    r->result_at = 0;
+}
+
 static void reduce_close(struct bbi_stream *s)
 {
     struct reduce *r = (struct reduce *)s;
@@ -205,7 +218,8 @@ int bbi_stream_reduce(const struct bbi_flow *flow, const struct bbi_call *call, 
         bbi_stream_close(&input);
         return rc;
     }
-    r->base = (struct bbi_stream){reduce_next, reduce_close};
+    r->base = (struct bbi_stream){reduce_next, reduce_close,
+                                  input != NULL && input->skip != NULL ? reduce_skip : NULL};
     r->flow = *flow;
     r->to_window = to_window;
     r->multiplies = bbi_func_info(call->func)->class == BBI_FN_MULTI;

@@ -10,6 +10,7 @@ struct scan {
     const struct bbi_measurement *measurement;
     bool has_driver;
     uint64_t budget;
+    bool is_hasty;
     bool is_open;
     struct bbi_binding binding;
     struct bbi_raw_cursor cursor;
@@ -27,7 +28,9 @@ static int scan_open(struct scan *s, struct bb_error *err)
         rc = bbi_qctx_array(s->plan.ctx, s->binding.series.groups.count + 1, sizeof(s->given[0]),
                             &s->given, err);
     }
-    return rc == BB_OK ? bbi_raw_cursor_open(&s->cursor, &s->binding, s->budget, err) : rc;
+    rc = rc == BB_OK ? bbi_raw_cursor_open(&s->cursor, &s->binding, s->budget, err) : rc;
+    s->cursor.is_hasty = s->is_hasty;
+    return rc;
 }
 
 static bool is_limited(struct scan *s, uint32_t group)
@@ -73,6 +76,11 @@ static int scan_next(struct bbi_stream *base, struct bbi_stream_point *out, bool
     }
     *any = false;
     return rc;
+}
+
+static void scan_skip(struct bbi_stream *base)
+{
+    bbi_raw_cursor_skip(&((struct scan *)base)->cursor);
 }
 
 static void scan_close(struct bbi_stream *base)
@@ -126,10 +134,11 @@ int bbi_stream_scan(const struct bbi_flow *flow, const struct bbi_measurement *m
     *out = NULL;
     int rc = bbi_qctx_array(flow->plan->ctx, 1, sizeof(*s), &s, err);
     if (rc == BB_OK) {
-        s->base = (struct bbi_stream){scan_next, scan_close};
+        s->base = (struct bbi_stream){scan_next, scan_close, scan_skip};
         s->measurement = m;
         s->has_driver = driver != NULL;
         s->budget = flow->budget;
+        s->is_hasty = flow->is_hasty;
         s->limits = bbi_flow_limits_source(flow) && driver == NULL ? flow->plan : NULL;
         rc = plan_rows(s, flow, driver, err);
     }

@@ -240,6 +240,11 @@ static int sub_next(struct bbi_stream *base, struct bbi_stream_point *out, bool 
     return outer_group(s, &out->group, err);
 }
 
+static void sub_skip(struct bbi_stream *base)
+{
+    bbi_rowset_skip(&((struct sub *)base)->rows);
+}
+
 static void sub_close(struct bbi_stream *base)
 {
     struct sub *s = (struct sub *)base;
@@ -286,7 +291,7 @@ int bbi_stream_subquery(const struct bbi_flow *flow, const struct bbi_plan *sub,
     if (rc != BB_OK) {
         return rc;
     }
-    s->base = (struct bbi_stream){sub_next, sub_close};
+    s->base = (struct bbi_stream){sub_next, sub_close, NULL};
     s->outer = flow->plan;
     s->plan = sub;
     s->flow = *flow;
@@ -298,6 +303,7 @@ int bbi_stream_subquery(const struct bbi_flow *flow, const struct bbi_plan *sub,
         s->is_open = true;
         *out = &s->base;
         rc = bbi_rowset_open(&s->rows, &s->flow, err);
+        s->base.skip = rc == BB_OK && bbi_rowset_skips(&s->rows) ? sub_skip : NULL;
     }
     return rc;
 }

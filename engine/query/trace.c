@@ -53,6 +53,12 @@ static int probe_next(struct bbi_stream *s, struct bbi_stream_point *out, bool *
     return rc;
 }
 
+static void probe_skip(struct bbi_stream *s)
+{
+    struct probe *p = (struct probe *)s;
+    p->input->skip(p->input);
+}
+
 static void probe_close(struct bbi_stream *s)
 {
     struct probe *p = (struct probe *)s;
@@ -68,7 +74,8 @@ int bbi_trace_wrap(const struct bbi_flow *flow, struct bbi_trace_node *node, str
     }
     int rc = bbi_qctx_array(flow->plan->ctx, 1, sizeof(*p), &p, err);
     if (rc == BB_OK) {
-        p->base = (struct bbi_stream){probe_next, probe_close};
+        p->base = (struct bbi_stream){probe_next, probe_close, NULL};
+        p->base.skip = (*s)->skip != NULL ? probe_skip : NULL;
         p->input = *s;
         p->node = node;
         *s = &p->base;
