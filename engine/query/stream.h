@@ -149,8 +149,8 @@ int bbi_stream_limit(const struct bbi_flow *flow, struct bbi_stream *input, stru
 int bbi_stream_call(const struct bbi_flow *flow, const struct bbi_call *call,
                     struct bbi_stream **out, struct bb_error *err) BB_CHECKED;
 
-/** Skip a group of a stream, of which a point may have been taken and not given yet: *has is cleared
- * if it is of this group, or else nothing is skipped, because the stream is past it already. */
+/** Skip a group of a stream, of which a point may have been taken and not given yet: *has is
+ * cleared if it is of this group, or else nothing is skipped: the stream is past it already. */
 void bbi_stream_skip_head(const struct bbi_plan *plan, struct bbi_stream *s,
                           const struct bbi_group *group, const struct bbi_stream_point *head,
                           bool *has);
