@@ -76,18 +76,18 @@ static int ask_health(struct admin_run *run, struct server *server)
         run->status = 503;
     jsonw_init(&json, &run->text, false);
     jsonw_object_begin(&json);
-    jsonw_key(&json, "name");
-    jsonw_cstring(&json, "busbar");
-    jsonw_key(&json, "message");
-    jsonw_cstring(&json, stats.read_only ? "read-only after an I/O error of the log"
-                                         : "ready for queries and writes");
-    jsonw_key(&json, "status");
-    jsonw_cstring(&json, stats.read_only ? "fail" : "pass");
     jsonw_key(&json, "checks");
     jsonw_array_begin(&json);
     jsonw_array_end(&json);
+    jsonw_key(&json, "message");
+    jsonw_cstring(&json, stats.read_only ? "read-only after an I/O error of the log"
+                                         : "ready for queries and writes");
+    jsonw_key(&json, "name");
+    jsonw_cstring(&json, "influxdb"); /* clients look for it */
+    jsonw_key(&json, "status");
+    jsonw_cstring(&json, stats.read_only ? "fail" : "pass");
     jsonw_key(&json, "version");
-    jsonw_cstring(&json, bb_version());
+    jsonw_cstring(&json, SERVER_INFLUXDB_VERSION);
     jsonw_object_end(&json);
     jsonw_newline(&json);
     return json.err;
@@ -133,15 +133,26 @@ static bool has_flag(struct http_conn *conn, const char *name, bool *on)
 
 void http_ping_run(struct http_conn *conn)
 {
-    static const char body[] = "{\"version\":\"" SERVER_INFLUXDB_VERSION "\"}\n";
-    bool verbose;
+    static const char body[] = "{\"version\":\"" SERVER_INFLUXDB_VERSION "\"}";
+    struct buf value;
+    buf_init(&value, 64, NULL);
     count_add(&conn->client.loop->server->counters.pings, 1);
-    if (!has_flag(conn, "verbose", &verbose))
+    bool ok = http_url_param(conn, "verbose", &value) == BB_OK;
+    bool verbose = ok && value.len > 0 && strcmp(value.data, "0") != 0 &&
+                   strcmp(value.data, "false") != 0;
+    buf_fini(&value);
+    if (!ok)
         return;
     if (verbose)
         http_reply(conn, 200, "application/json", "", body, sizeof(body) - 1);
     else
         http_reply(conn, 204, NULL, "", NULL, 0);
+}
+
+/** InfluxDB had it before /ping. */
+void http_old_status_run(struct http_conn *conn)
+{
+    http_reply(conn, 204, NULL, "", NULL, 0);
 }
 
 void http_health_run(struct http_conn *conn)

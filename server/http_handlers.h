@@ -15,6 +15,7 @@ void http_write_piece(struct http_conn *conn);
 void http_query_run(struct http_conn *conn);
 
 void http_ping_run(struct http_conn *conn);
+void http_old_status_run(struct http_conn *conn);
 void http_health_run(struct http_conn *conn);
 void http_metrics_run(struct http_conn *conn);
 void http_status_run(struct http_conn *conn);

@@ -6,6 +6,7 @@
  * async=true: the request is answered 204 when the first statement begins. The thread goes on alone
  * then; nobody sees the result, and what fails is logged.
  */
+#include <errno.h>
 #include <inttypes.h>
 #include <pthread.h>
 #include <stdlib.h>
@@ -204,6 +205,18 @@ static int run_limited(struct query_run *run, const struct bb_sink *sink)
     return limit.full ? BB_OK : rc;
 }
 
+/** As InfluxDB, max-concurrent-queries is what the first statement fails of. */
+static int tell_limit(struct query_run *run, const struct bb_sink *sink)
+{
+    static const char limit[] = "max-concurrent-queries";
+    if (strncmp(run->err.text, limit, sizeof(limit) - 1) != 0)
+        return BB_EBUSY;
+    struct bb_error err = run->err;
+    err.code = BB_EBUSY;
+    int rc = sink->statement_begin(sink->arg, 0);
+    return rc == BB_OK ? sink->statement_end(sink->arg, &err) : rc;
+}
+
 static void work(struct http_job *job)
 {
     struct query_run *run = (struct query_run *)job;
@@ -214,6 +227,8 @@ static void work(struct http_job *job)
         rc = run_limited(run, &sink);
     else
         snprintf(run->err.text, sizeof(run->err.text), "out of memory: gzip");
+    if (rc == BB_EBUSY && !result_writer_begun(&run->writer))
+        rc = tell_limit(run, &sink);
     run->err.code = rc;
     log_if_slow(run, rc, uv_hrtime() - start_ns);
     run->begun = rc == BB_OK || result_writer_begun(&run->writer);
@@ -453,8 +468,11 @@ static bool get_format(struct http_conn *conn, struct result_format *format, boo
         ok = get_param(conn, "chunk_size", &value);
     }
     if (ok && chunked) {
-        long rows = strtol(value.data, NULL, 10);
-        format->chunk_rows = rows > 0 ? (size_t)rows : CHUNK_ROWS;
+        char *end;
+        errno = 0;
+        long rows = strtol(value.data, &end, 10);
+        bool good = *end == '\0' && errno == 0 && rows > 0;
+        format->chunk_rows = good ? (size_t)rows : CHUNK_ROWS;
     }
     buf_fini(&value);
     return ok;

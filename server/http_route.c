@@ -20,6 +20,7 @@ static const struct http_route routes[] = {
     {"/api/v2/write", POST, "POST", false, http_write_check, http_write_v2_run, http_write_piece},
     {"/api/v2/query", GET | POST, "GET, POST", false, refuse_flux, NULL, NULL},
     {"/ping", GET | HEAD, "GET, HEAD", false, NULL, http_ping_run, NULL},
+    {"/status", GET | HEAD, "GET, HEAD", false, NULL, http_old_status_run, NULL},
     {"/health", GET | HEAD, "GET, HEAD", false, NULL, http_health_run, NULL},
     {"/metrics", GET | HEAD, "GET, HEAD", false, NULL, http_metrics_run, NULL},
     {"/debug/status", GET | HEAD, "GET, HEAD", false, NULL, http_status_run, NULL},

@@ -47,7 +47,11 @@ static bool split_bucket(struct http_conn *conn, struct buf *database, struct bu
             database->len--;
             policy->len--;
         } else {
-            http_error(conn, 404, "bucket name \"%.200s\" is not in database/retention-policy form",
+            http_error(conn, 404,
+                       slash == NULL ? "bucket name \"%.200s\" is missing a slash; not in "
+                                       "\"database/retention-policy\" format"
+                                     : "bucket name \"%.200s\" is in db/rp form but has an empty "
+                                       "database",
                        bucket.data);
         }
     }
@@ -70,6 +74,24 @@ static bool check_precision(struct http_conn *conn)
     bool ok = http_url_param(conn, "precision", &value) == BB_OK;
     if (ok && units_precision_ns(value.data) == 0) {
         http_error(conn, 400, "invalid precision \"%.100s\" (use n, u, ms, s, m or h)", value.data);
+        ok = false;
+    }
+    buf_fini(&value);
+    return ok;
+}
+
+/** There is one copy of everything, so all levels are the same. */
+static bool check_consistency(struct http_conn *conn)
+{
+    static const char *const levels[] = {"", "any", "one", "quorum", "all"};
+    struct buf value;
+    bool known = false;
+    buf_init(&value, NAME_MAX_BYTES, NULL);
+    bool ok = http_url_param(conn, "consistency", &value) == BB_OK;
+    for (size_t i = 0; ok && i < sizeof(levels) / sizeof(levels[0]); i++)
+        known = known || strcasecmp(value.data, levels[i]) == 0;
+    if (ok && !known) {
+        http_error(conn, 400, "invalid consistency level");
         ok = false;
     }
     buf_fini(&value);
@@ -108,7 +130,7 @@ bool http_write_check(struct http_conn *conn)
     conn->body.max = write_text_max_bytes(settings) + LOOP_READ_BYTES;
     conn->piece_bytes = is_compressed(conn) ? write_text_packed_bytes(settings)
                                             : write_text_piece_bytes(settings, 0);
-    return check_precision(conn) && check_database(conn);
+    return check_precision(conn) && check_database(conn) && check_consistency(conn);
 }
 
 /* ---- on other threads ---- */

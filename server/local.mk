@@ -47,6 +47,8 @@ libserver_la_SOURCES = \
 	server/http_write.c \
 	server/json.c \
 	server/json.h \
+	server/json_check.c \
+	server/json_check.h \
 	server/line_batch.c \
 	server/line_batch.h \
 	server/line_conn.h \

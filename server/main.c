@@ -58,6 +58,8 @@ static void resolve_settings(struct settings *s)
         s->loops = cores();
     if (s->write_threads == 0)
         s->write_threads = cores();
+    if (s->query_timeout == 0 || s->query_timeout > UINT32_MAX)
+        s->query_timeout = UINT32_MAX; /* 49 days, in ms */
 }
 
 /** Every connection is a descriptor, and the engine needs some for files. */
@@ -91,6 +93,7 @@ static int open_database(struct server *server, struct bb_error *err)
     options.disk_reserve_bytes = s->disk_reserve;
     options.query_threads = (uint32_t)s->query_threads;
     options.query_timeout_ms = (uint32_t)s->query_timeout;
+    options.query_count_max = (uint32_t)s->max_concurrent_queries;
     options.select_points_max = s->max_select_point;
     options.select_series_max = s->max_select_series;
     options.select_buckets_max = s->max_select_buckets;

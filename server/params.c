@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "server/json_check.h"
+
 static struct bb_param error_param(const char *name, const char *why)
 {
     return (struct bb_param){.name = name, .kind = BB_PARAM_ERROR, .v.str = why};
@@ -33,8 +35,16 @@ static struct bb_param float_param(const char *name, const json_t *value)
     return (struct bb_param){.name = name, .kind = BB_PARAM_FLOAT, .v.f = json_number_value(value)};
 }
 
+/** texts keeps the reason. */
+static struct bb_param unknown_param(const char *name, const char *kind, json_t *texts)
+{
+    json_t *why = json_sprintf("unknown bind object type: %s", kind);
+    bool kept = why != NULL && json_array_append_new(texts, why) == 0;
+    return error_param(name, kept ? json_string_value(why) : "unknown bind object type");
+}
+
 /** {"kind": value} */
-static struct bb_param object_param(const char *name, json_t *object)
+static struct bb_param object_param(const char *name, json_t *object, json_t *texts)
 {
     static const char one[] = "bound object parameter value must have exactly one entry";
     if (json_object_size(object) != 1)
@@ -53,14 +63,14 @@ static struct bb_param object_param(const char *name, json_t *object)
     if (strcmp(kind, "int") == 0 || strcmp(kind, "integer") == 0)
         return integer_param(name, BB_PARAM_INT, value, "integer literal must be an integer value");
     if (strcmp(kind, "duration") != 0)
-        return error_param(name, "unknown bind object type");
+        return unknown_param(name, kind, texts);
     if (json_is_string(value))
         return text_param(name, BB_PARAM_DURATION, value, "");
     return integer_param(name, BB_PARAM_DURATION_NS, value,
                          "duration literal must be a string or integer value");
 }
 
-static struct bb_param make_param(const char *name, json_t *value)
+static struct bb_param make_param(const char *name, json_t *value, json_t *texts)
 {
     switch (json_typeof(value)) {
     case JSON_STRING:
@@ -73,47 +83,78 @@ static struct bb_param make_param(const char *name, json_t *value)
     case JSON_FALSE:
         return (struct bb_param){.name = name, .kind = BB_PARAM_BOOL, .v.b = json_is_true(value)};
     case JSON_OBJECT:
-        return object_param(name, value);
+        return object_param(name, value, texts);
     case JSON_ARRAY:
-        return error_param(name, "unable to bind parameter with an array");
+        return error_param(name, "unable to bind parameter with type []interface {}");
     case JSON_NULL:
     default:
-        return error_param(name, "unable to bind parameter with null");
+        return error_param(name, "unable to bind parameter with type <nil>");
     }
 }
 
-static int fail(struct bb_error *err, int code, const char *why)
+static int fail(struct bb_error *err, int code, const char *what, const char *why)
 {
-    snprintf(err->text, sizeof(err->text), "error parsing query parameters: %s", why);
+    snprintf(err->text, sizeof(err->text), "error parsing %s: %s", what, why);
     return err->code = code;
+}
+
+/** In the words of InfluxDB: syntax, then that it is an object, then its numbers. */
+static int check(const char *text, size_t n, size_t *used, struct bb_error *err)
+{
+    static const char what[] = "query parameters";
+    static const char no_object[] = "json: cannot unmarshal %s into Go value of type "
+                                    "map[string]interface {}";
+    struct json_check c;
+    char why[128];
+    json_check(text, n, &c);
+    *used = c.kind == 'n' ? 0 : c.end;
+    if (c.why[0] != '\0')
+        return fail(err, BB_EPARSE, what, c.why);
+    if (c.kind != '{' && c.kind != 'n') {
+        snprintf(why, sizeof(why), no_object,
+                 c.kind == '['                    ? "array"
+                 : c.kind == '"'                  ? "string"
+                 : c.kind == 't' || c.kind == 'f' ? "bool"
+                                                  : "number");
+        return fail(err, BB_EPARSE, what, why);
+    }
+    return c.number[0] == '\0' ? BB_OK : fail(err, BB_EPARSE, "json value", c.number);
+}
+
+static int load(const char *text, size_t n, struct params *params, struct bb_error *err)
+{
+    static const char what[] = "query parameters";
+    json_error_t why;
+    params->document = json_loadb(text, n, 0, &why);
+    params->texts = json_array();
+    if (params->document == NULL)
+        return fail(err, BB_EPARSE, what, why.text);
+    size_t count = json_object_size(params->document);
+    if (count > BB_PARAM_COUNT_MAX)
+        return fail(err, BB_ELIMIT, what, "too many");
+    if (count > 0)
+        params->list = calloc(count, sizeof(params->list[0]));
+    if (params->texts == NULL || (count > 0 && params->list == NULL))
+        return fail(err, BB_ENOMEM, what, "out of memory");
+    return BB_OK;
 }
 
 int params_parse(const char *text, size_t n, struct params *params, struct bb_error *err)
 {
-    json_error_t why;
+    size_t used = 0;
     memset(params, 0, sizeof(*params));
-    if (n == 0)
-        return BB_OK;
-    json_t *document = json_loadb(text, n, JSON_REJECT_DUPLICATES, &why);
-    if (document == NULL)
-        return fail(err, BB_EPARSE, why.text);
-    params->document = document;
-    size_t count = json_object_size(document);
-    int rc = BB_OK;
-    if (!json_is_object(document))
-        rc = fail(err, BB_EPARSE, "not a JSON object");
-    else if (count > BB_PARAM_COUNT_MAX)
-        rc = fail(err, BB_ELIMIT, "too many");
-    else if (count > 0 && (params->list = calloc(count, sizeof(params->list[0]))) == NULL)
-        rc = fail(err, BB_ENOMEM, "out of memory");
+    int rc = n == 0 ? BB_OK : check(text, n, &used, err);
+    if (rc != BB_OK || used == 0) /* null: none */
+        return rc;
+    rc = load(text, used, params, err);
     if (rc != BB_OK) {
         params_fini(params);
         return rc;
     }
     const char *name;
     json_t *value;
-    json_object_foreach(document, name, value)
-        params->list[params->count++] = make_param(name, value);
+    json_object_foreach(params->document, name, value)
+        params->list[params->count++] = make_param(name, value, params->texts);
     return BB_OK;
 }
 
@@ -121,5 +162,6 @@ void params_fini(struct params *params)
 {
     free(params->list);
     json_decref(params->document);
+    json_decref(params->texts);
     memset(params, 0, sizeof(*params));
 }

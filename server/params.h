@@ -11,14 +11,15 @@
 struct params {
     struct bb_param *list; /* borrows from the document */
     size_t count;
-    void *document;
+    void *document, *texts;
 };
 
 /**
- * Read n bytes of JSON; none of them: no parameters. A value that cannot be bound becomes a
- * BB_PARAM_ERROR, which fails where it is used.
+ * Read n bytes of JSON; none of them, or null: no parameters. What follows the object is not looked
+ * at. A value that cannot be bound becomes a BB_PARAM_ERROR, which fails where it is used.
  *
- * Returns BB_OK; BB_EPARSE it is no JSON object; BB_ELIMIT too many; BB_ENOMEM. err says why.
+ * Returns BB_OK; BB_EPARSE it is no JSON object, or has a number that cannot be taken; BB_ELIMIT
+ * too many; BB_ENOMEM. err says why.
  */
 int params_parse(const char *text, size_t n, struct params *params,
                  struct bb_error *err) BB_CHECKED;

@@ -98,7 +98,9 @@ static void lay_out_prefix(struct result_csv *r, const struct bb_series *series)
     struct buf tags;
     buf_init(&tags, HEAD_MAX_BYTES, NULL);
     for (size_t i = 0; i < series->tag_count; i++) {
-        put(r, &tags, ",", i > 0);
+        if (series->tag_values[i][0] == '\0')
+            continue; /* as InfluxDB */
+        put(r, &tags, ",", tags.len > 0);
         put_tag_text(r, &tags, series->tag_keys[i]);
         put(r, &tags, "=", 1);
         put_tag_text(r, &tags, series->tag_values[i]);

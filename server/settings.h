@@ -40,7 +40,8 @@ struct settings {
 
     /* counts */
     uint64_t max_select_point, max_select_series, max_select_buckets, max_row_limit;
-    uint64_t loops, write_threads, max_queries, query_threads, max_connections, line_batch_lines;
+    uint64_t loops, write_threads, max_queries, max_concurrent_queries, query_threads,
+        max_connections, line_batch_lines;
 
     /* times in milliseconds */
     uint64_t log_queries_after, query_timeout, queue_timeout, idle_timeout, read_timeout,

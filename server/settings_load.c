@@ -10,8 +10,18 @@
 
 #define LINE_MAX_BYTES (SETTING_TEXT_MAX + 256)
 
+/** Names that InfluxDB has for settings of ours. */
+static const struct {
+    const char *name, *ours;
+} other_names[] = {{"max-body-size", "max-body"}, {"max-connection-limit", "max-connections"}};
+
+#define OTHER_NAMES (sizeof(other_names) / sizeof(other_names[0]))
+
 static const struct setting *find(const char *name, size_t n)
 {
+    for (size_t i = 0; i < OTHER_NAMES; i++)
+        if (strlen(other_names[i].name) == n && memcmp(other_names[i].name, name, n) == 0)
+            return find(other_names[i].ours, strlen(other_names[i].ours));
     for (size_t i = 0; i < SETTING_COUNT; i++)
         if (strlen(settings_table[i].name) == n && memcmp(settings_table[i].name, name, n) == 0)
             return &settings_table[i];
@@ -88,28 +98,37 @@ static int load_file(struct settings *s, const char *path, bool must_exist, stru
 
 /* ---- environment and flags ---- */
 
-static void variable_name(const struct setting *setting, char *out, size_t size)
+static void variable_name(const char *name, char *out, size_t size)
 {
-    snprintf(out, size, "BUSBAR_%s", setting->name);
+    snprintf(out, size, "BUSBAR_%s", name);
     for (char *p = out; *p != '\0'; p++)
         *p = *p == '-' ? '_' : (char)toupper((unsigned char)*p);
 }
 
-static int load_environment(struct settings *s, char *const env[], struct bb_error *err)
+static int load_variable(struct settings *s, const char *setting, char *const env[],
+                         struct bb_error *err)
 {
-    for (size_t i = 0; i < SETTING_COUNT; i++) {
-        char name[64];
-        variable_name(&settings_table[i], name, sizeof(name));
-        size_t n = strlen(name);
-        for (char *const *e = env; *e != NULL; e++) {
-            if (strncmp(*e, name, n) != 0 || (*e)[n] != '=')
-                continue;
-            int rc = settings_set(s, &settings_table[i], name, *e + n + 1, err);
-            if (rc != BB_OK)
-                return rc;
-        }
+    char name[64];
+    variable_name(setting, name, sizeof(name));
+    size_t n = strlen(name);
+    for (char *const *e = env; *e != NULL; e++) {
+        if (strncmp(*e, name, n) != 0 || (*e)[n] != '=')
+            continue;
+        int rc = settings_set(s, find(setting, strlen(setting)), name, *e + n + 1, err);
+        if (rc != BB_OK)
+            return rc;
     }
     return BB_OK;
+}
+
+static int load_environment(struct settings *s, char *const env[], struct bb_error *err)
+{
+    int rc = BB_OK;
+    for (size_t i = 0; i < OTHER_NAMES && rc == BB_OK; i++)
+        rc = load_variable(s, other_names[i].name, env, err);
+    for (size_t i = 0; i < SETTING_COUNT && rc == BB_OK; i++)
+        rc = load_variable(s, settings_table[i].name, env, err);
+    return rc;
 }
 
 static int load_flag(struct settings *s, int argc, char *const argv[], int *at,

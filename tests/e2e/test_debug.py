@@ -132,6 +132,36 @@ def test_requests_are_bounded(make_server):
 # settings
 
 
+def test_max_concurrent_queries(make_server):
+    server = make_server(max_concurrent_queries=1, query_timeout="0").create()
+    server.write("\n".join("m,id=%d v=%d %d" % (i % 97, i, i * 1000) for i in range(50000)))
+    long = "SELECT percentile(v, 50) FROM (SELECT v FROM m) GROUP BY id, time(1ns) fill(0)"
+    assert server.query_reply(long, db="test", **{"async": "true"}).status == 204
+    reply = server.query_reply("SHOW DATABASES; SHOW DATABASES")
+    assert (reply.status, reply.json()) == (200, {"results": [
+        {"statement_id": 0, "error": "max-concurrent-queries limit exceeded(1, 1)"}]})
+    assert server.write("m v=1 1").status == 204
+
+
+def test_query_timeout(make_server):
+    server = make_server(query_timeout="50ms", log_queries_after="10ms").create()
+    server.write("\n".join("m,id=%d v=%d %d" % (i % 97, i, i * 1000) for i in range(50000)))
+    long = "SELECT percentile(v, 50) FROM (SELECT v FROM m) GROUP BY id, time(1ns) fill(0)"
+    start = time.monotonic()
+    reply = server.query_reply(long, db="test")
+    assert time.monotonic() - start < 5
+    assert reply.status == 200
+    assert reply.json()["results"][0]["error"] == "query-timeout limit exceeded"
+    assert wait_until(lambda: "slow_ms=" in server.log(), 5)
+    assert "text=\"SELECT percentile" in server.log()
+
+
+def test_names_that_influxdb_has(make_server):
+    server = make_server(max_body_size="2KiB").create()
+    assert server.write("m s=\"%s\"" % ("x" * 3000)).status == 413
+    assert server.write("m s=\"%s\"" % ("x" * 1000)).status == 204
+
+
 def test_retention_autocreate(make_server):
     server = make_server(retention_autocreate="false", line="off")
     server.query("CREATE DATABASE bare")

@@ -126,6 +126,81 @@ def test_pretty_errors(shared_server):
     assert reply.body == b'{\n    "error": "missing required parameter \\"q\\""\n}\n'
 
 
+@pytest.mark.parametrize("params, why", [
+    ("{", "unexpected EOF"), (" ", "EOF"), ("nul", "unexpected EOF"),
+    ("x", "invalid character 'x' looking for beginning of value"),
+    ("[]", "json: cannot unmarshal array into Go value of type map[string]interface {}"),
+    ("5", "json: cannot unmarshal number into Go value of type map[string]interface {}"),
+    ('"s"', "json: cannot unmarshal string into Go value of type map[string]interface {}"),
+    ("true", "json: cannot unmarshal bool into Go value of type map[string]interface {}"),
+    ('{"a":1.5.5}', "invalid character '.' after object key:value pair"),
+    ('{"a":1,}', "invalid character '}' looking for beginning of object key string"),
+    ('{"a" 1}', "invalid character '1' after object key"),
+    ('{"a":[1 2]}', "invalid character '2' after array element"),
+    ('{"a":tru}', "invalid character '}' in literal true (expecting 'e')"),
+    ('{"a":"\\x"}', "invalid character 'x' in string escape code"),
+    ('{"a":"\\u12g4"}', "invalid character 'g' in \\u hexadecimal character escape"),
+    ('{"a":"\n"}', "invalid character '\\n' in string literal"),
+    ('{"a":-}', "invalid character '}' in numeric literal"),
+    ('{"a":1.}', "invalid character '}' after decimal point in numeric literal"),
+    ('{"a":1e}', "invalid character '}' in exponent of numeric literal")])
+def test_params_that_are_no_json(shared_server, params, why):
+    reply = shared_server.get("/query", q="SHOW DATABASES", params=params)
+    assert (reply.status, reply.error()) == (400, "error parsing query parameters: " + why)
+
+
+@pytest.mark.parametrize("number, why", [
+    ("1e5", 'strconv.ParseInt: parsing "1e5": invalid syntax'),
+    ("9" * 20, 'strconv.ParseInt: parsing "%s": value out of range' % ("9" * 20)),
+    ("1.1e999", 'strconv.ParseFloat: parsing "1.1e999": value out of range')])
+def test_params_that_are_no_numbers(shared_server, number, why):
+    reply = shared_server.get("/query", q="SHOW DATABASES", params='{"a":%s}' % number)
+    assert (reply.status, reply.error()) == (400, "error parsing json value: " + why)
+
+
+def test_params_that_are_fine(shared_server):
+    for params in ("null", "{}", '{"a":1}x', ' {"a":[1,{"b":[]}],"c":{}} ]', '{"":1,"":2.5e-3}'):
+        assert shared_server.get("/query", q="SHOW DATABASES", params=params).status == 200
+
+
+def test_deep_params(shared_server):
+    text = '{"a":%s%s}' % ("[" * 2000, "]" * 2000)
+    reply = shared_server.query_reply("SHOW DATABASES", params=text)
+    assert (reply.status, reply.error()) == \
+        (400, "error parsing query parameters: exceeded max depth")
+
+
+# routes
+
+
+def test_ping_and_status_and_health(shared_server):
+    for value, status in [("", 204), ("0", 204), ("false", 204), ("true", 200), ("x", 200)]:
+        reply = shared_server.get("/ping", verbose=value)
+        assert reply.status == status
+        assert reply.headers["Content-Type"] == "application/json"
+        assert reply.body == (b'{"version":"1.8.10"}' if status == 200 else b"")
+    assert shared_server.get("/status").status == 204
+    assert shared_server.request("HEAD", "/status").status == 204
+    assert shared_server.get("/health").json() == {
+        "checks": [], "message": "ready for queries and writes", "name": "influxdb",
+        "status": "pass", "version": "1.8.10"}
+
+
+def test_consistency(shared_server):
+    for level in ("any", "one", "QUORUM", "all", ""):
+        assert shared_server.write("c v=1 1", consistency=level).status == 204
+    reply = shared_server.write("c v=1 1", consistency="most")
+    assert (reply.status, reply.error()) == (400, "invalid consistency level")
+
+
+def test_a_chunk_size_that_is_none(shared_server):
+    shared_server.write("\n".join("chunks v=%d %d" % (i, i) for i in range(1, 4)))
+    for size, lines in (("1", 3), ("1e3", 1), ("x", 1), ("0", 1), ("-1", 1), ("9" * 30, 1)):
+        reply = shared_server.get("/query", q="SELECT v FROM chunks", db="test", chunked="true",
+                                  chunk_size=size)
+        assert len(reply.body.splitlines()) == lines
+
+
 # async
 
 
