@@ -214,6 +214,7 @@ static void init_query_env(struct bb_db *db)
                                            .schema_changed = bbi_db_schema_changed,
                                            .delete_rows = bbi_db_delete_rows,
                                            .drop_series = bbi_db_drop_series,
+                                           .forget_series = bbi_db_forget_series,
                                            .write_lines = bbi_db_write_lines};
 }
 

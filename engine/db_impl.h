@@ -1,5 +1,6 @@
 /**
- * An open data directory, from the inside: what engine/{db,write,replay,background}.c share.
+ * An open data directory, from the inside: what engine/{db,write,deletion,replay,background}.c
+ * share.
  *
  * Locks, in the order in which they are taken (docs/LOCKS.md):
  *   flush_lock    one flush at a time
@@ -154,14 +155,23 @@ int64_t bbi_db_write_deadline(void);
 int bbi_db_schema_changed(void *db, struct bb_error *err);
 
 /** See bbi_query_env. */
+int bbi_db_write_lines(void *db, const char *database, const char *policy, const char *lines,
+                       size_t length, struct bb_error *err);
+
+/** Under the write lock: begin a new memtable generation if that is due and can be done at once. */
+int bbi_db_rotate_if_due(struct bb_db *db, struct bb_error *err) BB_CHECKED;
+
+/* ---- deletion.c ---- */
+
+/** See bbi_query_env. */
 int bbi_db_delete_rows(void *db, uint32_t db_id, uint32_t rp_id, const roaring_bitmap_t *series,
                        int64_t tmin, int64_t tmax, struct bb_error *err);
 int bbi_db_drop_series(void *db, uint32_t db_id, uint32_t mid, const roaring_bitmap_t *series,
                        struct bb_error *err);
 
-/** See bbi_query_env. */
-int bbi_db_write_lines(void *db, const char *database, const char *policy, const char *lines,
-                       size_t length, struct bb_error *err);
+int bbi_db_forget_series(void *db, uint32_t db_id, uint32_t mid, const roaring_bitmap_t *series,
+                         int (*check)(const void *arg, struct bb_error *err), const void *arg,
+                         struct bb_error *err);
 
 /* ---- replay.c ---- */
 

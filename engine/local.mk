@@ -12,6 +12,8 @@ libbusbar_la_SOURCES = \
 	engine/background.c \
 	engine/compaction.c \
 	engine/db.c \
+	engine/deletion.c \
+	engine/forget.c engine/forget.h \
 	engine/db_impl.h \
 	engine/disk_watch.c \
 	engine/disk_watch.h \

@@ -81,6 +81,35 @@ bool bbi_memspace_series_range(const struct bbi_memspace *space, uint32_t series
     return *tmin <= *tmax;
 }
 
+static uint64_t last_lsn(const struct bbi_memspace *space, const struct mem_field *f)
+{
+    uint32_t left = row_count(f);
+    const struct mem_block *block = f->first;
+    uint32_t at = 0;
+    while (left != 0) {
+        uint32_t cap;
+        (void)mem_block_index(at, &cap);
+        if (left <= cap) {
+            return space->mt->base_lsn + (uint64_t)block->rows[left - 1].lsn * 8;
+        }
+        at += cap;
+        left -= cap;
+        block = atomic_load_explicit(&block->next, memory_order_acquire);
+    }
+    return 0;
+}
+
+uint64_t bbi_memspace_series_lsn(const struct bbi_memspace *space, uint32_t series_id)
+{
+    uint64_t last = 0;
+    const struct mem_series *s = mem_find_series(space, series_id);
+    for (const struct mem_field *f = s == NULL ? NULL : &s->field; f != NULL; f = next_field(f)) {
+        uint64_t lsn = last_lsn(space, f);
+        last = lsn > last ? lsn : last;
+    }
+    return last;
+}
+
 size_t bbi_memspace_fields(const struct bbi_memspace *space, uint32_t series_id,
                            struct bbi_memfield *out, size_t cap)
 {

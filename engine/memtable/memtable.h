@@ -109,6 +109,10 @@ int bbi_memspace_series(const struct bbi_memspace *space, struct bbi_account *ac
 bool bbi_memspace_series_range(const struct bbi_memspace *space, uint32_t series_id, int64_t *tmin,
                                int64_t *tmax);
 
+/** The LSN of the last row of the series that was applied; 0: there is none. Thread  the caller
+ * holds the engine's write lock. */
+uint64_t bbi_memspace_series_lsn(const struct bbi_memspace *space, uint32_t series_id);
+
 struct bbi_memfield {
     uint32_t field_id;
     uint8_t type;       /* enum bbi_type */

@@ -6,6 +6,48 @@
 #include "engine/query/statement.h"
 #include "engine/query/tagcond.h"
 
+static int check_query(const void *arg, struct bb_error *err)
+{
+    return bbi_qctx_check(arg, err);
+}
+
+int bbi_statement_forget(struct bbi_qctx *ctx, uint32_t db_id, uint32_t mid,
+                         const roaring_bitmap_t *series, struct bb_error *err)
+{
+    const struct bbi_query_env *env = ctx->env;
+    struct bbi_names names;
+    if (mid != 0) {
+        return env->forget_series(env->arg, db_id, mid, series, check_query, ctx, err);
+    }
+    int rc = bbi_catalog_measurements(env->catalog, db_id, &ctx->acct, &names, err);
+    if (rc != BB_OK) {
+        return rc;
+    }
+    for (size_t i = 0; rc == BB_OK && i < names.count; i++) {
+        roaring_bitmap_t *own;
+        rc = bbi_catalog_select(env->catalog, db_id, names.list[i].id, NULL, &own, err);
+        if (rc == BB_OK) {
+            rc = env->forget_series(env->arg, db_id, names.list[i].id, own, check_query, ctx, err);
+            roaring_bitmap_free(own);
+        }
+    }
+    bbi_names_fini(&names);
+    return rc == BB_ENOTFOUND ? BB_OK : rc; /* dropped meanwhile */
+}
+
+/* As InfluxDB, a series goes with its last row. */
+static int delete_range(struct bbi_qctx *ctx, const struct bbi_measurement *m,
+                        const roaring_bitmap_t *series, const struct bbi_ql_condition *when,
+                        struct bb_error *err)
+{
+    const struct bbi_query_env *env = ctx->env;
+    if (roaring_bitmap_is_empty(series) || when->tmin > when->tmax) {
+        return BB_OK;
+    }
+    int rc = env->delete_rows(env->arg, m->db_id, 0, series, when->tmin, when->tmax, err);
+    return rc == BB_OK ? bbi_statement_forget(ctx, m->db_id, m->id, series, err) : rc;
+}
+
 static int delete_from(struct bbi_qctx *ctx, const struct bbi_measurement *m,
                        const struct bbi_ql_condition *when, struct bb_error *err)
 {
@@ -20,8 +62,8 @@ static int delete_from(struct bbi_qctx *ctx, const struct bbi_measurement *m,
     }
     if (rc == BB_OK && !when->has_tmin && !when->has_tmax) {
         rc = ctx->env->drop_series(ctx->env->arg, m->db_id, m->id, series, err);
-    } else if (rc == BB_OK && !roaring_bitmap_is_empty(series) && when->tmin <= when->tmax) {
-        rc = ctx->env->delete_rows(ctx->env->arg, m->db_id, 0, series, when->tmin, when->tmax, err);
+    } else if (rc == BB_OK) {
+        rc = delete_range(ctx, m, series, when, err);
     }
     if (series != NULL) {
         roaring_bitmap_free(series);

@@ -125,6 +125,7 @@ unit_tests += \
 	tests/unit/test_query_answers \
 	tests/unit/test_query_beyond \
 	tests/unit/test_query_drop \
+	tests/unit/test_query_forget \
 	tests/unit/test_query_fn \
 	tests/unit/test_query_general \
 	tests/unit/test_query_refused \
@@ -144,6 +145,7 @@ THREAD_TESTS += \
 	tests/unit/test_query_streams \
 	tests/unit/test_query_beyond \
 	tests/unit/test_query_drop \
+	tests/unit/test_query_forget \
 	tests/unit/test_query_limits \
 	tests/unit/test_query_model \
 	tests/unit/test_query_show

@@ -56,6 +56,12 @@ struct bbi_query_env {
      * too), and their names. */
     int (*drop_series)(void *arg, uint32_t db_id, uint32_t mid, const roaring_bitmap_t *series,
                        struct bb_error *err);
+    /** Drop the names of those of these series that have no row left, in any policy. check is
+     * called at least every few ms; what it returns other than BB_OK ends the search, and the names
+     * stay. */
+    int (*forget_series)(void *arg, uint32_t db_id, uint32_t mid, const roaring_bitmap_t *series,
+                         int (*check)(const void *check_arg, struct bb_error *err),
+                         const void *check_arg, struct bb_error *err);
     /** Write lines of line protocol with times in ns; durable on return. policy NULL: the default
      * one. Lines that cannot be stored are an error; the others are stored nevertheless. */
     int (*write_lines)(void *arg, const char *database, const char *policy, const char *lines,

@@ -229,5 +229,5 @@ int bbi_statement_drop_shard(struct bbi_qctx *ctx, uint64_t id, struct bb_error 
                                    err);
         roaring_bitmap_free(series);
     }
-    return rc;
+    return rc == BB_OK ? bbi_statement_forget(ctx, rp.db_id, 0, NULL, err) : rc;
 }

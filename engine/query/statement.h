@@ -17,6 +17,11 @@ int bbi_statement_show(struct bbi_qctx *ctx, const struct bbi_ql_statement *stat
 int bbi_statement_delete(struct bbi_qctx *ctx, const struct bbi_ql_statement *statement,
                          struct bb_error *err) BB_CHECKED;
 
+/** Names go with their last row: those of these series of a measurement, or with mid 0 of any of
+ * the database: delete.c. */
+int bbi_statement_forget(struct bbi_qctx *ctx, uint32_t db_id, uint32_t mid,
+                         const roaring_bitmap_t *series, struct bb_error *err) BB_CHECKED;
+
 /** DROP SHARD: the rows of a policy's partition, by its number in SHOW SHARDS: show_shard.c. */
 int bbi_statement_drop_shard(struct bbi_qctx *ctx, uint64_t id, struct bb_error *err) BB_CHECKED;
 

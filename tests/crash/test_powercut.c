@@ -27,7 +27,8 @@
 /* What is stored: a value per (series, time, field), 0 for none. */
 struct model {
     double v[SERIES][TIMES][FIELDS];
-    bool named[SERIES]; /* the series is listed, with rows or without */
+    bool named
+        [SERIES]; /* the series is listed: with rows, or when a cut has met its last deletion */
     bool has_extra_db;
     enum bbi_privilege user_may; /* what user u may do with t; he is there while it is not NONE */
 };
@@ -164,6 +165,19 @@ static int do_write(struct world *w)
     return rc;
 }
 
+static bool has_rows(const struct model *m, unsigned s)
+{
+    for (unsigned t = 0; t < TIMES; t++) {
+        for (unsigned f = 0; f < FIELDS; f++) {
+            if (m->v[s][t][f] != 0) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+/* A series that has lost its last row goes. */
 static int do_delete(struct world *w)
 {
     char text[256];
@@ -174,6 +188,9 @@ static int do_delete(struct world *w)
     for (unsigned k = 0; k < SERIES; k++) {
         for (unsigned t = from; (all || k == s) && t <= to; t++) {
             memset(w->pending.v[k][t], 0, sizeof(w->pending.v[k][t]));
+        }
+        if (all || k == s) {
+            w->pending.named[k] = has_rows(&w->pending, k);
         }
     }
     char tag[32] = "";
