@@ -160,7 +160,9 @@ static int bind_call(struct binder *x, size_t i, struct bb_error *err)
     bool found;
     int rc = call->cast == BBI_QL_TYPE_TAG ? BB_OK
                                            : find_field(x, call->field, &found, &id, &type, err);
+    /* A field that the plan does not know has no rows here. */
     if (rc != BB_OK || call->cast == BBI_QL_TYPE_TAG || !found ||
+        call->input == BBI_QL_TYPE_UNKNOWN ||
         !can_cast(type, field_cast(call->cast, call->input))) {
         return rc;
     }

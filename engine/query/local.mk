@@ -61,6 +61,8 @@ libbusbar_la_SOURCES += \
 	engine/query/plan_internal.h \
 	engine/query/plan_sub.c \
 	engine/query/plan_types.c \
+	engine/query/presence.c \
+	engine/query/presence.h \
 	engine/query/program.c \
 	engine/query/program.h \
 	engine/query/program_math.c \
@@ -128,6 +130,7 @@ unit_tests += \
 	tests/unit/test_query_forget \
 	tests/unit/test_query_fn \
 	tests/unit/test_query_general \
+	tests/unit/test_query_presence \
 	tests/unit/test_query_refused \
 	tests/unit/test_query_limits \
 	tests/unit/test_query_model \

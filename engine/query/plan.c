@@ -244,7 +244,13 @@ static int refuse(struct bbi_plan *plan, struct bbi_call *call, struct bb_error 
     if (bbi_plan_refuse_type(call, &refusal) == BB_EINVAL) {
         plan->refusal = bbi_arena_dup(&plan->ctx->arena, refusal.text, strlen(refusal.text));
     }
+    const struct bbi_call *innermost = call;
+    while (innermost->inner != NULL) {
+        innermost = innermost->inner;
+    }
+    bool plain = innermost->cast == BBI_QL_TYPE_UNKNOWN || innermost->cast == BBI_QL_TYPE_TAG;
     plan->refused_field = call->field;
+    plan->refused_cast = plain ? BBI_QL_TYPE_FIELD : innermost->cast;
     return plan->refusal == NULL ? bbi_error_nomem(err, "an error's text") : BB_OK;
 }
 

@@ -64,6 +64,7 @@ struct bbi_plan {
     const char *refusal; /* error of a call that does not take the type of what it is over: to be
                             told if there is a series of it. NULL: there is none such */
     const char *refused_field;
+    enum bbi_ql_type refused_cast;
     size_t tie_count; /* rows of one time stand in the order of so many refs, if they are strings */
     bool is_selector; /* one call, which picks a row: that row's time counts, and refs are its */
     const char **dims; /* [dim_count] tag keys of GROUP BY, ascending, none twice; a subquery has

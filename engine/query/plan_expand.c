@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "engine/query/plan_internal.h"
+#include "engine/query/presence.h"
 #include "engine/query/regex.h"
 
 /* A field or tag of some measurement of the plan. */
@@ -79,6 +80,43 @@ static enum bbi_ql_type type_in(const struct bbi_plan *sub, const char *name)
     return BBI_QL_TYPE_UNKNOWN;
 }
 
+static int look_up(struct bbi_plan *plan, struct bbi_measurement *m, struct bb_error *err)
+{
+    const struct bbi_plan *root = plan;
+    while (root->parent != NULL) {
+        root = root->parent;
+    }
+    return bbi_presence_find(plan->ctx, m, &root->when, err);
+}
+
+/* Of a field that is there, else of a tag. */
+static int name_type_in(struct bbi_plan *plan, struct bbi_measurement *m, const char *name,
+                        enum bbi_ql_type cast, enum bbi_ql_type *type, struct bb_error *err)
+{
+    struct bbi_catalog *catalog = plan->ctx->env->catalog;
+    const uint8_t *bytes = (const uint8_t *)name;
+    enum bbi_type stored;
+    uint32_t field_id;
+    bool is_tag = false;
+    int rc = look_up(plan, m, err);
+    *type = BBI_QL_TYPE_UNKNOWN;
+    if (rc == BB_OK && cast != BBI_QL_TYPE_TAG) {
+        rc = bbi_catalog_field_find(catalog, m->db_id, m->id, bytes, strlen(name), &field_id,
+                                    &stored, err);
+        if (rc == BB_OK && bbi_presence_has(m, field_id)) {
+            *type = bbi_ql_type_of(stored);
+            return BB_OK;
+        }
+        rc = rc == BB_ENOTFOUND ? BB_OK : rc;
+    }
+    if (rc == BB_OK && m->has_shard && (cast == BBI_QL_TYPE_UNKNOWN || cast == BBI_QL_TYPE_TAG)) {
+        rc = bbi_catalog_tag_key_exists(catalog, m->db_id, m->id, bytes, strlen(name), &is_tag,
+                                        err);
+        *type = is_tag ? BBI_QL_TYPE_TAG : *type;
+    }
+    return rc;
+}
+
 int bbi_plan_name_type(struct bbi_plan *plan, const char *name, enum bbi_ql_type cast,
                        enum bbi_ql_type *type, struct bb_error *err)
 {
@@ -86,30 +124,13 @@ int bbi_plan_name_type(struct bbi_plan *plan, const char *name, enum bbi_ql_type
     for (size_t i = 0; i < plan->sub_count; i++) {
         raise(type, cast_type(type_in(plan->subs[i], name), cast));
     }
-    for (size_t i = 0; i < plan->from.count; i++) {
-        const struct bbi_measurement *m = &plan->from.list[i];
-        enum bbi_ql_type found = BBI_QL_TYPE_UNKNOWN;
-        enum bbi_type stored;
-        uint32_t field_id;
-        bool is_tag = false;
-        int rc = BB_ENOTFOUND;
-        if (cast != BBI_QL_TYPE_TAG) {
-            rc = bbi_catalog_field_find(plan->ctx->env->catalog, m->db_id, m->id,
-                                        (const uint8_t *)name, strlen(name), &field_id, &stored,
-                                        err);
-            found = rc == BB_OK ? bbi_ql_type_of(stored) : found;
-        }
-        if (rc == BB_ENOTFOUND && (cast == BBI_QL_TYPE_UNKNOWN || cast == BBI_QL_TYPE_TAG)) {
-            rc = bbi_catalog_tag_key_exists(plan->ctx->env->catalog, m->db_id, m->id,
-                                            (const uint8_t *)name, strlen(name), &is_tag, err);
-            found = is_tag ? BBI_QL_TYPE_TAG : found;
-        }
-        if (rc != BB_OK && rc != BB_ENOTFOUND) {
-            return rc;
-        }
+    int rc = BB_OK;
+    for (size_t i = 0; rc == BB_OK && i < plan->from.count; i++) {
+        enum bbi_ql_type found;
+        rc = name_type_in(plan, &plan->from.list[i], name, cast, &found, err);
         raise(type, found);
     }
-    return BB_OK;
+    return rc;
 }
 
 /* ---- all names ---- */
@@ -168,20 +189,26 @@ static void unite(struct name_list *l)
     l->count = kept + 1;
 }
 
-static int add_names_of(struct bbi_plan *plan, const struct bbi_measurement *m, bool tags,
+static int add_names_of(struct bbi_plan *plan, struct bbi_measurement *m, bool tags,
                         struct name_list *l, struct bb_error *err)
 {
     struct bbi_qctx *ctx = plan->ctx;
     struct bbi_names names;
-    int rc = tags ? bbi_catalog_tag_keys(ctx->env->catalog, m->db_id, m->id, NULL, &ctx->acct,
-                                         &names, err)
-                  : bbi_catalog_fields(ctx->env->catalog, m->db_id, m->id, &ctx->acct, &names, err);
+    int rc = look_up(plan, m, err);
+    if (rc != BB_OK || !m->has_shard) {
+        return rc;
+    }
+    rc = tags ? bbi_catalog_tag_keys(ctx->env->catalog, m->db_id, m->id, NULL, &ctx->acct, &names,
+                                     err)
+              : bbi_catalog_fields(ctx->env->catalog, m->db_id, m->id, &ctx->acct, &names, err);
     if (rc != BB_OK) {
         return rc;
     }
     for (size_t k = 0; rc == BB_OK && k < names.count; k++) {
         enum bbi_ql_type type = tags ? BBI_QL_TYPE_TAG : bbi_ql_type_of(names.list[k].type);
-        rc = add_name(plan, l, &names.list[k], type, err);
+        if (tags || bbi_presence_has(m, names.list[k].id)) {
+            rc = add_name(plan, l, &names.list[k], type, err);
+        }
     }
     bbi_names_fini(&names);
     return rc;

@@ -73,11 +73,10 @@ bool bbi_select_is_plain(const struct bbi_plan *plan)
     return plain;
 }
 
-/* Whether some series has the field, and may have it in the query's time. */
-static int find_series(const struct bbi_plan *plan, const char *field, bool *found,
-                       struct bb_error *err)
+/* Whether the condition lets a series through that has the refused field. */
+static int find_series(const struct bbi_plan *plan, bool *found, struct bb_error *err)
 {
-    struct bbi_ref ref = {.name = field, .cast = BBI_QL_TYPE_FIELD, .type = BBI_QL_TYPE_FIELD};
+    struct bbi_ref ref = {plan->refused_field, plan->refused_cast, plan->refused_cast};
     struct bbi_plan rows = *plan;
     int rc = BB_OK;
     rows.call_count = 0;
@@ -106,7 +105,7 @@ static int find_refusal(const struct bbi_plan *plan, bool *refused, struct bb_er
         return rc;
     }
     *refused = true;
-    rc = find_series(plan, plan->refused_field, &found, err);
+    rc = find_series(plan, &found, err);
     return rc == BB_OK && found ? bbi_error_set(err, BB_EINVAL, "%s", plan->refusal) : rc;
 }
 

@@ -6,6 +6,7 @@
 #include "engine/query/authorize.h"
 #include "engine/query/emit.h"
 #include "engine/query/keytext.h"
+#include "engine/query/presence.h"
 #include "engine/query/regex.h"
 #include "engine/query/show.h"
 #include "engine/query/sources.h"
@@ -232,31 +233,78 @@ static int show_measurements(struct bbi_qctx *ctx, const struct bbi_ql_show *sho
 
 /* ---- per measurement: tag keys, tag values, field keys ---- */
 
+static int each_listed(struct bbi_qctx *ctx, const struct bbi_ql_show *show,
+                       const struct bbi_measurements *list, bbi_show_fn fn, struct bbi_emit *e,
+                       struct bb_error *err)
+{
+    struct bbi_ql_expr *rest;
+    int rc = without_time(ctx, show->condition, &rest, err);
+    for (size_t i = 0; rc == BB_OK && i < list->count; i++) {
+        roaring_bitmap_t *within = NULL;
+        rc = bbi_qctx_check(ctx, err);
+        if (rc == BB_OK) {
+            rc = series_within(ctx, &list->list[i], rest, &within, err);
+        }
+        if (rc == BB_OK && (within == NULL || !roaring_bitmap_is_empty(within))) {
+            rc = fn(ctx, show, &list->list[i], within, e, err);
+        }
+        if (within != NULL) {
+            roaring_bitmap_free(within);
+        }
+    }
+    return rc;
+}
+
 int bbi_show_each(struct bbi_qctx *ctx, const struct bbi_ql_show *show, bbi_show_fn fn,
                   struct bbi_emit *e, struct bb_error *err)
 {
     struct bbi_measurements list;
-    struct bbi_ql_expr *rest;
     uint32_t db_id;
     int rc = bbi_qctx_database(ctx, show->database, &db_id, err);
     if (rc == BB_OK) {
         rc = bbi_sources_list(ctx, db_id, show->sources, show->source_count, &list, err);
     }
-    if (rc == BB_OK) {
-        rc = without_time(ctx, show->condition, &rest, err);
+    return rc == BB_OK ? each_listed(ctx, show, &list, fn, e, err) : rc;
+}
+
+int bbi_show_each_policy(struct bbi_qctx *ctx, const struct bbi_ql_show *show, bbi_show_fn fn,
+                         struct bbi_emit *e, struct bb_error *err)
+{
+    struct bbi_measurements list;
+    struct bbi_ql_source *sources;
+    size_t count = show->source_count == 0 ? 1 : show->source_count; /* of none, all measurements */
+    int rc = bbi_qctx_array(ctx, count, sizeof(sources[0]), &sources, err);
+    for (size_t i = 0; rc == BB_OK && i < count; i++) {
+        if (show->source_count > 0) {
+            sources[i] = show->sources[i];
+        }
+        sources[i].database = sources[i].database == NULL ? show->database : sources[i].database;
     }
-    for (size_t i = 0; rc == BB_OK && i < list.count; i++) {
-        roaring_bitmap_t *within = NULL;
-        rc = bbi_qctx_check(ctx, err);
-        if (rc == BB_OK) {
-            rc = series_within(ctx, &list.list[i], rest, &within, err);
-        }
-        if (rc == BB_OK && (within == NULL || !roaring_bitmap_is_empty(within))) {
-            rc = fn(ctx, show, &list.list[i], within, e, err);
-        }
-        if (within != NULL) {
-            roaring_bitmap_free(within);
-        }
+    rc = rc == BB_OK ? bbi_sources_resolve(ctx, sources, count, &list, err) : rc;
+    rc = rc == BB_OK ? bbi_qctx_snapshot(ctx, err) : rc;
+    if (rc == BB_OK) {
+        bbi_sources_unique(&list);
+        rc = each_listed(ctx, show, &list, fn, e, err);
+    }
+    return rc;
+}
+
+int bbi_show_field_names(struct bbi_qctx *ctx, const struct bbi_measurement *m,
+                         struct bbi_names *names, struct bb_error *err)
+{
+    static const struct bbi_ql_condition always = {NULL, BBI_TIME_MIN, BBI_TIME_MAX, false, false};
+    struct bbi_measurement here = *m;
+    int rc = bbi_presence_find(ctx, &here, &always, err);
+    rc = rc == BB_OK
+             ? bbi_catalog_fields(ctx->env->catalog, m->db_id, m->id, &ctx->acct, names, err)
+             : rc;
+    size_t kept = 0;
+    for (size_t i = 0; rc == BB_OK && i < names->count; i++) {
+        names->list[kept] = names->list[i];
+        kept += bbi_presence_has(&here, names->list[i].id);
+    }
+    if (rc == BB_OK) {
+        names->count = kept;
     }
     return rc;
 }
@@ -301,7 +349,7 @@ static int field_keys_of(struct bbi_qctx *ctx, const struct bbi_ql_show *show,
     struct bbi_show_page page = page_of(show->limit, show->offset);
     struct bbi_names names;
     (void)within;
-    int rc = bbi_catalog_fields(ctx->env->catalog, m->db_id, m->id, &ctx->acct, &names, err);
+    int rc = bbi_show_field_names(ctx, m, &names, err);
     if (rc != BB_OK) {
         return rc;
     }
@@ -514,7 +562,7 @@ int bbi_statement_show(struct bbi_qctx *ctx, const struct bbi_ql_statement *stat
         rc = bbi_show_each(ctx, show, tag_values_of, &e, err);
         break;
     case BBI_QL_SHOW_FIELD_KEYS:
-        rc = bbi_show_each(ctx, show, field_keys_of, &e, err);
+        rc = bbi_show_each_policy(ctx, show, field_keys_of, &e, err);
         break;
     case BBI_QL_SHOW_MEASUREMENT_CARDINALITY:
     case BBI_QL_SHOW_SERIES_CARDINALITY:

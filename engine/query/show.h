@@ -33,6 +33,14 @@ typedef int (*bbi_show_fn)(struct bbi_qctx *ctx, const struct bbi_ql_show *show,
 int bbi_show_each(struct bbi_qctx *ctx, const struct bbi_ql_show *show, bbi_show_fn fn,
                   struct bbi_emit *e, struct bb_error *err) BB_CHECKED;
 
+/** The same, for what belongs to a policy: that of FROM, or the default one. m->rp is set. */
+int bbi_show_each_policy(struct bbi_qctx *ctx, const struct bbi_ql_show *show, bbi_show_fn fn,
+                         struct bbi_emit *e, struct bb_error *err) BB_CHECKED;
+
+/** The fields that a measurement has in its policy; free with bbi_names_fini. */
+int bbi_show_field_names(struct bbi_qctx *ctx, const struct bbi_measurement *m,
+                         struct bbi_names *names, struct bb_error *err) BB_CHECKED;
+
 /** A condition of a statement that has no times: BB_EINVAL "<what> doesn't support time ...". */
 int bbi_show_no_time(struct bbi_qctx *ctx, struct bbi_ql_expr *condition, const char *what,
                      struct bbi_ql_expr **rest, struct bb_error *err) BB_CHECKED;

@@ -63,7 +63,7 @@ static int count_field_keys(struct bbi_qctx *ctx, const struct bbi_ql_show *show
 {
     struct bbi_names names;
     (void)within;
-    int rc = bbi_catalog_fields(ctx->env->catalog, m->db_id, m->id, &ctx->acct, &names, err);
+    int rc = bbi_show_field_names(ctx, m, &names, err);
     if (rc == BB_OK) {
         rc = counted(show, m, names.count, e, err);
         bbi_names_fini(&names);
@@ -236,6 +236,6 @@ int bbi_show_cardinality(struct bbi_qctx *ctx, const struct bbi_ql_statement *st
     case BBI_QL_SHOW_TAG_VALUES_CARDINALITY:
         return bbi_show_each(ctx, show, count_tag_values, e, err);
     default:
-        return bbi_show_each(ctx, show, count_field_keys, e, err);
+        return bbi_show_each_policy(ctx, show, count_field_keys, e, err);
     }
 }

@@ -101,7 +101,7 @@ static int compare(const void *a, const void *b)
     return (x->rp.id > y->rp.id) - (x->rp.id < y->rp.id);
 }
 
-static void sort_unique(struct bbi_measurements *m)
+void bbi_sources_unique(struct bbi_measurements *m)
 {
     size_t kept = 0;
     if (m->count == 0) {
@@ -173,6 +173,6 @@ int bbi_sources_list(struct bbi_qctx *ctx, uint32_t db_id, const struct bbi_ql_s
             rc = add_source(&b, from_db, &sources[i], NULL, err);
         }
     }
-    sort_unique(out);
+    bbi_sources_unique(out);
     return rc;
 }

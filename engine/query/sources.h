@@ -12,6 +12,12 @@ struct bbi_measurement {
     uint32_t id;
     const char *name; /* in the statement's arena */
     struct bbi_rp rp;
+    /* presence.h: what of it lies where the query looks */
+    bool is_looked_up;
+    bool has_shard;   /* some row of some measurement does */
+    bool has_all;     /* all of its fields do */
+    uint32_t *fields; /* [field_count] ascending: else those that do */
+    size_t field_count;
 };
 
 struct bbi_measurements {
@@ -28,6 +34,9 @@ struct bbi_measurements {
  */
 int bbi_sources_resolve(struct bbi_qctx *ctx, const struct bbi_ql_source *sources, size_t count,
                         struct bbi_measurements *out, struct bb_error *err) BB_CHECKED;
+
+/** Sorted, none twice in one policy. */
+void bbi_sources_unique(struct bbi_measurements *m);
 
 /** The measurements of one database that the sources of a SHOW or DELETE name, none twice; no
  * sources: all. rp is not set. */

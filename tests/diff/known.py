@@ -115,15 +115,6 @@ def numeric_condition(text, difference):
     return re.search(r"WHERE (?!.*[=<>~])", text) is not None
 
 
-@known("open: schema by policy and shard",
-       "InfluxDB knows only the fields and tags of the shards that a query touches")
-def schema_by_shard(text, difference):
-    no_rows = "no error, 0 series" in str(difference.theirs)
-    return (difference.kind == "error" and (no_rows or same_but(r"::\w+", difference)) or
-            difference.kind == "series" and difference.where.endswith(("columns", "tags")) or
-            difference.kind in ("series", "value", "rows") and text.startswith("SHOW "))
-
-
 @known("open: fields that no measurement has, compared with each other", "neither tags nor fields")
 def unknown_compared(text, difference):
     return re.search(r'[\w"] !?[=<>]+ (?!time)["a-z]', text) is not None
@@ -162,11 +153,6 @@ def other_fault(text, difference):
 @known("open: a percentile too small for any window", "InfluxDB shows no series, not empty rows")
 def no_percentile(text, difference):
     return "percentile(" in text and difference.kind == "series"
-
-
-@known("open: a policy that is not there in SHOW FIELD KEYS", "no error")
-def show_policy(text, difference):
-    return text.startswith("SHOW ") and "retention policy not found" in str(difference.theirs)
 
 
 @known("open: top, bottom and sample by descending time",

@@ -19,7 +19,7 @@ class Statements(Generator):
         if roll < 0.15:
             return {"kind": "words", "words": rng.choice([
                 ["SHOW RETENTION POLICIES"], ["SHOW RETENTION POLICIES", "ON nowhere"],
-                ["SHOW CONTINUOUS QUERIES", ], ["SHOW SUBSCRIPTIONS"], ["SHOW USERS"],
+                ["SHOW SUBSCRIPTIONS"], ["SHOW USERS"],
                 ["SHOW FIELD KEYS"], ["SHOW MEASUREMENTS"], ["SHOW SERIES"], ["SHOW TAG KEYS"]])}
         head = rng.choice(["SHOW SERIES", "SHOW MEASUREMENTS", "SHOW TAG KEYS", "SHOW FIELD KEYS",
                            "SHOW TAG VALUES"])
