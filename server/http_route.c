@@ -14,11 +14,20 @@ static bool refuse_flux(struct http_conn *conn)
     return false;
 }
 
+static bool refuse_prometheus(struct http_conn *conn)
+{
+    http_error(conn, 404,
+               "Prometheus remote read and write are not supported: use /write and /query");
+    return false;
+}
+
 static const struct http_route routes[] = {
     {"/write", POST, "POST", false, http_write_check, http_write_run, http_write_piece},
     {"/query", GET | POST, "GET, POST", false, NULL, http_query_run, NULL},
     {"/api/v2/write", POST, "POST", false, http_write_check, http_write_v2_run, http_write_piece},
     {"/api/v2/query", GET | POST, "GET, POST", false, refuse_flux, NULL, NULL},
+    {"/api/v1/prom/read", POST, "POST", false, refuse_prometheus, NULL, NULL},
+    {"/api/v1/prom/write", POST, "POST", false, refuse_prometheus, NULL, NULL},
     {"/ping", GET | HEAD, "GET, HEAD", false, NULL, http_ping_run, NULL},
     {"/status", GET | HEAD, "GET, HEAD", false, NULL, http_old_status_run, NULL},
     {"/health", GET | HEAD, "GET, HEAD", false, NULL, http_health_run, NULL},

@@ -41,6 +41,12 @@ def test_v2_query_is_refused_with_a_clear_word(server):
     assert reply.error() == "Flux is not supported: use InfluxQL at /query"
 
 
+def test_prometheus_is_refused_with_a_clear_word(server):
+    for path in ("/api/v1/prom/read", "/api/v1/prom/write"):
+        reply = server.request("POST", path, body=b"x", db="test")
+        assert reply.status == 404 and "Prometheus remote" in reply.error()
+
+
 def csv(server, q, accept="text/csv", **params):
     reply = server.request("GET", "/query", headers={"Accept": accept}, db="test", q=q, **params)
     assert reply.status == 200, reply.body

@@ -10,6 +10,7 @@
 #include "server/gunzip.h"
 #include "server/line_directive.h"
 #include "server/reject.h"
+#include "server/request_profile.h"
 #include "server/settings.h"
 #include "server/units.h"
 #include "tests/lib/unit.h"
@@ -317,6 +318,61 @@ static void test_directives(void **state)
     directive_is("# a comment", LINE_NONE, NULL);
 }
 
+/** Clients are told apart up to a limit; counting ends for each who asks, on its own. */
+static void test_request_profiles(void **state)
+{
+    struct request_profiles profiles;
+    struct buf text;
+    char name[REQUEST_CLIENT_BYTES + 8];
+    (void)state;
+    request_profiles_init(&profiles);
+    assert_false(request_profiles_wanted(&profiles));
+    struct request_profile *a = request_profile_begin(&profiles);
+    struct request_profile *b = request_profile_begin(&profiles);
+    assert_true(request_profiles_wanted(&profiles));
+    buf_init(&text, 1 << 20, NULL);
+    request_profiles_count(&profiles, "10.0.0.1", true);
+    assert_int_equal(request_profile_end(&profiles, b, &text), BB_OK);
+    for (int i = 0; i < 2 * REQUEST_CLIENTS_MAX; i++) {
+        snprintf(name, sizeof(name), "%d", i);
+        request_profiles_count(&profiles, name, false);
+        request_profiles_count(&profiles, "10.0.0.1", true);
+    }
+    assert_int_equal(buf_put(&text, "", 1), BB_OK);
+    assert_string_equal(text.data, "{\n\"10.0.0.1\": {\"writes\":1,\"queries\":0}\n}\n");
+    text.len = 0;
+    assert_int_equal(request_profile_end(&profiles, a, &text), BB_OK);
+    assert_int_equal(buf_put(&text, "", 1), BB_OK);
+    assert_non_null(strstr(text.data, "\"10.0.0.1\": {\"writes\":1025,\"queries\":0}"));
+    assert_non_null(strstr(text.data, "\"510\": {\"writes\":0,\"queries\":1}"));
+    assert_null(strstr(text.data, "\"511\""));
+    assert_non_null(strstr(text.data, "\"others\": {\"writes\":0,\"queries\":513}"));
+    assert_false(request_profiles_wanted(&profiles));
+    request_profile_destroy(&profiles, a);
+    request_profile_destroy(&profiles, b);
+    buf_fini(&text);
+    request_profiles_fini(&profiles);
+}
+
+static void test_request_profiles_are_bounded(void **state)
+{
+    struct request_profiles profiles;
+    struct request_profile *list[REQUEST_PROFILES_MAX];
+    char name[2 * REQUEST_CLIENT_BYTES];
+    (void)state;
+    request_profiles_init(&profiles);
+    for (size_t i = 0; i < REQUEST_PROFILES_MAX; i++)
+        assert_non_null(list[i] = request_profile_begin(&profiles));
+    assert_null(request_profile_begin(&profiles));
+    memset(name, 'x', sizeof(name) - 1);
+    name[sizeof(name) - 1] = '\0';
+    request_profiles_count(&profiles, name, true); /* cut, not refused */
+    for (size_t i = 0; i < REQUEST_PROFILES_MAX; i++)
+        request_profile_destroy(&profiles, list[i]);
+    assert_false(request_profiles_wanted(&profiles));
+    request_profiles_fini(&profiles);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -329,6 +385,8 @@ int main(void)
         cmocka_unit_test(test_gunzip),
         cmocka_unit_test(test_gunzip_without_memory),
         cmocka_unit_test(test_directives),
+        cmocka_unit_test(test_request_profiles),
+        cmocka_unit_test(test_request_profiles_are_bounded),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
