@@ -151,8 +151,9 @@ struct bbi_ql_select {
     int64_t offset;
     int64_t slimit; /* series; 0: no limit */
     int64_t soffset;
-    const char *zone; /* tz('...'); NULL: UTC */
-    bool is_raw;      /* no function call among the fields */
+    const char *zone;    /* tz('...'); NULL: UTC */
+    int64_t lookback_ns; /* lookback(d), an extension; 0: none */
+    bool is_raw;         /* no function call among the fields */
 };
 
 /**

@@ -369,4 +369,11 @@ void bbi_ql_format_select(const struct bbi_ql_select *select, struct bbi_buf *bu
         bbi_ql_format_quoted(select->zone, '\'', buf);
         bbi_buf_str(buf, ")");
     }
+    if (select->lookback_ns != 0) {
+        struct bbi_ql_expr duration = {.kind = BBI_QL_DURATION};
+        duration.u.duration.ns = select->lookback_ns;
+        bbi_buf_str(buf, " lookback(");
+        bbi_ql_format_expr(&duration, buf);
+        bbi_buf_str(buf, ")");
+    }
 }

@@ -371,6 +371,31 @@ static bool parse_zone(struct bbi_ql_parser *p, struct bbi_ql_select *select)
     return true;
 }
 
+/* An extension: how far functions and fill() may look back before the range. */
+static bool parse_lookback(struct bbi_ql_parser *p, struct bbi_ql_select *select)
+{
+    struct bbi_ql_expr *expr;
+
+    if (!next_is(p, "lookback")) {
+        return true;
+    }
+    if (!bbi_qlp_expr(p, &expr)) {
+        return false;
+    }
+    if (expr->kind != BBI_QL_CALL) {
+        return bbi_qlp_fail(p, "lookback must be a function call");
+    }
+    if (expr->u.call.arg_count != 1) {
+        return bbi_qlp_fail(p, "lookback requires exactly one argument");
+    }
+    const struct bbi_ql_expr *arg = expr->u.call.args[0];
+    if (arg->kind != BBI_QL_DURATION || arg->u.duration.ns <= 0) {
+        return bbi_qlp_fail(p, "expected a positive duration in lookback()");
+    }
+    select->lookback_ns = arg->u.duration.ns;
+    return true;
+}
+
 static bool parse_sort(struct bbi_ql_parser *p, struct bbi_ql_sort *sort)
 {
     sort->descending = false;
@@ -458,5 +483,6 @@ bool bbi_qlp_select(struct bbi_ql_parser *p, enum bbi_qlp_target target,
            bbi_qlp_limit(p, BBI_QL_TOK_LIMIT, &s->limit) &&
            bbi_qlp_limit(p, BBI_QL_TOK_OFFSET, &s->offset) &&
            bbi_qlp_limit(p, BBI_QL_TOK_SLIMIT, &s->slimit) &&
-           bbi_qlp_limit(p, BBI_QL_TOK_SOFFSET, &s->soffset) && parse_zone(p, s);
+           bbi_qlp_limit(p, BBI_QL_TOK_SOFFSET, &s->soffset) && parse_zone(p, s) &&
+           parse_lookback(p, s);
 }

@@ -108,6 +108,7 @@ libbusbar_la_SOURCES += \
 	engine/query/stream.h \
 	engine/query/stream_cells.c \
 	engine/query/stream_fill.c \
+	engine/query/stream_lookback.c \
 	engine/query/stream_merge.c \
 	engine/query/stream_pass.c \
 	engine/query/stream_reduce.c \

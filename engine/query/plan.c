@@ -549,6 +549,9 @@ int bbi_plan_build(struct bbi_qctx *ctx, const struct bbi_ql_select *select,
         rc = bbi_plan_inherit(out, err);
     }
     rc = rc == BB_OK ? limit_intervals(out, err) : rc;
+    if (rc == BB_OK && select->lookback_ns != 0 && out->descending) {
+        rc = bbi_error_set(err, BB_EINVAL, "lookback() cannot be combined with ORDER BY time DESC");
+    }
     if (rc == BB_OK) {
         rc = bbi_sources_resolve(ctx, select->sources, select->source_count, &out->from, err);
     }

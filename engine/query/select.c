@@ -63,7 +63,8 @@ static int run_measurement(const struct bbi_plan *plan, const struct bbi_measure
 
 bool bbi_select_is_plain(const struct bbi_plan *plan)
 {
-    bool plain = plan->sub_count == 0;
+    bool fills = plan->fill == BBI_QL_FILL_PREVIOUS || plan->fill == BBI_QL_FILL_LINEAR;
+    bool plain = plan->sub_count == 0 && (plan->select->lookback_ns == 0 || !fills);
     for (size_t i = 0; i < plan->call_count; i++) {
         plain = plain && plan->calls[i].in_cells;
     }

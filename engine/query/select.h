@@ -11,7 +11,7 @@ struct bbi_trace;
 typedef int (*bbi_select_bound_fn)(void *arg, const struct bbi_binding *b, struct bb_error *err);
 
 /** Whether measurements are answered one by one, from cells or rows: no subquery, no other
- * function, and no name twice. Anything else goes by streams. */
+ * function, no name twice, and no fill() that looks back. Anything else goes by streams. */
 bool bbi_select_is_plain(const struct bbi_plan *plan);
 
 /** Run over all measurements. execute false: only bind and tell. */

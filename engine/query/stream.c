@@ -193,6 +193,9 @@ int bbi_stream_call(const struct bbi_flow *flow, const struct bbi_call *call,
     const struct bbi_plan *plan = flow->plan;
     enum bbi_fn_class class = bbi_func_info(call->func)->class;
     *out = NULL;
+    if (bbi_flow_looks_back(flow, call)) {
+        return bbi_stream_lookback(flow, call, out, err);
+    }
     if (class == BBI_FN_STREAM) {
         return pass_call(flow, call, out, err);
     }

@@ -55,6 +55,7 @@ struct bbi_flow {
     int64_t tmin;
     int64_t tmax;
     uint64_t budget;         /* bytes of rows that a source may hold */
+    bool looked_back;        /* the times reach back already, as lookback() allows */
     bool is_hasty;           /* a LIMIT is above: sources begin with few rows, then read more */
     struct bbi_trace *trace; /* NULL: nobody asks which streams there are */
     unsigned depth;
@@ -135,6 +136,14 @@ int bbi_stream_reduce(const struct bbi_flow *flow, const struct bbi_call *call, 
 int bbi_stream_pass(const struct bbi_flow *flow, const struct bbi_call *call,
                     struct bbi_stream *input, struct bbi_stream **out,
                     struct bb_error *err) BB_CHECKED;
+
+/** Whether lookback() concerns a call: it looks at the points before, or its gaps are filled. */
+bool bbi_flow_looks_back(const struct bbi_flow *flow, const struct bbi_call *call);
+
+/** The results of a call as of a range that begins as much earlier as it takes to have the last
+ * value before the range, at most by lookback(); what is before the range is left out. */
+int bbi_stream_lookback(const struct bbi_flow *flow, const struct bbi_call *call,
+                        struct bbi_stream **out, struct bb_error *err) BB_CHECKED;
 
 /** A point for each interval, as fill() says. */
 int bbi_stream_fill(const struct bbi_flow *flow, const struct bbi_call *call,

@@ -159,6 +159,7 @@ static void write_select(struct writer *w, unsigned depth)
     bbi_buf_str(&w->buf, PICK(w, "", "", " ORDER BY time DESC", " ORDER BY ASC"));
     bbi_buf_str(&w->buf, PICK(w, "", " LIMIT 5", " LIMIT 5 OFFSET 6 SLIMIT 7 SOFFSET 8"));
     bbi_buf_str(&w->buf, PICK(w, "", "", " tz('Europe/Berlin')"));
+    bbi_buf_str(&w->buf, PICK(w, "", "", " lookback(90m)"));
 }
 
 static struct bbi_ql_select *parse(const struct bbi_buf *text, struct bbi_arena *arena)
