@@ -8,6 +8,7 @@
 
 #define STEP_BYTES     ((size_t)64 << 10)
 #define GZIP_ONLY_BITS (15 + 16)
+#define HEADER_BYTES   10 /* without a name and the like */
 
 /* What zlib says that inflating takes, the window apart: zlib.net/zlib_tech.html. */
 #define INFLATE_BYTES (((size_t)32 << 10) + ((size_t)12 << 10))
@@ -18,11 +19,22 @@ static int fail(struct bb_error *err, int code, const char *text)
     return err->code = code;
 }
 
+/** In the words of InfluxDB, which are those of Go. */
 static int fail_inflate(struct bb_error *err, int status, const z_stream *stream)
 {
+    const char *why = stream->msg == NULL ? "" : stream->msg;
     if (status == Z_MEM_ERROR)
         return fail(err, BB_ENOMEM, "out of memory");
-    return fail(err, BB_EPARSE, stream->msg == NULL ? "damaged" : stream->msg);
+    if (strstr(why, "header") != NULL || strstr(why, "compression method") != NULL)
+        snprintf(err->text, sizeof(err->text), "%s",
+                 stream->total_in + stream->avail_in < HEADER_BYTES ? "unexpected EOF"
+                                                                    : "gzip: invalid header");
+    else if (strncmp(why, "incorrect", strlen("incorrect")) == 0)
+        snprintf(err->text, sizeof(err->text), "gzip: invalid checksum");
+    else
+        snprintf(err->text, sizeof(err->text), "flate: corrupt input before offset %lu",
+                 stream->total_in < HEADER_BYTES ? 0 : stream->total_in - HEADER_BYTES);
+    return err->code = BB_EPARSE;
 }
 
 int gunzip_open(struct gunzip *g, struct budget *budget, struct bb_error *err)
@@ -59,7 +71,7 @@ static int step(struct gunzip *g, struct buf *out, bool *more, struct bb_error *
         if (stream->avail_in == 0)
             return BB_OK;
         if (inflateReset(stream) != Z_OK) /* another member follows */
-            return fail(err, BB_EPARSE, "damaged");
+            return fail_inflate(err, Z_DATA_ERROR, stream);
         g->ended = false;
     }
     size_t room = out->max - out->len;
@@ -98,5 +110,9 @@ int gunzip_some(struct gunzip *g, const char *data, size_t n, size_t *used, stru
 
 int gunzip_end(const struct gunzip *g, struct bb_error *err)
 {
-    return g->ended ? BB_OK : fail(err, BB_EPARSE, "it ends in the middle");
+    if (g->ended)
+        return BB_OK;
+    snprintf(err->text, sizeof(err->text), "%s",
+             g->stream->total_in == 0 ? "EOF" : "unexpected EOF");
+    return err->code = BB_EPARSE;
 }

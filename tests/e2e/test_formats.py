@@ -1,5 +1,6 @@
 """Formats of replies by Accept: MessagePack, CSV, errors in each; queries that nobody waits for."""
 
+import gzip
 import json
 import struct
 import time
@@ -184,6 +185,20 @@ def test_ping_and_status_and_health(shared_server):
     assert shared_server.get("/health").json() == {
         "checks": [], "message": "ready for queries and writes", "name": "influxdb",
         "status": "pass", "version": "1.8.10"}
+
+
+WHOLE = gzip.compress(b"g v=1 1")
+
+
+@pytest.mark.parametrize("body, why", [
+    (b"g v=1", "unexpected EOF"), (b"", "EOF"), (WHOLE[:15], "unexpected EOF"),
+    (WHOLE[:-3], "unexpected EOF"), (WHOLE + b"junk", "unexpected EOF"),
+    (b"y" * 40, "gzip: invalid header"), (WHOLE + b"y" * 40, "gzip: invalid header"),
+    (WHOLE[:-8] + b"y" * 8, "gzip: invalid checksum"),
+    (b"\x1f\x8b\x08\0" + b"x" * 40, "flate: corrupt input before offset 5")])
+def test_damaged_gzip(shared_server, body, why):
+    reply = shared_server.write(body, headers={"Content-Encoding": "gzip"})
+    assert (reply.status, reply.error()) == (400, why)
 
 
 def test_consistency(shared_server):

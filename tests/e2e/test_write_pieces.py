@@ -199,11 +199,11 @@ def test_gzip_damaged_in_the_middle(small):
     packed = gzip.compress(os.urandom(0) + text)
     broken = packed[:len(packed) // 2] + b"\xff" * 300 + packed[len(packed) // 2 + 300:]
     reply = post(small, [broken], "\r\nContent-Encoding: gzip")
-    assert reply[0] == 400 and b"gzip body: " in reply[2]
+    assert reply[0] == 400 and b"flate: corrupt input before offset " in reply[2]
     stored = int(reply[2].split(b"; ")[-1].split(b" points before that are stored")[0])
     assert small.rows("SELECT count(v) FROM m")[0][1] == stored > 0
     reply = post(small, [packed[:-4]], "\r\nContent-Encoding: gzip")
-    assert reply[0] == 400 and b"gzip body: it ends in the middle" in reply[2]
+    assert reply[0] == 400 and b"unexpected EOF" in reply[2]
 
 
 def wait_for_rows(server, least):

@@ -124,8 +124,7 @@ static void try_gzip(const char *text, size_t n)
     buf_init(&back, VALUE_MAX_BYTES, NULL);
     int rc = gunzip_all(text, n, n, &plain, &err);
     must(plain.len <= VALUE_MAX_BYTES, "gunzip keeps the maximum");
-    must(rc == BB_OK || rc == BB_ELIMIT || strncmp(err.text, "gzip body: ", 11) == 0,
-         "an error has a text");
+    must(rc == BB_OK || rc == BB_ELIMIT || err.text[0] != '\0', "an error has a text");
     must(gunzip_all(text, n, n / 2, &back, &err) == rc, "the same in pieces");
     must(rc != BB_OK || back.len == plain.len, "as much in pieces");
     buf_fini(&plain);
