@@ -182,15 +182,15 @@ int bbi_show_no_time(struct bbi_qctx *ctx, struct bbi_ql_expr *condition, const 
 
 /* The series of a measurement that the condition selects; *out NULL: no condition, all. */
 static int series_within(struct bbi_qctx *ctx, const struct bbi_measurement *m,
-                         struct bbi_ql_expr *condition, roaring_bitmap_t **out,
-                         struct bb_error *err)
+                         struct bbi_ql_expr *condition, enum bbi_tagcond_fields fields,
+                         roaring_bitmap_t **out, struct bb_error *err)
 {
     struct bbi_tagcond cond;
     *out = NULL;
     if (condition == NULL) {
         return BB_OK;
     }
-    int rc = bbi_tagcond_split(ctx, m->db_id, m->id, condition, BBI_FIELDS_IGNORE, &cond, err);
+    int rc = bbi_tagcond_split(ctx, m->db_id, m->id, condition, fields, &cond, err);
     return rc == BB_OK ? bbi_tagcond_select(ctx, m->db_id, m->id, &cond, out, err) : rc;
 }
 
@@ -234,8 +234,8 @@ static int show_measurements(struct bbi_qctx *ctx, const struct bbi_ql_show *sho
 /* ---- per measurement: tag keys, tag values, field keys ---- */
 
 static int each_listed(struct bbi_qctx *ctx, const struct bbi_ql_show *show,
-                       const struct bbi_measurements *list, bbi_show_fn fn, struct bbi_emit *e,
-                       struct bb_error *err)
+                       const struct bbi_measurements *list, enum bbi_tagcond_fields fields,
+                       bbi_show_fn fn, struct bbi_emit *e, struct bb_error *err)
 {
     struct bbi_ql_expr *rest;
     int rc = without_time(ctx, show->condition, &rest, err);
@@ -243,7 +243,7 @@ static int each_listed(struct bbi_qctx *ctx, const struct bbi_ql_show *show,
         roaring_bitmap_t *within = NULL;
         rc = bbi_qctx_check(ctx, err);
         if (rc == BB_OK) {
-            rc = series_within(ctx, &list->list[i], rest, &within, err);
+            rc = series_within(ctx, &list->list[i], rest, fields, &within, err);
         }
         if (rc == BB_OK && (within == NULL || !roaring_bitmap_is_empty(within))) {
             rc = fn(ctx, show, &list->list[i], within, e, err);
@@ -255,8 +255,9 @@ static int each_listed(struct bbi_qctx *ctx, const struct bbi_ql_show *show,
     return rc;
 }
 
-int bbi_show_each(struct bbi_qctx *ctx, const struct bbi_ql_show *show, bbi_show_fn fn,
-                  struct bbi_emit *e, struct bb_error *err)
+int bbi_show_each(struct bbi_qctx *ctx, const struct bbi_ql_show *show,
+                  enum bbi_tagcond_fields fields, bbi_show_fn fn, struct bbi_emit *e,
+                  struct bb_error *err)
 {
     struct bbi_measurements list;
     uint32_t db_id;
@@ -264,11 +265,12 @@ int bbi_show_each(struct bbi_qctx *ctx, const struct bbi_ql_show *show, bbi_show
     if (rc == BB_OK) {
         rc = bbi_sources_list(ctx, db_id, show->sources, show->source_count, &list, err);
     }
-    return rc == BB_OK ? each_listed(ctx, show, &list, fn, e, err) : rc;
+    return rc == BB_OK ? each_listed(ctx, show, &list, fields, fn, e, err) : rc;
 }
 
-int bbi_show_each_policy(struct bbi_qctx *ctx, const struct bbi_ql_show *show, bbi_show_fn fn,
-                         struct bbi_emit *e, struct bb_error *err)
+int bbi_show_each_policy(struct bbi_qctx *ctx, const struct bbi_ql_show *show,
+                         enum bbi_tagcond_fields fields, bbi_show_fn fn, struct bbi_emit *e,
+                         struct bb_error *err)
 {
     struct bbi_measurements list;
     struct bbi_ql_source *sources;
@@ -284,7 +286,7 @@ int bbi_show_each_policy(struct bbi_qctx *ctx, const struct bbi_ql_show *show, b
     rc = rc == BB_OK ? bbi_qctx_snapshot(ctx, err) : rc;
     if (rc == BB_OK) {
         bbi_sources_unique(&list);
-        rc = each_listed(ctx, show, &list, fn, e, err);
+        rc = each_listed(ctx, show, &list, fields, fn, e, err);
     }
     return rc;
 }
@@ -556,13 +558,13 @@ int bbi_statement_show(struct bbi_qctx *ctx, const struct bbi_ql_statement *stat
         rc = show_series(ctx, show, &e, err);
         break;
     case BBI_QL_SHOW_TAG_KEYS:
-        rc = bbi_show_each(ctx, show, tag_keys_of, &e, err);
+        rc = bbi_show_each(ctx, show, BBI_FIELDS_IGNORE, tag_keys_of, &e, err);
         break;
     case BBI_QL_SHOW_TAG_VALUES:
-        rc = bbi_show_each(ctx, show, tag_values_of, &e, err);
+        rc = bbi_show_each(ctx, show, BBI_FIELDS_IGNORE, tag_values_of, &e, err);
         break;
     case BBI_QL_SHOW_FIELD_KEYS:
-        rc = bbi_show_each_policy(ctx, show, field_keys_of, &e, err);
+        rc = bbi_show_each_policy(ctx, show, BBI_FIELDS_IGNORE, field_keys_of, &e, err);
         break;
     case BBI_QL_SHOW_MEASUREMENT_CARDINALITY:
     case BBI_QL_SHOW_SERIES_CARDINALITY:

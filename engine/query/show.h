@@ -4,6 +4,7 @@
 
 #include "engine/query/emit.h"
 #include "engine/query/sources.h"
+#include "engine/query/tagcond.h"
 
 /** LIMIT and OFFSET, counted over rows. */
 struct bbi_show_page {
@@ -29,13 +30,16 @@ typedef int (*bbi_show_fn)(struct bbi_qctx *ctx, const struct bbi_ql_show *show,
                            const struct bbi_measurement *m, const roaring_bitmap_t *within,
                            struct bbi_emit *e, struct bb_error *err);
 
-/** Call fn for each measurement of FROM that has series that the condition selects. */
-int bbi_show_each(struct bbi_qctx *ctx, const struct bbi_ql_show *show, bbi_show_fn fn,
-                  struct bbi_emit *e, struct bb_error *err) BB_CHECKED;
+/** Call fn for each measurement of FROM that has series that the condition selects; fields: what
+ * becomes of comparisons that are not about tags. */
+int bbi_show_each(struct bbi_qctx *ctx, const struct bbi_ql_show *show,
+                  enum bbi_tagcond_fields fields, bbi_show_fn fn, struct bbi_emit *e,
+                  struct bb_error *err) BB_CHECKED;
 
 /** The same, for what belongs to a policy: that of FROM, or the default one. m->rp is set. */
-int bbi_show_each_policy(struct bbi_qctx *ctx, const struct bbi_ql_show *show, bbi_show_fn fn,
-                         struct bbi_emit *e, struct bb_error *err) BB_CHECKED;
+int bbi_show_each_policy(struct bbi_qctx *ctx, const struct bbi_ql_show *show,
+                         enum bbi_tagcond_fields fields, bbi_show_fn fn, struct bbi_emit *e,
+                         struct bb_error *err) BB_CHECKED;
 
 /** The fields that a measurement has in its policy; free with bbi_names_fini. */
 int bbi_show_field_names(struct bbi_qctx *ctx, const struct bbi_measurement *m,

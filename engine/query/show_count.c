@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "engine/influxql/expr.h"
 #include "engine/query/show.h"
 #include "engine/query/statement.h"
 #include "engine/query/tagcond.h"
@@ -178,7 +179,7 @@ static int count_measurements(struct bbi_qctx *ctx, const struct bbi_ql_show *sh
         const struct bbi_measurement *m = &list.list[i];
         rc = bbi_qctx_check(ctx, err);
         rc = rc == BB_OK
-                 ? bbi_tagcond_split(ctx, m->db_id, m->id, rest, BBI_FIELDS_IGNORE, &cond, err)
+                 ? bbi_tagcond_split(ctx, m->db_id, m->id, rest, BBI_FIELDS_NEVER, &cond, err)
                  : rc;
         rc = rc == BB_OK ? bbi_tagcond_select(ctx, m->db_id, m->id, &cond, &ids, err) : rc;
         count += rc == BB_OK && !roaring_bitmap_is_empty(ids);
@@ -213,6 +214,30 @@ static bool is_estimate(const struct bbi_ql_show *show)
            show->dimension_count == 0 && show->limit == 0 && show->offset == 0;
 }
 
+static int count_each(struct bbi_qctx *ctx, const struct bbi_ql_show *show, const char *what,
+                      bbi_show_fn fn, struct bbi_emit *e, struct bb_error *err)
+{
+    struct bbi_ql_expr *rest;
+    int rc = bbi_show_no_time(ctx, show->condition, what, &rest, err);
+    return rc == BB_OK ? bbi_show_each(ctx, show, BBI_FIELDS_NEVER, fn, e, err) : rc;
+}
+
+/* Tag values have no time of their own: to InfluxDB each has time 0. */
+static int count_all_values(struct bbi_qctx *ctx, const struct bbi_ql_show *show,
+                            struct bbi_emit *e, struct bb_error *err)
+{
+    struct bbi_ql_world world = {.now_ns = ctx->now_ns};
+    struct bbi_ql_condition when = {.has_tmin = false};
+    int rc = BB_OK;
+    if (show->condition != NULL) {
+        rc = bbi_ql_condition_split(show->condition, &world, &ctx->arena, &when, err);
+    }
+    if (rc != BB_OK || (when.has_tmin && when.tmin > 0) || (when.has_tmax && when.tmax < 0)) {
+        return rc;
+    }
+    return bbi_show_each(ctx, show, BBI_FIELDS_ABSENT, count_tag_values, e, err);
+}
+
 int bbi_show_cardinality(struct bbi_qctx *ctx, const struct bbi_ql_statement *statement,
                          struct bbi_emit *e, struct bb_error *err)
 {
@@ -229,13 +254,15 @@ int bbi_show_cardinality(struct bbi_qctx *ctx, const struct bbi_ql_statement *st
         if (is_estimate(show)) {
             return estimate_series(ctx, show, e, err);
         }
-        rc = bbi_show_no_time(ctx, show->condition, "SHOW SERIES EXACT CARDINALITY", &rest, err);
-        return rc == BB_OK ? bbi_show_each(ctx, show, count_series, e, err) : rc;
+        return count_each(ctx, show, "SHOW SERIES EXACT CARDINALITY", count_series, e, err);
     case BBI_QL_SHOW_TAG_KEY_CARDINALITY:
-        return bbi_show_each(ctx, show, count_tag_keys, e, err);
+        return count_each(ctx, show, "SHOW TAG KEY EXACT CARDINALITY", count_tag_keys, e, err);
     case BBI_QL_SHOW_TAG_VALUES_CARDINALITY:
-        return bbi_show_each(ctx, show, count_tag_values, e, err);
+        return count_all_values(ctx, show, e, err);
     default:
-        return bbi_show_each_policy(ctx, show, count_field_keys, e, err);
+        rc = bbi_show_no_time(ctx, show->condition, "SHOW FIELD KEY CARDINALITY", &rest, err);
+        return rc == BB_OK
+                   ? bbi_show_each_policy(ctx, show, BBI_FIELDS_NEVER, count_field_keys, e, err)
+                   : rc;
     }
 }

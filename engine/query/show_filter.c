@@ -83,17 +83,62 @@ static int any_value_equals(struct bbi_qctx *ctx, const struct bbi_measurement *
     return rc;
 }
 
+/* In InfluxDB's words. */
+static int check_leaf(const struct bbi_ql_expr *expr, struct bb_error *err)
+{
+    enum bbi_ql_op op = expr->u.binary.op;
+    enum bbi_ql_expr_kind kind = expr->u.binary.rhs->kind;
+    bool regex = op == BBI_QL_EQREGEX || op == BBI_QL_NEQREGEX;
+    if (op != BBI_QL_EQ && op != BBI_QL_NEQ && !regex) {
+        return bbi_error_set(err, BB_EINVAL, "invalid tag comparison operator");
+    }
+    if (expr->u.binary.lhs->kind != BBI_QL_VAR) {
+        return bbi_error_set(err, BB_EINVAL, "left side of '%s' must be a tag key",
+                             bbi_ql_op_text(op));
+    }
+    if (regex && kind != BBI_QL_REGEX) {
+        return bbi_error_set(err, BB_EINVAL, "right side of '%s' must be a regular expression",
+                             bbi_ql_op_text(op));
+    }
+    if (!regex && kind != BBI_QL_STRING) {
+        return bbi_error_set(err, BB_EINVAL, "right side of '%s' must be a tag value string",
+                             bbi_ql_op_text(op));
+    }
+    return BB_OK;
+}
+
+static int name_has(struct bbi_qctx *ctx, const struct bbi_measurement *m, enum bbi_ql_op op,
+                    const char *value, bool *has, struct bb_error *err)
+{
+    struct bbi_regex *regex;
+    int rc = BB_OK;
+    if (op == BBI_QL_EQ || op == BBI_QL_NEQ) {
+        *has = strcmp(m->name, value) == 0;
+    } else {
+        rc = bbi_regex_compile(&ctx->arena, value, &regex, err);
+        rc = rc == BB_OK
+                 ? bbi_regex_match(regex, (const uint8_t *)m->name, strlen(m->name), has, err)
+                 : rc;
+    }
+    if (op == BBI_QL_NEQ || op == BBI_QL_NEQREGEX) {
+        *has = !*has;
+    }
+    return rc;
+}
+
 static int leaf_has(struct bbi_qctx *ctx, const struct bbi_measurement *m,
                     const struct bbi_ql_expr *expr, bool *has, struct bb_error *err)
 {
     const struct bbi_ql_expr *var = expr->u.binary.lhs;
     const struct bbi_ql_expr *value = expr->u.binary.rhs;
     enum bbi_ql_op op = expr->u.binary.op;
-    int rc;
     *has = true;
-    if (var->kind != BBI_QL_VAR || (value->kind != BBI_QL_STRING && value->kind != BBI_QL_REGEX) ||
-        (op != BBI_QL_EQ && op != BBI_QL_NEQ && op != BBI_QL_EQREGEX && op != BBI_QL_NEQREGEX)) {
-        return bbi_error_set(err, BB_EINVAL, "invalid tag comparison operator");
+    int rc = check_leaf(expr, err);
+    if (rc == BB_OK && strcmp(var->u.var.name, "_name") == 0) {
+        return name_has(ctx, m, op, value->u.string, has, err);
+    }
+    if (rc != BB_OK) {
+        return rc;
     }
     rc = bbi_catalog_tag_key_exists(ctx->env->catalog, m->db_id, m->id,
                                     (const uint8_t *)var->u.var.name, strlen(var->u.var.name), has,

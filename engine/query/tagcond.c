@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "engine/query/regex.h"
+
 /* Deeper nesting is left to the row filter. */
 #define PRED_DEPTH_MAX 200
 
@@ -95,13 +97,67 @@ static enum bbi_tagpred_op leaf_op(enum bbi_ql_op op, const struct bbi_ql_expr *
     return BBI_TAGPRED_AND;
 }
 
-/* A comparison of a tag with a literal; *out stays NULL if it is something else. */
-static int convert_leaf(const struct splitter *s, const struct bbi_ql_expr *expr,
+static int leaf(const struct splitter *s, enum bbi_tagpred_op op, const char *key,
+                const char *value, struct bbi_tagpred **out, struct bb_error *err)
+{
+    int rc = bbi_qctx_array(s->ctx, 1, sizeof(**out), out, err);
+    if (rc == BB_OK) {
+        **out = (struct bbi_tagpred){.op = op,
+                                     .key = (const uint8_t *)key,
+                                     .key_len = strlen(key),
+                                     .value = (const uint8_t *)value,
+                                     .value_len = strlen(value)};
+    }
+    return rc;
+}
+
+/* No series has the tag whose name is empty. */
+static int constant(const struct splitter *s, bool holds, struct bbi_tagpred **out,
+                    struct bb_error *err)
+{
+    return leaf(s, holds ? BBI_TAGPRED_EQ : BBI_TAGPRED_NEQ, "", "", out, err);
+}
+
+static int both(const struct splitter *s, const struct bbi_tagpred *a, const struct bbi_tagpred *b,
+                struct bbi_tagpred **out, struct bb_error *err)
+{
+    const struct bbi_tagpred **children;
+    int rc = bbi_qctx_array(s->ctx, 2, sizeof(children[0]), &children, err);
+    rc = rc == BB_OK ? bbi_qctx_array(s->ctx, 1, sizeof(**out), out, err) : rc;
+    if (rc == BB_OK) {
+        children[0] = a;
+        children[1] = b;
+        **out = (struct bbi_tagpred){.op = BBI_TAGPRED_AND, .children = children, .child_count = 2};
+    }
+    return rc;
+}
+
+/* A comparison of `_name` is decided here and now. */
+static int compare_name(const struct splitter *s, enum bbi_tagpred_op op, const char *value,
                         struct bbi_tagpred **out, struct bb_error *err)
 {
-    if (expr->kind != BBI_QL_BINARY) {
-        return BB_OK;
+    struct bbi_regex *regex;
+    struct bbi_buf name;
+    bool holds = false;
+    bbi_buf_init(&name, &s->ctx->acct, SIZE_MAX / 4);
+    int rc = bbi_catalog_measurement_name(s->ctx->env->catalog, s->db_id, s->mid, &name, err);
+    if (rc == BB_OK && (op == BBI_TAGPRED_EQ || op == BBI_TAGPRED_NEQ)) {
+        holds = name.len == strlen(value) && memcmp(name.data, value, name.len) == 0;
+    } else if (rc == BB_OK) {
+        rc = bbi_regex_compile(&s->ctx->arena, value, &regex, err);
+        rc = rc == BB_OK ? bbi_regex_match(regex, name.data, name.len, &holds, err) : rc;
     }
+    bbi_buf_fini(&name);
+    if (op == BBI_TAGPRED_NEQ || op == BBI_TAGPRED_NREGEX) {
+        holds = !holds;
+    }
+    return rc == BB_OK ? constant(s, holds, out, err) : rc;
+}
+
+/* A comparison of a tag with a literal; *out stays NULL if it is something else. */
+static int convert_comparison(const struct splitter *s, const struct bbi_ql_expr *expr,
+                              struct bbi_tagpred **out, struct bb_error *err)
+{
     const struct bbi_ql_expr *var = expr->u.binary.lhs;
     const struct bbi_ql_expr *value = expr->u.binary.rhs;
     if (var->kind != BBI_QL_VAR) {
@@ -114,17 +170,40 @@ static int convert_leaf(const struct splitter *s, const struct bbi_ql_expr *expr
     if (var->kind != BBI_QL_VAR || op == BBI_TAGPRED_AND) {
         return BB_OK;
     }
+    if (s->mid != 0 && s->fields != BBI_FIELDS_ABSENT && strcmp(var->u.var.name, "_name") == 0) {
+        return compare_name(s, op, value->u.string, out, err);
+    }
     int rc = is_field(s, var, &field, err);
     if (rc != BB_OK || field) {
         return rc;
     }
-    rc = bbi_qctx_array(s->ctx, 1, sizeof(**out), out, err);
-    if (rc == BB_OK) {
-        **out = (struct bbi_tagpred){.op = op,
-                                     .key = (const uint8_t *)var->u.var.name,
-                                     .key_len = strlen(var->u.var.name),
-                                     .value = (const uint8_t *)value->u.string,
-                                     .value_len = strlen(value->u.string)};
+    rc = leaf(s, op, var->u.var.name, value->u.string, out, err);
+    if (rc == BB_OK && s->fields == BBI_FIELDS_ABSENT) {
+        struct bbi_tagpred *present;
+        rc = leaf(s, BBI_TAGPRED_NEQ, var->u.var.name, "", &present, err);
+        rc = rc == BB_OK ? both(s, *out, present, out, err) : rc;
+    }
+    return rc;
+}
+
+static bool is_comparison(enum bbi_ql_op op)
+{
+    return op == BBI_QL_EQ || op == BBI_QL_NEQ || op == BBI_QL_EQREGEX || op == BBI_QL_NEQREGEX;
+}
+
+static int convert_leaf(const struct splitter *s, const struct bbi_ql_expr *expr,
+                        struct bbi_tagpred **out, struct bb_error *err)
+{
+    bool never = s->fields == BBI_FIELDS_NEVER || s->fields == BBI_FIELDS_ABSENT;
+    int rc = BB_OK;
+    if (expr->kind == BBI_QL_BINARY) {
+        if (s->fields == BBI_FIELDS_IGNORE && !is_comparison(expr->u.binary.op)) {
+            return bbi_error_set(err, BB_EINVAL, "invalid tag comparison operator");
+        }
+        rc = convert_comparison(s, expr, out, err);
+    }
+    if (rc == BB_OK && *out == NULL && never) {
+        rc = constant(s, expr->kind == BBI_QL_BOOLEAN && expr->u.boolean, out, err);
     }
     return rc;
 }
@@ -177,6 +256,10 @@ static int keep(const struct splitter *s, struct bbi_ql_expr *expr, struct expr_
     }
     switch (s->fields) {
     case BBI_FIELDS_IGNORE:
+        return BB_OK;
+    case BBI_FIELDS_NEVER:
+    case BBI_FIELDS_ABSENT:
+        out->never = true;
         return BB_OK;
     case BBI_FIELDS_REFUSE:
         return bbi_error_set(err, BB_EINVAL,

@@ -1,6 +1,6 @@
 /**
  * A WHERE clause without its time, split: what the tags alone decide goes to the catalog's posting
- * lists, the rest is a filter on rows.
+ * lists, the rest is a filter on rows. `_name` stands for the measurement's name.
  */
 #ifndef BBI_QUERY_TAGCOND_H
 #define BBI_QUERY_TAGCOND_H
@@ -11,7 +11,9 @@
 /** What to do with a comparison of something that is no tag. */
 enum bbi_tagcond_fields {
     BBI_FIELDS_KEEP,   /* leave it to the rest */
-    BBI_FIELDS_IGNORE, /* as if it were not there: SHOW */
+    BBI_FIELDS_IGNORE, /* as if it were not there, but only = != =~ !~ are taken: SHOW */
+    BBI_FIELDS_NEVER,  /* it does not hold: CARDINALITY */
+    BBI_FIELDS_ABSENT, /* nor does a comparison with a tag that a series lacks */
     BBI_FIELDS_REFUSE  /* BB_EINVAL: DELETE */
 };
 

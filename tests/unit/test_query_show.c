@@ -66,6 +66,62 @@ static void cardinalities(void **state)
     }
 }
 
+/* What a CARDINALITY cannot decide by tags does not hold; tag values have time 0, and a tag that is
+ * missing is nothing, not even empty. As influxd 1.8.10. */
+static void cardinalities_by_condition(void **state)
+{
+    static const char *const cases[][2] = {
+        {"SHOW SERIES CARDINALITY WHERE v = 1", ""},
+        {"SHOW SERIES CARDINALITY WHERE v = 1 OR host = 'a'", "cpu: count=1i\nmem: count=1i\n"},
+        {"SHOW SERIES CARDINALITY WHERE region = ''",
+         "cpu: count=1i\ndisk: count=1i\nmem: count=2i\n"},
+        {"SHOW SERIES CARDINALITY WHERE true AND host > 'a'", ""},
+        {"SHOW MEASUREMENT CARDINALITY WHERE v > 0", ""},
+        {"SHOW TAG KEY CARDINALITY WHERE free = 1", ""},
+        {"SHOW TAG KEY CARDINALITY WHERE time > 0",
+         "error: SHOW TAG KEY EXACT CARDINALITY doesn't support time in WHERE clause\n"},
+        {"SHOW FIELD KEY CARDINALITY WHERE time > 0",
+         "error: SHOW FIELD KEY CARDINALITY doesn't support time in WHERE clause\n"},
+        {"SHOW FIELD KEY CARDINALITY WHERE rack != ''", "mem: count=2i\n"},
+        {"SHOW TAG VALUES CARDINALITY WITH KEY = host WHERE time > 0", ""},
+        {"SHOW TAG VALUES CARDINALITY WITH KEY = host WHERE time < 1",
+         "cpu: count=3i\nmem: count=1i\n"},
+        {"SHOW TAG VALUES CARDINALITY WITH KEY = host WHERE region = ''", ""},
+        {"SHOW TAG VALUES CARDINALITY WITH KEY = host WHERE region !~ /u$/", "cpu: count=1i\n"},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        dbtest_expect(&t, cases[i][0], cases[i][1]);
+    }
+}
+
+static void conditions_on_names(void **state)
+{
+    static const char *const cases[][2] = {
+        {"SHOW SERIES WHERE _name = 'disk'", ": key=\"disk\"\n"},
+        {"SHOW SERIES WHERE _name =~ /^m/ AND rack = 'r2'", ": key=\"mem,rack=r2\"\n"},
+        {"SHOW SERIES WHERE _name !~ /m|c/ OR region = 'us'",
+         ": key=\"cpu,host=b,region=us\"\n: key=\"disk\"\n"},
+        {"SHOW TAG VALUES WITH KEY = host WHERE _name != 'cpu'", "mem: key=\"host\" value=\"a\"\n"},
+        {"SHOW MEASUREMENTS WHERE _name = 'cpu' OR rack = 'r1'",
+         "measurements: name=\"cpu\"\nmeasurements: name=\"mem\"\n"},
+        {"SHOW MEASUREMENTS WHERE _name !~ /e|d/", "measurements: name=\"cpu\"\n"},
+        {"SHOW SERIES CARDINALITY WHERE _name = 'cpu'", "cpu: count=3i\n"},
+        {"SELECT used FROM /./ WHERE _name = 'disk'", "disk: time=1000 used=1\n"},
+        {"SHOW SERIES WHERE v > 1", "error: invalid tag comparison operator\n"},
+        {"SHOW TAG KEYS WHERE host = 'a' AND host < 'b'",
+         "error: invalid tag comparison operator\n"},
+        {"SHOW SERIES WHERE used = 1 AND _name = 'disk'", ": key=\"disk\"\n"},
+        {"SHOW MEASUREMENTS WHERE host = 1",
+         "error: right side of '=' must be a tag value string\n"},
+        {"SHOW MEASUREMENTS WHERE 'a' != host", "error: left side of '!=' must be a tag key\n"},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        dbtest_expect(&t, cases[i][0], cases[i][1]);
+    }
+}
+
 static void measurements_by_tags(void **state)
 {
     (void)state;
@@ -270,6 +326,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(cardinalities, setup, teardown),
+        cmocka_unit_test_setup_teardown(cardinalities_by_condition, setup, teardown),
+        cmocka_unit_test_setup_teardown(conditions_on_names, setup, teardown),
         cmocka_unit_test_setup_teardown(measurements_by_tags, setup, teardown),
         cmocka_unit_test_setup_teardown(shards, setup, teardown),
         cmocka_unit_test_setup_teardown(lists_without_content, setup, teardown),
