@@ -43,19 +43,26 @@ static int check_side(const struct bbi_ql_expr *expr, struct bbi_field_rules *r,
     return is_literal(expr, 0) ? BB_OK : bbi_plan_check_expr(expr, r, err);
 }
 
-/* The arguments of a math function are expressions of their own. */
-static int check_math(const struct bbi_ql_expr *call, struct bbi_field_rules *r,
-                      struct bb_error *err)
+static int check_math_count(const struct bbi_ql_expr *call, struct bb_error *err)
 {
     enum bbi_func func;
     const char *name = call->u.call.name;
     size_t count = bbi_func_find(name, &func) ? bbi_func_info(func)->args_min : 0;
-    if (call->u.call.arg_count != count) {
-        return bbi_error_set(err, BB_EINVAL,
-                             "invalid number of arguments for %s, expected %zu, got %zu", name,
-                             count, call->u.call.arg_count);
+    return call->u.call.arg_count == count
+               ? BB_OK
+               : bbi_error_set(err, BB_EINVAL,
+                               "invalid number of arguments for %s, expected %zu, got %zu", name,
+                               count, call->u.call.arg_count);
+}
+
+/* The arguments of a math function are expressions of their own. */
+static int check_math(const struct bbi_ql_expr *call, struct bbi_field_rules *r,
+                      struct bb_error *err)
+{
+    int rc = check_math_count(call, err);
+    if (rc == BB_OK && is_literal(call, 0)) {
+        return refuse(err, "field must contain at least one variable");
     }
-    int rc = is_literal(call, 0) ? refuse(err, "field must contain at least one variable") : BB_OK;
     for (size_t i = 0; rc == BB_OK && i < call->u.call.arg_count; i++) {
         rc = check_side(call->u.call.args[i], r, err);
     }
@@ -213,17 +220,15 @@ static int read_offset(struct bbi_plan *plan, struct bbi_ql_expr *arg, int64_t *
     case BBI_QL_DURATION:
         *offset = arg->u.duration.ns;
         return BB_OK;
-    case BBI_QL_INTEGER:
-        *offset = arg->u.integer;
-        return BB_OK;
     case BBI_QL_TIME:
         *offset = arg->u.time_ns;
         return BB_OK;
     case BBI_QL_STRING:
-        if (bbi_ql_time_parse(arg->u.string, &world, offset) == BBI_QL_GOOD_TIME) {
-            return BB_OK;
+        if (bbi_ql_time_parse(arg->u.string, &world, offset) != BBI_QL_GOOD_TIME) {
+            break;
         }
-        break;
+        return bbi_error_set(err, BB_EINVAL, "invalid time dimension offset: '%.200s'",
+                             arg->u.string);
     case BBI_QL_CALL:
         return refuse(err, strcmp(arg->u.call.name, "now") == 0
                                ? "time dimension offset now() function requires no arguments"
@@ -339,7 +344,28 @@ static int check_dimensions(struct bbi_plan *plan, struct bb_error *err)
 
 /* ---- the rest ---- */
 
-/* Calls are allowed nowhere in a condition, and a name alone is no condition. */
+static int check_condition(const struct bbi_ql_expr *expr, unsigned depth, struct bb_error *err);
+
+/* Of functions, a condition takes those of one row. */
+static int check_condition_call(const struct bbi_ql_expr *call, unsigned depth,
+                                struct bb_error *err)
+{
+    struct bbi_buf text;
+    if (is_math(call)) {
+        int rc = check_math_count(call, err);
+        for (size_t i = 0; rc == BB_OK && i < call->u.call.arg_count; i++) {
+            rc = check_condition(call->u.call.args[i], depth + 1, err);
+        }
+        return rc;
+    }
+    bbi_buf_init(&text, NULL, 4096);
+    bbi_ql_format_brief(call, &text);
+    (void)bbi_error_set(err, BB_EINVAL, "invalid function call in condition: %.*s",
+                        (int)(text.len < 200 ? text.len : 200), (const char *)text.data);
+    bbi_buf_fini(&text);
+    return err->code;
+}
+
 static int check_condition(const struct bbi_ql_expr *expr, unsigned depth, struct bb_error *err)
 {
     if (depth > BBI_QL_DEPTH_MAX * 8) {
@@ -354,16 +380,8 @@ static int check_condition(const struct bbi_ql_expr *expr, unsigned depth, struc
                 return rc;
             }
             expr = expr->u.binary.lhs;
-        } else if (expr->kind == BBI_QL_CALL) {
-            struct bbi_buf text;
-            bbi_buf_init(&text, NULL, 4096);
-            bbi_ql_format_brief(expr, &text);
-            (void)bbi_error_set(err, BB_EINVAL, "invalid function call in condition: %.*s",
-                                (int)(text.len < 200 ? text.len : 200), (const char *)text.data);
-            bbi_buf_fini(&text);
-            return err->code;
         } else {
-            return BB_OK;
+            return expr->kind == BBI_QL_CALL ? check_condition_call(expr, depth, err) : BB_OK;
         }
     }
 }

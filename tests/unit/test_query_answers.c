@@ -46,6 +46,10 @@ static const struct question small_questions[] = {
      "m: time=1060000000000 v=2.5\n"
      "m: time=1120000000000 v=-1\n"
      "m: time=1120000000000 v=7\n"},
+    {"select v from m where abs(v) = 1",
+     "m: time=1120000000000 v=-1\n"},
+    {"select v from m where pow(v, 2) > 6 and floor(v) = 2.0",
+     "m: time=1060000000000 v=2.5\n"},
     {"select v, h from m",
      "m: time=1000000000000 v=1.5 h=\"a\"\n"
      "m: time=1060000000000 v=2.5 h=\"a\"\n"
@@ -282,6 +286,16 @@ static const struct question small_questions[] = {
      "error: type error: s::string + 1: incompatible types: string and integer\n"},
     {"select v from m where mean(v) > 1",
      "error: invalid function call in condition: mean(v)\n"},
+    {"select v from m where abs(mean(v)) > 1",
+     "error: invalid function call in condition: mean(v)\n"},
+    {"select v from m where pow(v) > 1",
+     "error: invalid number of arguments for pow, expected 2, got 1\n"},
+    {"select difference(top(v, 1)) from m where time >= 0 and time < 1m group by time(1s)",
+     "error: selector function top() cannot be combined with other functions\n"},
+    {"select mean(v) from t group by time(1m, '2000-01-01')",
+     "error: invalid time dimension offset: '2000-01-01'\n"},
+    {"select mean(v) from t group by time(1m, 5)",
+     "error: time dimension offset must be duration or now()\n"},
     {"select time from m",
      "error: at least 1 non-time field must be queried\n"},
     {"select mean(v) from t group by time(1m), time(2m)",
