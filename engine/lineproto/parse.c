@@ -39,17 +39,18 @@ size_t bbi_lp_rest(const struct bbi_lp_parser *p)
     return (size_t)(p->end - p->at);
 }
 
-/* The first a, b or c in [p, end), or end. */
-static inline const uint8_t *find_any3(const uint8_t *p, const uint8_t *end, char a, char b, char c)
+/* The first of four bytes in [p, end), or end. */
+static inline const uint8_t *find_any4(const uint8_t *p, const uint8_t *end, const char find[4])
 {
 #ifdef __SSE2__
-    const __m128i va = _mm_set1_epi8(a);
-    const __m128i vb = _mm_set1_epi8(b);
-    const __m128i vc = _mm_set1_epi8(c);
+    const __m128i v0 = _mm_set1_epi8(find[0]);
+    const __m128i v1 = _mm_set1_epi8(find[1]);
+    const __m128i v2 = _mm_set1_epi8(find[2]);
+    const __m128i v3 = _mm_set1_epi8(find[3]);
     while (end - p >= 16) {
         __m128i v = _mm_loadu_si128((const __m128i *)(const void *)p);
-        __m128i hit = _mm_or_si128(_mm_or_si128(_mm_cmpeq_epi8(v, va), _mm_cmpeq_epi8(v, vb)),
-                                   _mm_cmpeq_epi8(v, vc));
+        __m128i hit = _mm_or_si128(_mm_or_si128(_mm_cmpeq_epi8(v, v0), _mm_cmpeq_epi8(v, v1)),
+                                   _mm_or_si128(_mm_cmpeq_epi8(v, v2), _mm_cmpeq_epi8(v, v3)));
         unsigned mask = (unsigned)_mm_movemask_epi8(hit);
         if (mask != 0) {
             return p + __builtin_ctz(mask);
@@ -57,7 +58,7 @@ static inline const uint8_t *find_any3(const uint8_t *p, const uint8_t *end, cha
         p += 16;
     }
 #endif
-    while (p < end && *p != (uint8_t)a && *p != (uint8_t)b && *p != (uint8_t)c) {
+    while (p < end && memchr(find, *p, 4) == NULL) {
         p++;
     }
     return p;
@@ -167,7 +168,7 @@ static inline const uint8_t *fast_number(const uint8_t *p, const uint8_t *end,
 static const uint8_t *fast_string(const uint8_t *p, const uint8_t *end, struct bbi_lp_field *field)
 {
     const uint8_t *start = p + 1;
-    const uint8_t *quote = find_any3(start, end, '"', '\\', '\n');
+    const uint8_t *quote = find_any4(start, end, (const char[]){'"', '\\', '\n', '\n'});
 
     if (quote == end || *quote != '"' || quote - start > BBI_LP_STRING_MAX) {
         return NULL;
@@ -298,7 +299,7 @@ static bool fast_line(struct bbi_lp_parser *parser, struct bbi_lp_line *line)
 {
     const uint8_t *start = parser->at;
     const uint8_t *end = parser->end;
-    const uint8_t *p = find_any3(start, end, ' ', '\\', '\n');
+    const uint8_t *p = find_any4(start, end, (const char[]){' ', '\\', '\n', '\0'});
     const uint8_t *text_end;
 
     if (p == end || *p != ' ' || p - start > BBI_LP_KEY_MAX) {

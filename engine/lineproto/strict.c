@@ -101,6 +101,9 @@ static int check_key(struct strict *s, const uint8_t *start, const uint8_t **key
     if (end == s->end) {
         return bad(s, "missing fields");
     }
+    if (memchr(start, '\0', (size_t)(end - start)) != NULL) {
+        return bad(s, "NUL byte in a measurement or tag");
+    }
     if (end - start > BBI_LP_KEY_MAX) {
         return bbi_error_set(s->err, BB_EPARSE, "max key length exceeded: %zu > %u",
                              (size_t)(end - start), BBI_LP_KEY_MAX);
@@ -418,6 +421,9 @@ static int read_name(struct strict *s, const uint8_t *start, const uint8_t *end,
     if (key_length > BBI_LP_KEY_MAX) {
         return bbi_error_set(s->err, BB_EPARSE, "max key length exceeded: %zu > %u", key_length,
                              BBI_LP_KEY_MAX);
+    }
+    if (memchr(start, '\0', length) != NULL) {
+        return bad(s, "NUL byte in a field name");
     }
     field->name = start;
     field->name_length = (uint32_t)length;

@@ -407,9 +407,36 @@ static void nul_bytes_are_blanks_only_in_front(void **state)
     assert_string_equal(err.text, "invalid number");
 }
 
+/* Names are read as C strings further on, so that one with a NUL would be found under another. */
+static void nul_bytes_in_names_are_refused(void **state)
+{
+    static const struct {
+        const char *text;
+        size_t length;
+        const char *reason;
+    } rows[] = {
+        {"m\0n v=1", 7, "NUL byte in a measurement or tag"},
+        {"measurement,tag=value\0 v=1", 26, "NUL byte in a measurement or tag"},
+        {"m,a\0=b v=1 5", 13, "NUL byte in a measurement or tag"},
+        {"m v\0=1", 6, "NUL byte in a field name"},
+        {"m s=\"\0\",v\0w=1", 13, "NUL byte in a field name"},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct bbi_lp_parser p;
+        struct bbi_lp_line line;
+        struct bb_error err;
+        bbi_lp_init(&p, fields, 1, NOW);
+        bbi_lp_feed(&p, rows[i].text, rows[i].length, true);
+        assert_int_equal(bbi_lp_next(&p, &line, &err), BB_EPARSE);
+        assert_string_equal(err.text, rows[i].reason);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(nul_bytes_in_names_are_refused),
         cmocka_unit_test(good_lines),
         cmocka_unit_test(bad_lines_have_influx_reasons),
         cmocka_unit_test(a_bad_line_costs_only_itself),
