@@ -11,6 +11,7 @@ EXTRA_DIST += \
 	tests/e2e/lsan.supp \
 	tests/e2e/pytest.ini \
 	tests/e2e/test_api.py \
+	tests/e2e/test_averages.py \
 	tests/e2e/clients/node_influx.js \
 	tests/e2e/clients/node_influxdb_client.js \
 	tests/e2e/clients/python_influxdb.py \
