@@ -25,6 +25,8 @@ libbusbar_la_SOURCES += \
 	engine/base/password.h \
 	engine/base/pool.c \
 	engine/base/pool.h \
+	engine/base/re2.c \
+	engine/base/re2.h \
 	engine/base/record.c \
 	engine/base/record.h \
 	engine/base/sum.c \
@@ -45,6 +47,7 @@ unit_tests += \
 	tests/unit/test_base_mem \
 	tests/unit/test_base_password \
 	tests/unit/test_base_pool \
+	tests/unit/test_base_re2 \
 	tests/unit/test_base_record \
 	tests/unit/test_base_sum \
 	tests/unit/test_base_version

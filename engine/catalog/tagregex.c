@@ -4,6 +4,8 @@
 #include <pcre2.h>
 #include <string.h>
 
+#include "engine/base/re2.h"
+
 /* A match within these takes milliseconds at worst. */
 #define MATCH_LIMIT    1000000
 #define DEPTH_LIMIT    10000
@@ -143,16 +145,11 @@ static int compile_error(int code, size_t offset, struct bb_error *err)
                          offset);
 }
 
-int bbi_tagregex_compile(const uint8_t *pattern, size_t len, struct bbi_account *acct,
-                         struct bbi_tagregex **out, struct bb_error *err)
+static int compile_text(const uint8_t *pattern, size_t len, const struct bbi_buf *text,
+                        struct bbi_account *acct, struct bbi_tagregex **out, struct bb_error *err)
 {
     int code = 0;
     size_t offset = 0;
-    *out = NULL;
-    if (len > BBI_TAGREGEX_MAX) {
-        return bbi_error_set(err, BB_ELIMIT, "regular expression: longer than %d bytes",
-                             BBI_TAGREGEX_MAX);
-    }
     struct bbi_tagregex *re = bbi_mem_zalloc(acct, 1, sizeof(*re));
     if (re == NULL) {
         return bbi_error_nomem(err, "regular expression");
@@ -162,9 +159,9 @@ int bbi_tagregex_compile(const uint8_t *pattern, size_t len, struct bbi_account 
     pcre2_compile_context *how = re->general == NULL ? NULL
                                                      : pcre2_compile_context_create(re->general);
     if (how != NULL) {
-        re->code = pcre2_compile(pattern, len,
+        re->code = pcre2_compile(text->len == 0 ? (PCRE2_SPTR) "" : text->data, text->len,
                                  PCRE2_UTF | PCRE2_MATCH_INVALID_UTF | PCRE2_DOLLAR_ENDONLY |
-                                     PCRE2_NEVER_BACKSLASH_C,
+                                     PCRE2_ALT_CIRCUMFLEX | PCRE2_NEVER_BACKSLASH_C,
                                  &code, &offset, how);
         pcre2_compile_context_free(how);
     }
@@ -187,6 +184,24 @@ int bbi_tagregex_compile(const uint8_t *pattern, size_t len, struct bbi_account 
     (void)pcre2_set_heap_limit(re->limits, HEAP_LIMIT_KIB);
     *out = re;
     return BB_OK;
+}
+
+int bbi_tagregex_compile(const uint8_t *pattern, size_t len, struct bbi_account *acct,
+                         struct bbi_tagregex **out, struct bb_error *err)
+{
+    struct bbi_buf text;
+    *out = NULL;
+    if (len > BBI_TAGREGEX_MAX) {
+        return bbi_error_set(err, BB_ELIMIT, "regular expression: longer than %d bytes",
+                             BBI_TAGREGEX_MAX);
+    }
+    bbi_buf_init(&text, acct, SIZE_MAX);
+    int rc = bbi_re2_to_pcre2((const char *)pattern, len, &text, err);
+    if (rc == BB_OK) {
+        rc = compile_text(pattern, len, &text, acct, out, err);
+    }
+    bbi_buf_fini(&text);
+    return rc;
 }
 
 void bbi_tagregex_destroy(struct bbi_tagregex **regex)

@@ -1,10 +1,8 @@
 /**
  * Regular expressions on tags: PCRE2, with limits on the work of a match.
  *
- * InfluxDB's are Go's. Those compile here too and mean the same, but for what Go calls differently
- * (\C, and classes with Unicode names in the long form); besides, PCRE2 knows more. As there, `$`
- * is the end of the text alone, and a pattern is found anywhere unless anchored. Text that is not
- * UTF-8 is matched where it is.
+ * They are Go's, as in InfluxDB (engine/base/re2.h). A pattern is found anywhere unless anchored.
+ * Text that is not UTF-8 is matched where it is.
  *
  * Thread  a compiled expression belongs to one thread at a time.
  */

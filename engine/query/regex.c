@@ -5,6 +5,8 @@
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include <pcre2.h>
 
+#include "engine/base/re2.h"
+
 /* Steps of the matcher and its heap, KiB: generous for tag values, small against a bomb. */
 #define MATCH_LIMIT    1000000
 #define MATCH_HEAP_KIB 4096
@@ -36,41 +38,39 @@ static void release(void *p, void *arg)
     }
 }
 
-/* What Go calls the faults that people make; the rest keeps PCRE2's words. */
-static const char *go_text(int code)
-{
-    switch (code) {
-    case PCRE2_ERROR_MISSING_CLOSING_PARENTHESIS:
-        return "missing closing )";
-    case PCRE2_ERROR_UNMATCHED_CLOSING_PARENTHESIS:
-        return "unexpected )";
-    case PCRE2_ERROR_MISSING_SQUARE_BRACKET:
-        return "missing closing ]";
-    case PCRE2_ERROR_QUANTIFIER_INVALID:
-        return "missing argument to repetition operator";
-    case PCRE2_ERROR_CLASS_RANGE_ORDER:
-        return "invalid character class range";
-    default:
-        return NULL;
-    }
-}
-
+/* Its syntax is Go's; PCRE2 may not know the name of a script. */
 static int bad_pattern(const char *pattern, int code, struct bb_error *err)
 {
     PCRE2_UCHAR text[128];
-    const char *known = go_text(code);
     if (pcre2_get_error_message(code, text, sizeof(text)) < 0) {
         text[0] = '\0';
     }
     return bbi_error_set(err, BB_EPARSE, "error parsing regexp: %s: `%.200s`",
-                         known != NULL ? known : (const char *)text, pattern);
+                         code == PCRE2_ERROR_UNKNOWN_UNICODE_PROPERTY
+                             ? "invalid character class range"
+                             : (const char *)text,
+                         pattern);
+}
+
+static int compile_text(struct bbi_regex *re, const char *pattern, const struct bbi_buf *text,
+                        pcre2_compile_context *how, struct bb_error *err)
+{
+    int code = 0;
+    PCRE2_SIZE at;
+    re->code = pcre2_compile(text->len == 0 ? (PCRE2_SPTR) "" : text->data, text->len,
+                             PCRE2_UTF | PCRE2_MATCH_INVALID_UTF | PCRE2_DOLLAR_ENDONLY |
+                                 PCRE2_ALT_CIRCUMFLEX | PCRE2_NEVER_BACKSLASH_C,
+                             &code, &at, how);
+    if (re->code != NULL) {
+        return BB_OK;
+    }
+    return code == PCRE2_ERROR_HEAP_FAILED ? bbi_error_nomem(err, "regular expression")
+                                           : bad_pattern(pattern, code, err);
 }
 
 int bbi_regex_compile(struct bbi_arena *arena, const char *pattern, struct bbi_regex **out,
                       struct bb_error *err)
 {
-    int code = 0;
-    PCRE2_SIZE at;
     *out = NULL;
     struct bbi_regex *re = bbi_arena_zalloc(arena, 1, sizeof(*re));
     if (re == NULL) {
@@ -84,13 +84,15 @@ int bbi_regex_compile(struct bbi_arena *arena, const char *pattern, struct bbi_r
     if (compile == NULL) {
         return bbi_error_nomem(err, "regular expression");
     }
-    re->code = pcre2_compile((PCRE2_SPTR)pattern, PCRE2_ZERO_TERMINATED,
-                             PCRE2_UTF | PCRE2_MATCH_INVALID_UTF | PCRE2_DOLLAR_ENDONLY |
-                                 PCRE2_NEVER_BACKSLASH_C,
-                             &code, &at, compile);
-    if (re->code == NULL) {
-        return code == PCRE2_ERROR_HEAP_FAILED ? bbi_error_nomem(err, "regular expression")
-                                               : bad_pattern(pattern, code, err);
+    struct bbi_buf text;
+    bbi_buf_init(&text, arena->acct, SIZE_MAX);
+    int rc = bbi_re2_to_pcre2(pattern, strlen(pattern), &text, err);
+    if (rc == BB_OK) {
+        rc = compile_text(re, pattern, &text, compile, err);
+    }
+    bbi_buf_fini(&text);
+    if (rc != BB_OK) {
+        return rc;
     }
     re->match = pcre2_match_context_create(re->general);
     if (re->match == NULL) {

@@ -1,7 +1,7 @@
 /**
  * Regular expressions of conditions and names, with a limit on what a match may cost.
  *
- * PCRE2 in the place of Go's RE2: the syntax that people use in InfluxQL is common to both.
+ * Their syntax is Go's, as in InfluxDB (engine/base/re2.h).
  */
 #ifndef BBI_QUERY_REGEX_H
 #define BBI_QUERY_REGEX_H
