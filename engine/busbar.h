@@ -363,7 +363,7 @@ int bb_user_check(struct bb_db *db, const char *user, const char *password,
 int bb_user_check_at_once(struct bb_db *db, const char *user, const char *password,
                           struct bb_error *err) BB_CHECKED;
 
-/** BB_EFORBIDDEN, in InfluxDB's words; user NULL: nobody. */
+/** BB_EFORBIDDEN, in InfluxDB's words; BB_ENOTFOUND no such database; user NULL: nobody. */
 int bb_user_may_write(struct bb_db *db, const char *user, const char *database,
                       struct bb_error *err) BB_CHECKED;
 

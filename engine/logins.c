@@ -114,6 +114,11 @@ int bb_user_may_write(struct bb_db *db, const char *user, const char *database,
                       struct bb_error *err)
 {
     bool is_admin;
+    uint32_t db_id;
+    int rc = bbi_catalog_database_find(db->catalog, database, strlen(database), &db_id, err);
+    if (rc != BB_OK) {
+        return bbi_error_set(err, rc, "database not found: \"%.200s\"", database);
+    }
     if (user == NULL) {
         return bbi_error_set(err, BB_EFORBIDDEN, "user is required to write to database \"%.200s\"",
                              database);

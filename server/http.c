@@ -1,4 +1,4 @@
-#include "server/http.h"
+#include "server/http_auth.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -101,9 +101,11 @@ static size_t feed(struct http_conn *conn, const char *data, size_t n)
     if (llhttp_get_errno(&conn->parser) == HPE_PAUSED)
         llhttp_resume(&conn->parser);
     llhttp_errno_t rc = llhttp_execute(&conn->parser, data, n);
-    if (!receiving(conn))
+    if (!receiving(conn) && (conn->state != CONN_AUTH || conn->client.closing))
         return n; /* refused: what follows is dropped */
     size_t used = rc == HPE_OK ? n : (size_t)(llhttp_get_error_pos(&conn->parser) - data);
+    if (conn->state == CONN_AUTH)
+        return used;
     if (conn->received)
         start_request(conn);
     else if (rc != HPE_OK && rc != HPE_PAUSED) {
@@ -269,6 +271,18 @@ void http_reply_sent(struct http_conn *conn)
     }
 }
 
+void http_resume(struct http_conn *conn)
+{
+    if (conn->client.closing)
+        return;
+    if (conn->state == CONN_BODY) {
+        conn->deadline_ms = now_of(conn) + server_of(conn)->settings.read_timeout;
+        if (conn->received)
+            start_request(conn);
+    }
+    advance(conn, NULL, 0);
+}
+
 void http_progress(struct http_conn *conn)
 {
     conn->deadline_ms = now_of(conn) + server_of(conn)->settings.send_timeout;
@@ -343,6 +357,9 @@ static void on_tick(struct client *client, uint64_t now)
     case CONN_HEAD:
     case CONN_BODY:
         receiving_overdue(conn);
+        break;
+    case CONN_AUTH:
+        http_auth_overdue(conn);
         break;
     case CONN_PIECE:
     case CONN_BUSY:

@@ -7,12 +7,12 @@
  * client can make the server hold is bounded.
  *
  *     HEAD -> BODY -> BUSY -> SENDING -> HEAD ...        keep-alive
- *            |   ^ |             '-> LINGER -> closed    what the client still sends is read and
- *            v   | |                                     dropped, so that it gets to see the reply
- *           PIECE  '-> SENDING (refused early)
+ *      | ^  | ^  |             '-> LINGER -> closed    what the client still sends is read and
+ *      v |  v |  |                                     dropped, so that it gets to see the reply
+ *     AUTH PIECE '-> SENDING (refused early)
  *
- * A route with `piece` is given a long body in pieces: its job works on conn->body while nothing is
- * read, and leaves there what it could not use yet.
+ * In AUTH a password is being hashed. A route with `piece` is given a long body in pieces: its job
+ * works on conn->body while nothing is read, and leaves there what it could not use yet.
  *
  * Thread  all functions are for the loop's thread.
  */
@@ -28,6 +28,7 @@
 
 enum conn_state {
     CONN_HEAD,
+    CONN_AUTH, /* the head is there; who sent it is being found out */
     CONN_BODY,
     CONN_PIECE,
     CONN_BUSY,
@@ -40,11 +41,20 @@ enum conn_state {
     X(content_type, "content-type")         \
     X(content_encoding, "content-encoding") \
     X(expect, "expect")                     \
+    X(authorization, "authorization")       \
     X(accept, "accept")                     \
     X(accept_encoding, "accept-encoding")   \
     X(origin, "origin")                     \
     X(request_id, "request-id")             \
     X(x_request_id, "x-request-id")
+
+/** What a route asks of who comes, where auth-enabled is true. */
+enum http_access {
+    HTTP_ACCESS_OPEN,
+    HTTP_ACCESS_PING, /* as HTTP_ACCESS_USER with ping-auth-enabled, else open */
+    HTTP_ACCESS_USER, /* what he may do is asked where it is known what he wants */
+    HTTP_ACCESS_ADMIN
+};
 
 struct http_conn;
 
@@ -59,6 +69,7 @@ struct http_route {
     /** conn->body holds more than conn->piece_bytes and is not all: have a job take it, in state
      * CONN_PIECE. NULL: bodies are taken whole. */
     void (*piece)(struct http_conn *conn);
+    enum http_access access;
 };
 
 #define HTTP_HEADER_MEMBER(member, name) size_t member;
@@ -67,6 +78,7 @@ struct http_request {
     const struct http_route *route;
     /* Offsets of NUL-terminated texts in conn->head; 0: not there. */
     size_t path, query;
+    size_t user; /* who it is from, where that was asked and is known */
     HTTP_HEADER_TABLE(HTTP_HEADER_MEMBER)
     uint64_t content_length;
     enum server_path counted_as;
@@ -118,6 +130,9 @@ void http_accept(struct listener *listener);
 
 /** Make conn->parser ready for requests; its callbacks work on conn. */
 void http_parse_init(struct http_conn *conn);
+
+/** The request may go on: refuse what it announces of its body, or make ready for it. */
+void http_head_taken(struct http_conn *conn);
 
 /** The text at an offset of the head, "" for 0. */
 const char *http_text(const struct http_conn *conn, size_t at);
@@ -216,12 +231,19 @@ void http_reply_sent(struct http_conn *conn);
 /** The reply in conn->out is ready: send it, unless it is held until the request is there. */
 void http_reply_ready(struct http_conn *conn);
 
+/** The wait in CONN_AUTH is over, and the state CONN_BODY or beyond: go on. */
+void http_resume(struct http_conn *conn);
+
 /** A piece of the reply has gone out: the client is alive. */
 void http_progress(struct http_conn *conn);
 
 /* ---- routes (http_route.c) ---- */
 
-/** Find the route of the request and check it; false when it has been refused. */
+/** Find the route of the request, who it is from, and check it; false when it has been refused, or
+ * waits (the state tells). */
 bool http_route(struct http_conn *conn);
+
+/** The route's own check of the head; false when it has been refused. */
+bool http_route_check(struct http_conn *conn);
 
 #endif

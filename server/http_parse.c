@@ -177,6 +177,21 @@ static bool answer_expect(struct http_conn *conn)
     return true;
 }
 
+static bool has_body(const struct http_conn *conn)
+{
+    return conn->request.chunked || conn->request.content_length > 0;
+}
+
+void http_head_taken(struct http_conn *conn)
+{
+    if (!has_body(conn))
+        return;
+    if (conn->request.content_length > server_of(conn)->settings.max_body)
+        http_error(conn, 413, "Request Entity Too Large");
+    else if (answer_expect(conn))
+        loop_take_spare(conn->client.loop, &conn->body);
+}
+
 static int on_headers_complete(llhttp_t *parser)
 {
     struct http_conn *conn = parser->data;
@@ -188,19 +203,14 @@ static int on_headers_complete(llhttp_t *parser)
     request->content_length = parser->content_length;
     request->keep_alive = llhttp_should_keep_alive(parser) != 0;
     make_request_id(conn);
-    bool has_body = request->chunked || parser->content_length > 0;
     conn->state = CONN_BODY;
     if (parser->http_major != 1)
         http_error(conn, 505, "HTTP/1.0 and HTTP/1.1 are spoken here");
-    else if (http_route(conn) && has_body) {
-        if (parser->content_length > server_of(conn)->settings.max_body)
-            http_error(conn, 413, "Request Entity Too Large");
-        else if (answer_expect(conn))
-            loop_take_spare(conn->client.loop, &conn->body);
-    }
-    if (conn->client.closing || (conn->state != CONN_BODY))
+    else if (http_route(conn))
+        http_head_taken(conn);
+    if (conn->client.closing || (conn->state != CONN_BODY && conn->state != CONN_AUTH))
         return -1;
-    return has_body ? HPE_PAUSED : 0;
+    return has_body(conn) ? HPE_PAUSED : 0;
 }
 
 /* ---- body and end ---- */

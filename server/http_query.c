@@ -15,10 +15,12 @@
 #include "server/accept.h"
 #include "server/form.h"
 #include "server/gzip.h"
+#include "server/http_auth.h"
 #include "server/http_handlers.h"
 #include "server/log.h"
 #include "server/multipart.h"
 #include "server/params.h"
+#include "server/redact.h"
 #include "server/result_writer.h"
 #include "server/row_limit.h"
 #include "server/units.h"
@@ -32,6 +34,7 @@
 struct query_run {
     struct http_job base; /* first */
     struct buf database, policy, text, params;
+    char *user; /* who asks; NULL: nobody */
     struct result_format format;
     bool read_only;
     bool as_gzip, async;
@@ -79,6 +82,7 @@ static void release(struct query_run *run)
     buf_fini(&run->text);
     buf_fini(&run->params);
     buf_fini(&run->reply);
+    free(run->user);
     pthread_cond_destroy(&run->taken);
     pthread_mutex_destroy(&run->lock);
     free(run);
@@ -157,6 +161,17 @@ static int flush(void *arg, struct buf *text)
     return rc;
 }
 
+/** The text, for a line of the log. */
+static const char *quote_text(const struct query_run *run, char *out, size_t size)
+{
+    struct buf text;
+    buf_init(&text, SIZE_MAX, NULL);
+    bool ok = redact(run->text.data, run->text.len, &text) == BB_OK;
+    const char *quoted = log_quote(out, size, ok ? text.data : "", ok ? text.len : 0);
+    buf_fini(&text);
+    return quoted;
+}
+
 /** A query that took long is worth a line. */
 static void log_if_slow(const struct query_run *run, int rc, uint64_t ns)
 {
@@ -167,7 +182,7 @@ static void log_if_slow(const struct query_run *run, int rc, uint64_t ns)
     log_event(LOG_WARNING, "query slow_ms=%" PRIu64 " status=\"%s\" db=%s request=%s text=%s",
               ns / 1000000, bb_code_text(rc),
               log_quote(database, sizeof(database), run->database.data, run->database.len),
-              run->request_id, log_quote(text, sizeof(text), run->text.data, run->text.len));
+              run->request_id, quote_text(run, text, sizeof(text)));
 }
 
 static int run_query(struct query_run *run, const struct bb_sink *sink,
@@ -185,6 +200,8 @@ static int run_query(struct query_run *run, const struct bb_sink *sink,
                              .timeout_ms = (uint32_t)server->settings.query_timeout,
                              .canceled = canceled,
                              .read_only = run->read_only,
+                             .check_rights = strcmp(server->settings.auth_enabled, "true") == 0,
+                             .user = run->user,
                              .params = params.list,
                              .param_count = params.count};
     rc = bb_query(server->db, &query, sink, &run->err);
@@ -246,7 +263,7 @@ static void log_async_error(const struct query_run *run, const struct bb_error *
     char text[SLOW_TEXT_MAX], quoted[BB_ERROR_TEXT_MAX * 2];
     log_event(LOG_WARNING, "query async=failed error=%s request=%s text=%s",
               log_quote(quoted, sizeof(quoted), err->text, strlen(err->text)), run->request_id,
-              log_quote(text, sizeof(text), run->text.data, run->text.len));
+              quote_text(run, text, sizeof(text)));
 }
 
 static int async_statement_begin(void *arg, size_t index)
@@ -514,6 +531,17 @@ static void trim(struct buf *text)
         memmove(text->data, text->data + at, text->len);
 }
 
+static bool keep_user(struct query_run *run, struct http_conn *conn)
+{
+    const char *user = http_auth_user(conn);
+    if (user == NULL)
+        return true;
+    run->user = strdup(user);
+    if (run->user == NULL)
+        http_error(conn, 503, "overloaded: no memory for more requests");
+    return run->user != NULL;
+}
+
 void http_query_run(struct http_conn *conn)
 {
     struct server *server = conn->client.loop->server;
@@ -531,6 +559,7 @@ void http_query_run(struct http_conn *conn)
         http_error(conn, 400, "missing required parameter \"q\"");
         ok = false;
     }
+    ok = ok && keep_user(run, conn);
     if (!ok) { /* and answered: what the head said is gone */
         release(run);
         return;

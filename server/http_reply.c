@@ -192,6 +192,9 @@ void http_error_text(struct http_conn *conn, int status, const char *text, size_
     if (status == 503)
         snprintf(extra + len, sizeof(extra) - (size_t)len, "Retry-After: %d\r\n",
                  RETRY_AFTER_SECONDS);
+    else if (status == 401)
+        snprintf(extra + len, sizeof(extra) - (size_t)len,
+                 "WWW-Authenticate: Basic realm=\"InfluxDB\"\r\n");
     else if (status == 405)
         snprintf(extra + len, sizeof(extra) - (size_t)len, "Allow: %s\r\n",
                  conn->request.route->allow);

@@ -1,6 +1,7 @@
 #include <string.h>
 
 #include "server/form.h"
+#include "server/http_auth.h"
 #include "server/http_handlers.h"
 
 #define GET    (1u << HTTP_GET)
@@ -22,23 +23,26 @@ static bool refuse_prometheus(struct http_conn *conn)
 }
 
 static const struct http_route routes[] = {
-    {"/write", POST, "POST", false, http_write_check, http_write_run, http_write_piece},
-    {"/query", GET | POST, "GET, POST", false, NULL, http_query_run, NULL},
-    {"/api/v2/write", POST, "POST", false, http_write_check, http_write_v2_run, http_write_piece},
-    {"/api/v2/query", GET | POST, "GET, POST", false, refuse_flux, NULL, NULL},
-    {"/api/v1/prom/read", POST, "POST", false, refuse_prometheus, NULL, NULL},
-    {"/api/v1/prom/write", POST, "POST", false, refuse_prometheus, NULL, NULL},
-    {"/ping", GET | HEAD, "GET, HEAD", false, NULL, http_ping_run, NULL},
-    {"/status", GET | HEAD, "GET, HEAD", false, NULL, http_old_status_run, NULL},
-    {"/health", GET | HEAD, "GET, HEAD", false, NULL, http_health_run, NULL},
-    {"/metrics", GET | HEAD, "GET, HEAD", false, NULL, http_metrics_run, NULL},
-    {"/debug/status", GET | HEAD, "GET, HEAD", false, NULL, http_status_run, NULL},
-    {"/debug/vars", GET | HEAD, "GET, HEAD", false, NULL, http_vars_run, NULL},
-    {"/debug/requests", GET, "GET", false, NULL, http_requests_run, NULL},
+    {"/write", POST, "POST", false, http_write_check, http_write_run, http_write_piece,
+     HTTP_ACCESS_USER},
+    {"/query", GET | POST, "GET, POST", false, NULL, http_query_run, NULL, HTTP_ACCESS_USER},
+    {"/api/v2/write", POST, "POST", false, http_write_check, http_write_v2_run, http_write_piece,
+     HTTP_ACCESS_USER},
+    {"/api/v2/query", GET | POST, "GET, POST", false, refuse_flux, NULL, NULL, HTTP_ACCESS_OPEN},
+    {"/api/v1/prom/read", POST, "POST", false, refuse_prometheus, NULL, NULL, HTTP_ACCESS_OPEN},
+    {"/api/v1/prom/write", POST, "POST", false, refuse_prometheus, NULL, NULL, HTTP_ACCESS_OPEN},
+    {"/ping", GET | HEAD, "GET, HEAD", false, NULL, http_ping_run, NULL, HTTP_ACCESS_PING},
+    {"/status", GET | HEAD, "GET, HEAD", false, NULL, http_old_status_run, NULL, HTTP_ACCESS_PING},
+    {"/health", GET | HEAD, "GET, HEAD", false, NULL, http_health_run, NULL, HTTP_ACCESS_PING},
+    {"/metrics", GET | HEAD, "GET, HEAD", false, NULL, http_metrics_run, NULL, HTTP_ACCESS_PING},
+    {"/debug/status", GET | HEAD, "GET, HEAD", false, NULL, http_status_run, NULL,
+     HTTP_ACCESS_ADMIN},
+    {"/debug/vars", GET | HEAD, "GET, HEAD", false, NULL, http_vars_run, NULL, HTTP_ACCESS_PING},
+    {"/debug/requests", GET, "GET", false, NULL, http_requests_run, NULL, HTTP_ACCESS_ADMIN},
     {"/debug/rejects", GET | HEAD | POST | DELETE, "GET, HEAD, POST, DELETE", false, NULL,
-     http_rejects_run, NULL},
-    {"/debug/flush", POST, "POST", true, NULL, http_flush_run, NULL},
-    {"/debug/compact", POST, "POST", true, NULL, http_compact_run, NULL},
+     http_rejects_run, NULL, HTTP_ACCESS_ADMIN},
+    {"/debug/flush", POST, "POST", true, NULL, http_flush_run, NULL, HTTP_ACCESS_ADMIN},
+    {"/debug/compact", POST, "POST", true, NULL, http_compact_run, NULL, HTTP_ACCESS_ADMIN},
 };
 
 static void count_request(struct http_conn *conn)
@@ -81,6 +85,12 @@ bool http_route(struct http_conn *conn)
     }
     if (conn->request.counted_as != SERVER_PATH_OTHER)
         http_requests_count(conn, conn->request.counted_as == SERVER_PATH_WRITE);
+    return http_auth_begin(conn) && http_route_check(conn);
+}
+
+bool http_route_check(struct http_conn *conn)
+{
+    const struct http_route *route = conn->request.route;
     return route->check == NULL || route->check(conn);
 }
 

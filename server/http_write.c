@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "server/form.h"
+#include "server/http_auth.h"
 #include "server/http_handlers.h"
 #include "server/units.h"
 #include "server/write_text.h"
@@ -108,6 +109,7 @@ static bool check_database(struct http_conn *conn)
         http_error(conn, 400, "database is required");
         ok = false;
     }
+    ok = ok && http_auth_may_write(conn, database.data);
     buf_fini(&database);
     buf_fini(&policy);
     return ok;

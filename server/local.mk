@@ -21,6 +21,8 @@ noinst_LTLIBRARIES += libserver.la
 libserver_la_SOURCES = \
 	server/accept.c \
 	server/accept.h \
+	server/auth.c \
+	server/auth.h \
 	server/buf.c \
 	server/buf.h \
 	server/debug_vars.c \
@@ -35,6 +37,8 @@ libserver_la_SOURCES = \
 	server/http.h \
 	server/http_admin.c \
 	server/http_admin.h \
+	server/http_auth.c \
+	server/http_auth.h \
 	server/http_error.c \
 	server/http_handlers.h \
 	server/http_job.c \
@@ -79,6 +83,8 @@ libserver_la_SOURCES = \
 	server/process.h \
 	server/rates.c \
 	server/rates.h \
+	server/redact.c \
+	server/redact.h \
 	server/reject.c \
 	server/reject.h \
 	server/reject_log.c \
@@ -114,12 +120,14 @@ libserver_la_SOURCES = \
 
 server_unit_libs = libserver.la $(SERVER_LLHTTP_LIBS) $(UNIT_LIBS) $(UV_LIBS) $(ZLIB_LIBS) $(JANSSON_LIBS)
 unit_tests += \
+	tests/unit/test_server_auth \
 	tests/unit/test_server_formats \
 	tests/unit/test_server_number \
 	tests/unit/test_server_parts \
 	tests/unit/test_server_pool \
 	tests/unit/test_server_result
 THREAD_TESTS += tests/unit/test_server_pool
+tests_unit_test_server_auth_LDADD = $(server_unit_libs)
 tests_unit_test_server_formats_LDADD = $(server_unit_libs)
 tests_unit_test_server_number_LDADD = $(server_unit_libs)
 tests_unit_test_server_parts_LDADD = $(server_unit_libs)

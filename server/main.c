@@ -15,6 +15,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "server/http_auth.h"
 #include "server/log.h"
 #include "server/loop.h"
 #include "server/metrics.h"
@@ -54,6 +55,9 @@ static void resolve_settings(struct settings *s)
     /* A piece is one frame of the log, in which a short line takes more bytes than as text. */
     if (s->wal_buffer != 0 && s->write_piece > s->wal_buffer / 4)
         s->write_piece = s->wal_buffer / 4;
+    /* It asks nobody who he is: that must be somebody's wish. */
+    if (strcmp(s->auth_enabled, "true") == 0 && !s->line_given)
+        strcpy(s->line, "off");
     if (s->loops == 0)
         s->loops = cores();
     if (s->write_threads == 0)
@@ -277,6 +281,7 @@ static int stop(struct server *server, struct bb_error *err)
     __atomic_store_n(&server->async_canceled, 1, __ATOMIC_RELAXED);
     pool_fini(&server->write_pool);
     pool_fini(&server->query_pool);
+    pool_fini(&server->auth_pool);
     pool_fini(&server->admin_pool);
     rates_fini(&server->rates);
     request_profiles_fini(&server->request_profiles);
@@ -311,6 +316,8 @@ static int start(struct server *server, struct bb_error *err)
         rc = pool_init(&server->write_pool, s->write_threads, err);
     if (rc == BB_OK)
         rc = pool_init(&server->query_pool, s->max_queries, err);
+    if (rc == BB_OK)
+        rc = pool_init(&server->auth_pool, HTTP_AUTH_THREADS, err);
     if (rc == BB_OK)
         rc = pool_init(&server->admin_pool, ADMIN_THREADS, err);
     if (rc == BB_OK)

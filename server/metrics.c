@@ -109,6 +109,8 @@ static double load(const _Atomic uint64_t *counter)
       "replies")                                                                                   \
     X("busbar_http_replies_total", "{class=\"5xx\"}", COUNTER, load(&s->counters->replies_5xx),    \
       "replies")                                                                                   \
+    X("busbar_http_auth_failures_total", "", COUNTER, load(&s->counters->auth_failures),           \
+      "requests without a user, or with a wrong password")                                         \
     X("busbar_overloads_total", "", COUNTER, load(&s->counters->overloads),                        \
       "requests answered 503 for want of a thread or of memory")                                   \
     X("busbar_line_bytes_total", "", COUNTER, load(&s->counters->line_bytes),                      \

@@ -38,6 +38,7 @@ struct counters {
     _Atomic uint64_t request_bytes;
     _Atomic uint64_t pings, query_reply_bytes;
     _Atomic uint64_t overloads;
+    _Atomic uint64_t auth_failures;
     _Atomic uint64_t clients_closed_slow, clients_closed_idle, clients_refused, requests_malformed;
     _Atomic uint64_t udp_datagrams, udp_bytes, udp_dropped, udp_batches, udp_retries;
     _Atomic uint64_t line_batches, line_bytes, line_syncs, line_retries;
@@ -52,6 +53,7 @@ struct server {
     struct settings settings;
     struct bb_db *db;
     struct pool write_pool, query_pool;
+    struct pool auth_pool;  /* hashes passwords */
     struct pool admin_pool; /* health, metrics, operators: answered however busy the others are */
     struct budget request_budget;
     struct rates rates;

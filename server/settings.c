@@ -39,6 +39,10 @@ const struct setting settings_table[] = {
      "datagrams that the system keeps until they are read; 0: what it gives by itself"},
     {"retention-autocreate", KIND_CHOICE, AT(retention_autocreate), "true", 0, 0, "true false",
      "whether CREATE DATABASE makes the policy autogen: true or false"},
+    {"auth-enabled", KIND_CHOICE, AT(auth_enabled), "false", 0, 0, "false true",
+     "true: requests need a user and a password; 'line' is off then unless it is given"},
+    {"ping-auth-enabled", KIND_CHOICE, AT(ping_auth_enabled), "false", 0, 0, "false true",
+     "true: /ping, /health, /metrics and /debug/vars need them too"},
     {"log-level", KIND_CHOICE, AT(log_level), "info", 0, 0, "debug info warning error",
      "debug, info, warning or error"},
 
@@ -201,6 +205,7 @@ int settings_set(struct settings *s, const struct setting *setting, const char *
                  const char *text, struct bb_error *err)
 {
     char *place = (char *)s + setting->offset;
+    s->line_given = s->line_given || place == s->line;
     if (setting->kind == KIND_CHOICE && !is_choice(setting->choices, text))
         return settings_fail(err, "%s: '%.100s' is none of: %s", source, text, setting->choices);
     if (setting->kind == KIND_TEXT || setting->kind == KIND_CHOICE) {

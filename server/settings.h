@@ -31,7 +31,10 @@ struct settings {
     char udp_database[SETTING_TEXT_MAX];
     char udp_precision[SETTING_TEXT_MAX];
     char retention_autocreate[SETTING_TEXT_MAX];
+    char auth_enabled[SETTING_TEXT_MAX];
+    char ping_auth_enabled[SETTING_TEXT_MAX];
     char log_level[SETTING_TEXT_MAX];
+    bool line_given; /* 'line' is no default */
 
     /* sizes in bytes */
     uint64_t memory, memtable_memory, query_memory, request_memory, wal_buffer, catalog_map;

@@ -217,6 +217,7 @@ int settings_load(struct settings *s, int argc, char *const argv[], char *const 
         if (rc != BB_OK)
             return rc;
     }
+    s->line_given = false;
     if (*action != SETTINGS_RUN && *action != SETTINGS_PRINT)
         return BB_OK; /* a broken file does not keep --help from helping */
     bool must_exist;

@@ -97,13 +97,36 @@ def test_body_over_the_limit(make_server):
     must(server.write(gzip.compress(fits), headers={"Content-Encoding": "gzip"}), 204)
 
 
-def test_unauthorised(server):
-    """There are no users to be checked against yet: credentials are taken and not looked at, so
-    there is no 401."""
-    for headers in ({"Authorization": "Basic bm9ib2R5Om5vdGhpbmc="},
+@pytest.fixture
+def guarded(make_server):
+    """One that asks who comes: root may do all, ann may read the database test."""
+    server = make_server(auth_enabled="true")
+    reply = server.query_reply("CREATE USER root WITH PASSWORD 'r' WITH ALL PRIVILEGES; "
+                               "CREATE DATABASE test; CREATE USER ann WITH PASSWORD 'a'; "
+                               "GRANT READ ON test TO ann")
+    assert reply.status == 200, reply.body
+    return server
+
+
+def test_unauthorised(guarded):
+    for headers in ({}, {"Authorization": "Basic bm9ib2R5Om5vdGhpbmc="},
                     {"Authorization": "Token nobody:nothing"}):
-        must(server.write("m v=1 1", headers=headers), 204)
-    must(server.write("m v=1 1", u="nobody", p="nothing"), 204)
+        for path in ("/write", "/query", "/api/v2/write", "/debug/status"):
+            method = "GET" if path.startswith("/debug") else "POST"
+            reply = must(guarded.request(method, path, body="m v=1 1", headers=headers), 401)
+            assert reply.headers["WWW-Authenticate"] == 'Basic realm="InfluxDB"'
+    must(guarded.write("m v=1 1", u="root", p="a"), 401, "authorization failed")
+    must(guarded.write("m v=1 1", u="root", p="r"), 204)
+
+
+def test_not_allowed(guarded):
+    must(guarded.write("m v=1 1", u="ann", p="a"), 403,
+         '"ann" user is not authorized to write to database "test"')
+    must(guarded.get("/query", q="DROP DATABASE test", u="ann", p="a"), 403,
+         "error authorizing query: ann not authorized to execute statement 'DROP DATABASE test', "
+         "requires admin privilege")
+    must(guarded.get("/debug/rejects", u="ann", p="a"), 403, "not an administrator")
+    must(guarded.get("/query", q="SELECT v FROM m", db="test", u="ann", p="a"), 200)
 
 
 def own_address():
