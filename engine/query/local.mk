@@ -95,6 +95,7 @@ libbusbar_la_SOURCES += \
 	engine/query/show.h \
 	engine/query/show_count.c \
 	engine/query/show_filter.c \
+	engine/query/show_group.c \
 	engine/query/show_shard.c \
 	engine/query/show_state.c \
 	engine/query/sources.c \

@@ -53,6 +53,32 @@ int bbi_show_no_time(struct bbi_qctx *ctx, struct bbi_ql_expr *condition, const 
 int bbi_show_cardinality(struct bbi_qctx *ctx, const struct bbi_ql_statement *statement,
                          struct bbi_emit *e, struct bb_error *err) BB_CHECKED;
 
+/** A CARDINALITY and the tags that it groups by: show_group.c. */
+struct bbi_show_groups {
+    struct bbi_ql_show show; /* first: who is told of a measurement finds the rest behind it */
+    const char **dims;       /* [dim_count] ascending, none twice */
+    size_t dim_count;
+};
+
+/** Read a CARDINALITY's GROUP BY; a wildcard or pattern stands for the tags of all of FROM.
+ * BB_EINVAL for what is no tag. */
+int bbi_show_dimensions(struct bbi_qctx *ctx, const struct bbi_ql_show *show,
+                        struct bbi_show_groups *out, struct bb_error *err) BB_CHECKED;
+
+/** The row of a count, unless it is 0 or OFFSET passes over it. tags: values of the dims. */
+int bbi_show_count_row(struct bbi_emit *e, const char *name, const struct bbi_show_groups *g,
+                       const char *const *tags, uint64_t count, struct bb_error *err) BB_CHECKED;
+
+/** Told of the series of one combination of values; tags live as long as the statement. */
+typedef int (*bbi_show_group_fn)(void *arg, const char *const *tags, const roaring_bitmap_t *series,
+                                 struct bb_error *err);
+
+/** Call fn for each combination that the series of a measurement have, in their order. within: as
+ * for bbi_show_fn. */
+int bbi_show_grouped(struct bbi_qctx *ctx, const struct bbi_show_groups *g,
+                     const struct bbi_measurement *m, const roaring_bitmap_t *within,
+                     bbi_show_group_fn fn, void *arg, struct bb_error *err) BB_CHECKED;
+
 /** SHOW SHARDS, SHOW SHARD GROUPS: show_shard.c. */
 int bbi_show_shards(struct bbi_qctx *ctx, bool groups, struct bbi_emit *e,
                     struct bb_error *err) BB_CHECKED;

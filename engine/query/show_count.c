@@ -8,7 +8,6 @@
 #include "engine/query/statement.h"
 #include "engine/query/tagcond.h"
 
-static const char *const count_column[] = {"count"};
 static const char *const estimate_column[] = {"cardinality estimation"};
 
 static int one_row(struct bbi_emit *e, const char *name, const char *const *columns, uint64_t count,
@@ -23,36 +22,65 @@ static int one_row(struct bbi_emit *e, const char *name, const char *const *colu
     return rc == BB_OK ? bbi_emit_flush(e, err) : rc;
 }
 
-/* A series of one row each: OFFSET passes over it. */
-static int counted(const struct bbi_ql_show *show, const struct bbi_measurement *m, uint64_t count,
-                   struct bbi_emit *e, struct bb_error *err)
+/* How many of something a measurement has; within: as for bbi_show_fn. */
+typedef int (*count_fn)(struct bbi_qctx *ctx, const struct bbi_ql_show *show,
+                        const struct bbi_measurement *m, const roaring_bitmap_t *within,
+                        uint64_t *count, struct bb_error *err);
+
+struct counter {
+    struct bbi_qctx *ctx;
+    const struct bbi_show_groups *groups;
+    const struct bbi_measurement *m;
+    struct bbi_emit *e;
+    count_fn fn;
+};
+
+static int count_group(void *arg, const char *const *tags, const roaring_bitmap_t *series,
+                       struct bb_error *err)
 {
-    return count == 0 || show->offset > 0 ? BB_OK : one_row(e, m->name, count_column, count, err);
+    const struct counter *c = arg;
+    uint64_t count = 0;
+    int rc = c->fn(c->ctx, &c->groups->show, c->m, series, &count, err);
+    return rc == BB_OK ? bbi_show_count_row(c->e, c->m->name, c->groups, tags, count, err) : rc;
+}
+
+/* show is that of a struct bbi_show_groups. */
+static int tell_count(struct bbi_qctx *ctx, const struct bbi_ql_show *show,
+                      const struct bbi_measurement *m, const roaring_bitmap_t *within,
+                      struct bbi_emit *e, count_fn fn, struct bb_error *err)
+{
+    const struct bbi_show_groups *groups = (const struct bbi_show_groups *)show;
+    struct counter c = {.ctx = ctx, .groups = groups, .m = m, .e = e, .fn = fn};
+    uint64_t count = 0;
+    if (groups->dim_count > 0) {
+        return bbi_show_grouped(ctx, groups, m, within, count_group, &c, err);
+    }
+    int rc = fn(ctx, show, m, within, &count, err);
+    return rc == BB_OK ? bbi_show_count_row(e, m->name, groups, NULL, count, err) : rc;
 }
 
 static int count_series(struct bbi_qctx *ctx, const struct bbi_ql_show *show,
                         const struct bbi_measurement *m, const roaring_bitmap_t *within,
-                        struct bbi_emit *e, struct bb_error *err)
+                        uint64_t *count, struct bb_error *err)
 {
-    uint64_t count = 0;
-    int rc = BB_OK;
-    if (within != NULL) {
-        count = roaring_bitmap_get_cardinality(within);
-    } else {
-        rc = bbi_catalog_series_count(ctx->env->catalog, m->db_id, m->id, &count, err);
+    (void)show;
+    if (within == NULL) {
+        return bbi_catalog_series_count(ctx->env->catalog, m->db_id, m->id, count, err);
     }
-    return rc == BB_OK ? counted(show, m, count, e, err) : rc;
+    *count = roaring_bitmap_get_cardinality(within);
+    return BB_OK;
 }
 
 static int count_tag_keys(struct bbi_qctx *ctx, const struct bbi_ql_show *show,
                           const struct bbi_measurement *m, const roaring_bitmap_t *within,
-                          struct bbi_emit *e, struct bb_error *err)
+                          uint64_t *count, struct bb_error *err)
 {
     struct bbi_names names;
+    (void)show;
     int rc = bbi_catalog_tag_keys(ctx->env->catalog, m->db_id, m->id, within, &ctx->acct, &names,
                                   err);
     if (rc == BB_OK) {
-        rc = counted(show, m, names.count, e, err);
+        *count = names.count;
         bbi_names_fini(&names);
     }
     return rc;
@@ -60,13 +88,14 @@ static int count_tag_keys(struct bbi_qctx *ctx, const struct bbi_ql_show *show,
 
 static int count_field_keys(struct bbi_qctx *ctx, const struct bbi_ql_show *show,
                             const struct bbi_measurement *m, const roaring_bitmap_t *within,
-                            struct bbi_emit *e, struct bb_error *err)
+                            uint64_t *count, struct bb_error *err)
 {
     struct bbi_names names;
+    (void)show;
     (void)within;
     int rc = bbi_show_field_names(ctx, m, &names, err);
     if (rc == BB_OK) {
-        rc = counted(show, m, names.count, e, err);
+        *count = names.count;
         bbi_names_fini(&names);
     }
     return rc;
@@ -134,11 +163,10 @@ static int list_values(struct bbi_qctx *ctx, const struct bbi_ql_show *show,
 
 static int count_tag_values(struct bbi_qctx *ctx, const struct bbi_ql_show *show,
                             const struct bbi_measurement *m, const roaring_bitmap_t *within,
-                            struct bbi_emit *e, struct bb_error *err)
+                            uint64_t *count, struct bb_error *err)
 {
     struct value_set set = {.list_count = 0};
     struct bbi_names keys;
-    uint64_t count = 0;
     int rc = bbi_catalog_tag_keys(ctx->env->catalog, m->db_id, m->id, within, &ctx->acct, &keys,
                                   err);
     if (rc != BB_OK) {
@@ -147,18 +175,113 @@ static int count_tag_values(struct bbi_qctx *ctx, const struct bbi_ql_show *show
     set.lists = bbi_mem_zalloc(&ctx->acct, keys.count, sizeof(set.lists[0]));
     rc = set.lists == NULL ? bbi_error_nomem(err, "tag values") : BB_OK;
     rc = rc == BB_OK ? list_values(ctx, show, m, within, &keys, &set, err) : rc;
-    rc = rc == BB_OK ? count_distinct(ctx, &set, &count, err) : rc;
+    rc = rc == BB_OK ? count_distinct(ctx, &set, count, err) : rc;
     for (size_t i = 0; i < set.list_count; i++) {
         bbi_names_fini(&set.lists[i]);
     }
     bbi_mem_free(set.lists);
     bbi_names_fini(&keys);
-    return rc == BB_OK ? counted(show, m, count, e, err) : rc;
+    return rc;
 }
 
-static int count_measurements(struct bbi_qctx *ctx, const struct bbi_ql_show *show,
+/* ---- as bbi_show_each wants them ---- */
+
+static int tell_series(struct bbi_qctx *ctx, const struct bbi_ql_show *show,
+                       const struct bbi_measurement *m, const roaring_bitmap_t *within,
+                       struct bbi_emit *e, struct bb_error *err)
+{
+    return tell_count(ctx, show, m, within, e, count_series, err);
+}
+
+static int tell_tag_keys(struct bbi_qctx *ctx, const struct bbi_ql_show *show,
+                         const struct bbi_measurement *m, const roaring_bitmap_t *within,
+                         struct bbi_emit *e, struct bb_error *err)
+{
+    return tell_count(ctx, show, m, within, e, count_tag_keys, err);
+}
+
+static int tell_tag_values(struct bbi_qctx *ctx, const struct bbi_ql_show *show,
+                           const struct bbi_measurement *m, const roaring_bitmap_t *within,
+                           struct bbi_emit *e, struct bb_error *err)
+{
+    return tell_count(ctx, show, m, within, e, count_tag_values, err);
+}
+
+static int tell_field_keys(struct bbi_qctx *ctx, const struct bbi_ql_show *show,
+                           const struct bbi_measurement *m, const roaring_bitmap_t *within,
+                           struct bbi_emit *e, struct bb_error *err)
+{
+    return tell_count(ctx, show, m, within, e, count_field_keys, err);
+}
+
+/* ---- measurements ---- */
+
+/* Combinations of values that the measurements have, each as often as it is met. */
+struct tuples {
+    struct bbi_qctx *ctx;
+    size_t dim_count;
+    struct tuple {
+        const char *const *tags;
+        size_t dim_count;
+    } * list;
+    size_t count;
+    size_t cap;
+};
+
+static int keep_tuple(void *arg, const char *const *tags, const roaring_bitmap_t *series,
+                      struct bb_error *err)
+{
+    struct tuples *t = arg;
+    (void)series;
+    if (t->count == t->cap) {
+        size_t cap = t->cap == 0 ? 64 : t->cap * 2;
+        struct tuple *list;
+        int rc = bbi_qctx_array(t->ctx, cap, sizeof(list[0]), &list, err);
+        if (rc != BB_OK) {
+            return rc;
+        }
+        if (t->count != 0) {
+            memcpy(list, t->list, t->count * sizeof(list[0]));
+        }
+        t->list = list;
+        t->cap = cap;
+    }
+    t->list[t->count++] = (struct tuple){tags, t->dim_count};
+    return BB_OK;
+}
+
+static int by_tags(const void *a, const void *b)
+{
+    const struct tuple *x = a;
+    const struct tuple *y = b;
+    int c = 0;
+    for (size_t i = 0; c == 0 && i < x->dim_count; i++) {
+        c = strcmp(x->tags[i], y->tags[i]);
+    }
+    return c;
+}
+
+static int tell_tuples(const struct tuples *t, const struct bbi_show_groups *groups,
+                       struct bbi_emit *e, struct bb_error *err)
+{
+    int rc = BB_OK;
+    if (t->count > 1) {
+        qsort(t->list, t->count, sizeof(t->list[0]), by_tags);
+    }
+    for (size_t i = 0, end = 0; rc == BB_OK && i < t->count; i = end) {
+        while (end < t->count && by_tags(&t->list[i], &t->list[end]) == 0) {
+            end++;
+        }
+        rc = bbi_show_count_row(e, NULL, groups, t->list[i].tags, end - i, err);
+    }
+    return rc;
+}
+
+static int count_measurements(struct bbi_qctx *ctx, const struct bbi_show_groups *groups,
                               bool is_estimate, struct bbi_emit *e, struct bb_error *err)
 {
+    const struct bbi_ql_show *show = &groups->show;
+    struct tuples tuples = {.ctx = ctx, .dim_count = groups->dim_count};
     struct bbi_measurements list;
     struct bbi_ql_expr *rest;
     uint32_t db_id;
@@ -183,6 +306,9 @@ static int count_measurements(struct bbi_qctx *ctx, const struct bbi_ql_show *sh
                  : rc;
         rc = rc == BB_OK ? bbi_tagcond_select(ctx, m->db_id, m->id, &cond, &ids, err) : rc;
         count += rc == BB_OK && !roaring_bitmap_is_empty(ids);
+        if (rc == BB_OK && groups->dim_count > 0) {
+            rc = bbi_show_grouped(ctx, groups, m, ids, keep_tuple, &tuples, err);
+        }
         if (ids != NULL) {
             roaring_bitmap_free(ids);
         }
@@ -190,7 +316,8 @@ static int count_measurements(struct bbi_qctx *ctx, const struct bbi_ql_show *sh
     if (rc != BB_OK || is_estimate) {
         return rc == BB_OK ? one_row(e, NULL, estimate_column, count, err) : rc;
     }
-    return count == 0 || show->offset > 0 ? BB_OK : one_row(e, NULL, count_column, count, err);
+    return groups->dim_count > 0 ? tell_tuples(&tuples, groups, e, err)
+                                 : bbi_show_count_row(e, NULL, groups, NULL, count, err);
 }
 
 static int estimate_series(struct bbi_qctx *ctx, const struct bbi_ql_show *show, struct bbi_emit *e,
@@ -235,34 +362,35 @@ static int count_all_values(struct bbi_qctx *ctx, const struct bbi_ql_show *show
     if (rc != BB_OK || (when.has_tmin && when.tmin > 0) || (when.has_tmax && when.tmax < 0)) {
         return rc;
     }
-    return bbi_show_each(ctx, show, BBI_FIELDS_ABSENT, count_tag_values, e, err);
+    return bbi_show_each(ctx, show, BBI_FIELDS_ABSENT, tell_tag_values, e, err);
 }
 
 int bbi_show_cardinality(struct bbi_qctx *ctx, const struct bbi_ql_statement *statement,
                          struct bbi_emit *e, struct bb_error *err)
 {
-    const struct bbi_ql_show *show = &statement->u.show;
+    struct bbi_show_groups groups;
+    const struct bbi_ql_show *show = &groups.show;
     struct bbi_ql_expr *rest;
-    int rc;
-    if (show->dimension_count != 0) {
-        return bbi_error_set(err, BB_EUNSUPPORTED, "GROUP BY of a CARDINALITY is not supported");
+    int rc = bbi_show_dimensions(ctx, &statement->u.show, &groups, err);
+    if (rc != BB_OK) {
+        return rc;
     }
     switch (statement->kind) {
     case BBI_QL_SHOW_MEASUREMENT_CARDINALITY:
-        return count_measurements(ctx, show, is_estimate(show), e, err);
+        return count_measurements(ctx, &groups, is_estimate(show), e, err);
     case BBI_QL_SHOW_SERIES_CARDINALITY:
         if (is_estimate(show)) {
             return estimate_series(ctx, show, e, err);
         }
-        return count_each(ctx, show, "SHOW SERIES EXACT CARDINALITY", count_series, e, err);
+        return count_each(ctx, show, "SHOW SERIES EXACT CARDINALITY", tell_series, e, err);
     case BBI_QL_SHOW_TAG_KEY_CARDINALITY:
-        return count_each(ctx, show, "SHOW TAG KEY EXACT CARDINALITY", count_tag_keys, e, err);
+        return count_each(ctx, show, "SHOW TAG KEY EXACT CARDINALITY", tell_tag_keys, e, err);
     case BBI_QL_SHOW_TAG_VALUES_CARDINALITY:
         return count_all_values(ctx, show, e, err);
     default:
         rc = bbi_show_no_time(ctx, show->condition, "SHOW FIELD KEY CARDINALITY", &rest, err);
         return rc == BB_OK
-                   ? bbi_show_each_policy(ctx, show, BBI_FIELDS_NEVER, count_field_keys, e, err)
+                   ? bbi_show_each_policy(ctx, show, BBI_FIELDS_NEVER, tell_field_keys, e, err)
                    : rc;
     }
 }

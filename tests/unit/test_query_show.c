@@ -66,6 +66,43 @@ static void cardinalities(void **state)
     }
 }
 
+/* A count for each combination of values; measurements are counted over all of them. */
+static void cardinalities_by_group(void **state)
+{
+    static const struct {
+        const char *text;
+        const char *answer;
+    } asked[] = {
+        {"SHOW SERIES CARDINALITY GROUP BY host",
+         "cpu{host=a}: count=1i\ncpu{host=b}: count=1i\ncpu{host=c}: count=1i\n"
+         "disk{host=}: count=1i\nmem{host=}: count=1i\nmem{host=a}: count=1i\n"},
+        {"SHOW SERIES EXACT CARDINALITY FROM mem GROUP BY rack, host",
+         "mem{host=,rack=r2}: count=1i\nmem{host=a,rack=r1}: count=1i\n"},
+        {"SHOW SERIES EXACT CARDINALITY FROM disk GROUP BY *", "disk: count=1i\n"},
+        {"SHOW SERIES EXACT CARDINALITY FROM cpu, disk WHERE host != 'b' GROUP BY /^reg/",
+         "cpu{region=}: count=1i\ncpu{region=eu}: count=1i\ndisk{region=}: count=1i\n"},
+        {"SHOW SERIES EXACT CARDINALITY FROM cpu GROUP BY region OFFSET 1", ""},
+        {"SHOW MEASUREMENT EXACT CARDINALITY GROUP BY host",
+         "{host=}: count=2i\n{host=a}: count=2i\n{host=b}: count=1i\n{host=c}: count=1i\n"},
+        {"SHOW TAG KEY CARDINALITY GROUP BY host",
+         "cpu{host=a}: count=2i\ncpu{host=b}: count=2i\ncpu{host=c}: count=1i\n"
+         "mem{host=}: count=1i\nmem{host=a}: count=2i\n"},
+        {"SHOW TAG VALUES CARDINALITY FROM cpu WITH KEY = host GROUP BY region",
+         "cpu{region=}: count=1i\ncpu{region=eu}: count=1i\ncpu{region=us}: count=1i\n"},
+        {"SHOW FIELD KEY EXACT CARDINALITY FROM cpu GROUP BY region",
+         "cpu{region=}: count=3i\ncpu{region=eu}: count=3i\ncpu{region=us}: count=3i\n"},
+        {"SHOW SERIES EXACT CARDINALITY GROUP BY time(1h)",
+         "error: only tags may stand in GROUP BY of a CARDINALITY\n"},
+    };
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        for (size_t k = 0; k < sizeof(asked) / sizeof(asked[0]); k++) {
+            dbtest_expect(&t, asked[k].text, asked[k].answer);
+        }
+        dbtest_flush(&t);
+    }
+}
+
 /* What a CARDINALITY cannot decide by tags does not hold; tag values have time 0, and a tag that is
  * missing is nothing, not even empty. As influxd 1.8.10. */
 static void cardinalities_by_condition(void **state)
@@ -326,6 +363,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(cardinalities, setup, teardown),
+        cmocka_unit_test_setup_teardown(cardinalities_by_group, setup, teardown),
         cmocka_unit_test_setup_teardown(cardinalities_by_condition, setup, teardown),
         cmocka_unit_test_setup_teardown(conditions_on_names, setup, teardown),
         cmocka_unit_test_setup_teardown(measurements_by_tags, setup, teardown),
