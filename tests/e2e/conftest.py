@@ -1,3 +1,4 @@
+import glob
 import os
 import sys
 
@@ -5,7 +6,8 @@ import pytest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
-from busbar_e2e import Server, busbard_path  # noqa: E402
+from busbar_e2e import BUILDDIR, Server, busbard_path  # noqa: E402
+from e2e_run import has_sanitizers  # noqa: E402
 
 
 def pytest_sessionstart(session):
@@ -29,6 +31,26 @@ def make_server(tmp_path):
             died = server.process.poll() not in (None, 0, -9)
             server.kill()
             assert not died, "busbard ended with %d\n%s" % (server.process.returncode, server.log())
+
+
+@pytest.fixture
+def make_faulty(make_server, tmp_path, monkeypatch):
+    """As make_server; the server's disk does what server.disk(TEXT) says (faults.c)."""
+    found = glob.glob(os.path.join(BUILDDIR, ".libs", "libfaults.so"))
+    if not found:
+        pytest.skip("libfaults.so has not been built")
+    if has_sanitizers(BUILDDIR):
+        pytest.skip("a server with sanitizers cannot load libfaults.so")
+    monkeypatch.setenv("BUSBAR_FAULTS", str(tmp_path / "faults"))
+
+    def make(**settings):
+        monkeypatch.setenv("LD_PRELOAD", found[0])
+        server = make_server(**settings)
+        monkeypatch.delenv("LD_PRELOAD")
+        server.disk = (tmp_path / "faults").write_text
+        return server
+
+    return make
 
 
 @pytest.fixture

@@ -1,37 +1,29 @@
 """A day of an operator's questions (docs/operations.md), each answered by busbar status and
 /metrics from a state that is brought about on purpose."""
 
-import glob
 import json
-import os
 import re
 import threading
 import time
 
 import pytest
 
-from busbar_e2e import BUILDDIR, wait_until
+from busbar_e2e import wait_until
 from busbar_tool import Tool
-from e2e_run import has_sanitizers
 
 
 class Operated:
-    """A server, the tool beside it, and the disk below it."""
+    """A server and the tool beside it."""
 
     def __init__(self, server, folder):
         self.server = server
         self.tool = Tool(folder, server)
-        self.faults = os.environ.get("BUSBAR_FAULTS")
 
     def status(self, code=0):
         return self.tool.run("status", code=code)[0]
 
     def json(self):
         return json.loads(self.tool.run("status", "--json")[0])
-
-    def disk(self, text):
-        with open(self.faults, "w", encoding="ascii") as f:
-            f.write(text)
 
 
 @pytest.fixture
@@ -40,20 +32,9 @@ def operated(server, tmp_path):
 
 
 @pytest.fixture
-def broken_disk(make_server, tmp_path, monkeypatch):
-    """A server whose disk obeys Operated.disk()."""
-    found = glob.glob(os.path.join(BUILDDIR, ".libs", "libfaults.so"))
-    if not found or has_sanitizers(BUILDDIR):
-        pytest.skip("no libfaults.so that a server without sanitizers could load")
-
-    def make(**settings):
-        monkeypatch.setenv("BUSBAR_FAULTS", str(tmp_path / "faults"))
-        monkeypatch.setenv("LD_PRELOAD", found[0])
-        server = make_server(**settings)
-        monkeypatch.delenv("LD_PRELOAD")
-        return Operated(server.create(), tmp_path)
-
-    return make
+def broken_disk(make_faulty, tmp_path):
+    """An operated server whose disk obeys server.disk()."""
+    return lambda **settings: Operated(make_faulty(**settings).create(), tmp_path)
 
 
 def test_is_it_well(operated):
@@ -174,7 +155,7 @@ def test_is_something_damaged(operated):
 def test_is_the_disk_slow(broken_disk):
     operated = broken_disk()
     operated.server.write("r v=1 1")
-    operated.disk("sync_ms=300")
+    operated.server.disk("sync_ms=300")
     for i in range(3):
         operated.server.write("r v=1 %d" % i)
     match = re.search(r"^log .* (\d+) syncs of (\S+) ms on average$", operated.status(), re.M)
@@ -185,7 +166,7 @@ def test_is_the_disk_slow(broken_disk):
 def test_is_it_overloaded(broken_disk):
     """Requests wait for memory longer than they may: counted, refused with 503, still healthy."""
     operated = broken_disk(request_memory="1MiB", queue_timeout="200ms")
-    operated.disk("sync_ms=1500")
+    operated.server.disk("sync_ms=1500")
     body = "".join("r,d=%d v=1 %d\n" % (i, i) for i in range(12000))
     replies = []
     threads = [threading.Thread(target=lambda: replies.append(operated.server.write(body).status))
@@ -194,7 +175,7 @@ def test_is_it_overloaded(broken_disk):
         thread.start()
     for thread in threads:
         thread.join()
-    operated.disk("")
+    operated.server.disk("")
     assert 503 in replies and 204 in replies, replies
     metrics = operated.server.metrics()
     assert metrics["busbar_overloads_total"] == replies.count(503)
@@ -205,13 +186,13 @@ def test_is_it_overloaded(broken_disk):
 def test_is_it_read_only(broken_disk):
     operated = broken_disk()
     operated.server.write("r v=1 1")
-    operated.disk("sync=EIO")
+    operated.server.disk("sync=EIO")
     assert operated.server.write("r v=2 2").status == 503
     shown = operated.status(code=1)
     assert re.search(r"^state +UNHEALTHY; read-only: the log met an I/O error", shown, re.M)
     assert operated.server.metrics()["busbar_read_only"] == 1
     assert operated.server.get("/health").status == 503
-    operated.disk("")
+    operated.server.disk("")
     operated.server.kill()
     operated.server.restart()
     operated.tool = Tool(operated.tool.folder, operated.server)
