@@ -263,6 +263,7 @@ void http_reply_sent(struct http_conn *conn)
         linger(conn);
     else {
         conn->state = CONN_HEAD;
+        conn->received = false; /* an empty line between requests begins none */
         conn->request_end_ms = 0;
         conn->deadline_ms = now_of(conn) + server_of(conn)->settings.idle_timeout;
         loop_give_spare(conn->client.loop, &conn->body);

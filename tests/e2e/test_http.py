@@ -113,6 +113,22 @@ def test_pipelined_requests_are_answered_in_order(shared_server):
             assert status == (200 if i % 3 == 2 else 204)
 
 
+@pytest.mark.parametrize("late", [False, True])
+def test_empty_lines_between_requests(shared_server, late):
+    """Some clients end a body by a line break that they did not announce."""
+    request = (b"POST /query?db=test HTTP/1.1\r\nContent-Length: 16\r\nContent-Type: "
+               b"application/x-www-form-urlencoded\r\n\r\nq=SHOW+DATABASES")
+    with shared_server.raw() as sock:
+        sock.sendall(request + (b"" if late else b"\r\n\r\n"))
+        assert read_reply(sock)[0] == 200
+        sock.sendall(b"\r\n" if late else b"")
+        sock.sendall(b"\n" + request)
+        assert read_reply(sock)[0] == 200
+        sock.settimeout(0.3)
+        with pytest.raises(TimeoutError):
+            sock.recv(1)
+
+
 def test_pipelined_and_half_closed(shared_server):
     with shared_server.raw() as sock:
         sock.sendall(b"GET /ping HTTP/1.1\r\n\r\n" * 3)
