@@ -137,6 +137,11 @@ tests_unit_test_server_result_LDADD = $(server_unit_libs)
 fuzz_targets += tests/fuzz/fuzz_http
 tests_fuzz_fuzz_http_LDADD = $(FUZZ_LIBS) $(server_unit_libs)
 
+# Its own pool, engine and network stand before those of the libraries.
+fuzz_targets += tests/fuzz/fuzz_http_conn
+tests_fuzz_fuzz_http_conn_SOURCES = tests/fuzz/fuzz_http_conn.c tests/fuzz/fake_uv.c tests/fuzz/fake_uv.h
+tests_fuzz_fuzz_http_conn_LDADD = $(FUZZ_LIBS) $(server_unit_libs)
+
 bin_PROGRAMS += busbard
 busbard_SOURCES = server/main.c
 busbard_LDADD = libserver.la $(SERVER_LIBS)
