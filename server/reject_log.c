@@ -104,7 +104,7 @@ static bool take_entry(const char **p, const char *end, struct reject_entry *ent
 static int each(const char *text, size_t n, reject_log_fn fn, void *arg)
 {
     const char *p = text;
-    const char *end = text + n;
+    const char *end = n == 0 ? text : text + n; /* of nothing there is no text */
     int rc = BB_OK;
     while (p < end && rc == BB_OK) {
         struct reject_entry entry;
