@@ -79,7 +79,7 @@ int multipart_get(const char *content_type, const char *body, size_t n, const ch
         return BB_EPARSE;
     size_t mark_length = (size_t)snprintf(mark, sizeof(mark), "\r\n--%.*s", (int)length, boundary);
     /* The first mark has no line break before it where nothing precedes it. */
-    const char *end = body + n;
+    const char *end = n == 0 ? body : body + n; /* of nothing there is no text */
     const char *p = n >= mark_length - 2 && memcmp(body, mark + 2, mark_length - 2) == 0
                         ? body + mark_length - 2
                         : NULL;
