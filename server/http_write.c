@@ -192,6 +192,9 @@ static void reply(struct http_job *job, struct http_conn *conn)
 {
     struct write_run *run = (struct write_run *)job;
     const struct bb_error *not_stored = &run->not_stored;
+    struct counters *counters = &run->text.server->counters;
+    count_add(&counters->http_points_stored, run->text.total.points_written);
+    count_add(&counters->http_points_refused, run->text.total.points_rejected);
     if (run->status != 0) {
         reply_failure(run, conn);
         return;

@@ -95,6 +95,10 @@ static double load(const _Atomic uint64_t *counter)
       load(&s->counters->requests[SERVER_PATH_QUERY]), "requests")                                 \
     X("busbar_http_requests_total", "{path=\"other\"}", COUNTER,                                   \
       load(&s->counters->requests[SERVER_PATH_OTHER]), "requests")                                 \
+    X("busbar_http_points_total", "{result=\"stored\"}", COUNTER,                                  \
+      load(&s->counters->http_points_stored), "points of replies to /write")                       \
+    X("busbar_http_points_total", "{result=\"refused\"}", COUNTER,                                 \
+      load(&s->counters->http_points_refused), "points of replies to /write")                      \
     X("busbar_http_pings_total", "", COUNTER, load(&s->counters->pings),                           \
       "requests for /ping, among the others")                                                      \
     X("busbar_http_query_reply_bytes_total", "", COUNTER, load(&s->counters->query_reply_bytes),   \

@@ -36,7 +36,7 @@ struct counters {
     _Atomic uint64_t requests[SERVER_PATHS];
     _Atomic uint64_t replies_2xx, replies_4xx, replies_5xx;
     _Atomic uint64_t request_bytes;
-    _Atomic uint64_t pings, query_reply_bytes;
+    _Atomic uint64_t pings, query_reply_bytes, http_points_stored, http_points_refused;
     _Atomic uint64_t overloads;
     _Atomic uint64_t auth_failures;
     _Atomic uint64_t clients_closed_slow, clients_closed_idle, clients_refused, requests_malformed;

@@ -47,6 +47,8 @@ static void put_httpd(struct stats_out *out, struct server *server)
     put(out, "authFail", load(&c->errors[401 - 400]));
     put(out, "clientError", load(&c->replies_4xx));
     put(out, "pingReq", load(&c->pings));
+    put(out, "pointsWrittenDropped", load(&c->http_points_refused));
+    put(out, "pointsWrittenOK", load(&c->http_points_stored));
     put(out, "queryReq", queries);
     put(out, "queryReqDurationNs", query_ns);
     put(out, "queryRespBytes", load(&c->query_reply_bytes));

@@ -41,6 +41,7 @@ def test_vars(server):
     found = points(server)
     httpd = found[("httpd", server.http_address)]
     assert httpd["writeReq"] == 2 and httpd["pingReq"] == 1 and httpd["clientError"] == 1
+    assert httpd["pointsWrittenOK"] == 2 and httpd["pointsWrittenDropped"] == 1
     assert httpd["queryReq"] == 2 and httpd["queryRespBytes"] > 50
     assert found[("database", "test")] == {"numMeasurements": 1, "numSeries": 2, "numShards": 0,
                                            "diskBytes": 0}
