@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "server/http_auth.h"
 #include "server/http_handlers.h"
 #include "server/request_profile.h"
 
@@ -24,14 +25,18 @@ static struct request_profiles *profiles_of(const struct http_conn *conn)
     return &conn->client.loop->server->request_profiles;
 }
 
-/** "" if it has gone. */
-static void put_address(const struct http_conn *conn, char *out, size_t size)
+/** "ADDRESS" or "USER:ADDRESS"; false if it has gone. */
+static bool put_client(const struct http_conn *conn, char *out, size_t size)
 {
     struct sockaddr_storage peer = {0};
+    char address[INET6_ADDRSTRLEN];
     int n = sizeof(peer);
-    out[0] = '\0';
-    if (uv_tcp_getpeername(&conn->client.tcp, (struct sockaddr *)&peer, &n) == 0)
-        (void)uv_ip_name((const struct sockaddr *)&peer, out, size);
+    if (uv_tcp_getpeername(&conn->client.tcp, (struct sockaddr *)&peer, &n) != 0 ||
+        uv_ip_name((const struct sockaddr *)&peer, address, sizeof(address)) != 0)
+        return false;
+    const char *user = http_auth_user(conn);
+    snprintf(out, size, "%.100s%s%s", user == NULL ? "" : user, user == NULL ? "" : ":", address);
+    return true;
 }
 
 void http_requests_count(const struct http_conn *conn, bool write)
@@ -39,8 +44,7 @@ void http_requests_count(const struct http_conn *conn, bool write)
     char client[REQUEST_CLIENT_BYTES];
     if (!request_profiles_wanted(profiles_of(conn)))
         return;
-    put_address(conn, client, sizeof(client));
-    if (client[0] != '\0')
+    if (put_client(conn, client, sizeof(client)))
         request_profiles_count(profiles_of(conn), client, write);
 }
 

@@ -83,14 +83,14 @@ bool http_route(struct http_conn *conn)
         http_error(conn, 403, "%s is for clients on this machine", path);
         return false;
     }
-    if (conn->request.counted_as != SERVER_PATH_OTHER)
-        http_requests_count(conn, conn->request.counted_as == SERVER_PATH_WRITE);
     return http_auth_begin(conn) && http_route_check(conn);
 }
 
 bool http_route_check(struct http_conn *conn)
 {
     const struct http_route *route = conn->request.route;
+    if (conn->request.counted_as != SERVER_PATH_OTHER)
+        http_requests_count(conn, conn->request.counted_as == SERVER_PATH_WRITE);
     return route->check == NULL || route->check(conn);
 }
 

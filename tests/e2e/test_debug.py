@@ -96,6 +96,23 @@ def test_requests(server):
     assert reply.body == b'{\n"127.0.0.1": {"writes":3,"queries":2}\n}\n'
 
 
+def test_requests_of_users(make_server):
+    server = make_server(auth_enabled="true", line="off")
+    server.query("CREATE USER root WITH PASSWORD 'x' WITH ALL PRIVILEGES")
+    assert server.get("/debug/requests", seconds="0").status == 401
+    root = {"u": "root", "p": "x"}
+    replies = []
+    asking = threading.Thread(target=lambda: replies.append(server.get("/debug/requests",
+                                                                      seconds="2", **root)))
+    asking.start()
+    wait_until(lambda: server.metrics()["busbar_connections{listener=\"http\"}"] > 1, 2)
+    time.sleep(0.2)
+    assert server.get("/query", q="SHOW DATABASES", **root).status == 200
+    assert server.get("/query", q="SHOW DATABASES", u="root", p="wrong").status == 401
+    asking.join()
+    assert replies[0].body == b'{\n"root:127.0.0.1": {"writes":0,"queries":1}\n}\n'
+
+
 def test_requests_of_no_time(server):
     assert server.get("/debug/requests", seconds="0").body == b"{\n\n}\n"
     assert server.get("/debug/requests", seconds="-7").body == b"{\n\n}\n"
