@@ -27,6 +27,8 @@ client_example_LDADD = libbusbar-client.la
 # The shell, as a library for its tests.
 noinst_LTLIBRARIES += libshell.la
 libshell_la_SOURCES = \
+	client/password.c \
+	client/password.h \
 	client/rejects.c \
 	client/rejects.h \
 	client/shell.c \

@@ -9,10 +9,12 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "client/password.h"
 #include "client/shell.h"
 #include "client/shell_text.h"
 
-#define SCRIPT_MAX ((size_t)256 << 20)
+#define PASSWORD_MAX 512
+#define SCRIPT_MAX   ((size_t)256 << 20)
 
 enum setting {
     OPT_RP = 256,
@@ -61,7 +63,7 @@ static const char help_text[] =
     "  -H, --url URL        the server (http://127.0.0.1:8086; BUSBAR_URL)\n"
     "  -d, --database DB    of queries and writes\n"
     "      --rp NAME        retention policy; the database's default\n"
-    "  -u, --user NAME      (BUSBAR_USER)\n"
+    "  -u, --user NAME      (BUSBAR_USER); its password is asked for if it is not given\n"
     "      --password WORD  better by BUSBAR_PASSWORD, which no process list shows\n"
     "      --token TOKEN    better by BUSBAR_TOKEN\n"
     "      --ca-file FILE   certificates to trust\n"
@@ -300,6 +302,20 @@ static int start(struct shell *shell, const struct arguments *args)
     return shell->exit_code;
 }
 
+/** With the password that belongs to the user's name, asked for if it is not given. */
+static int start_as(struct shell *shell, const struct arguments *args)
+{
+    char password[PASSWORD_MAX] = "";
+    struct bb_client_options *o = &shell->options;
+    if (o->user != NULL && o->user[0] != '\0' && o->password == NULL && o->token == NULL &&
+        isatty(STDIN_FILENO) && password_ask(o->user, password, sizeof(password)))
+        o->password = password;
+    int rc = start(shell, args);
+    o->password = NULL;
+    explicit_bzero(password, sizeof(password));
+    return rc;
+}
+
 int bbsh_main(int argc, char **argv)
 {
     setlocale(LC_CTYPE, "");
@@ -313,7 +329,7 @@ int bbsh_main(int argc, char **argv)
         rc = take(&shell, &args, c, optarg);
     if (rc == 0 && optind < argc)
         rc = usage("a command is the first word, its options follow; not so: ", argv[optind]) + 1;
-    rc = rc == 0 ? start(&shell, &args) : rc - 1;
+    rc = rc == 0 ? start_as(&shell, &args) : rc - 1;
     bb_client_destroy(&shell.client);
     text_fini(&shell.last);
     free(args.jobs);

@@ -166,7 +166,7 @@ static bool check(struct http_conn *conn, struct auth *auth)
     if (rc == BB_OK && auth->kind == AUTH_PASSWORD)
         return check_password(conn, auth);
     if (rc == BB_OK && auth->kind == AUTH_BEARER)
-        refuse(conn, 401, "bearer auth disabld"); /* InfluxDB's spelling */
+        refuse(conn, 401, "bearer auth disabled");
     else
         refuse(conn, 401, "unable to parse authentication credentials");
     return false;

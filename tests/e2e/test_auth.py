@@ -97,7 +97,7 @@ def test_credentials(guarded, send):
     ({"Authorization": "Basic"}, {}, UNREADABLE),
     ({"Authorization": "Token root"}, {}, UNREADABLE),
     ({"Authorization": "Token root:wrong"}, {}, FAILED),
-    ({"Authorization": "Bearer abc"}, {}, "bearer auth disabld"),
+    ({"Authorization": "Bearer abc"}, {}, "bearer auth disabled"),
     ({"Authorization": "Digest x"}, {}, UNREADABLE),
 ])
 def test_no_credentials(guarded, headers, params, error):

@@ -8,6 +8,8 @@ import subprocess
 
 import pytest
 
+from busbar_e2e import BUILDDIR
+
 HERE = os.path.dirname(os.path.abspath(__file__))
 CLIENTS = os.path.join(HERE, "clients")
 
@@ -106,6 +108,58 @@ def test_python_influxdb(server):
     code, out = run(["/usr/bin/python3", os.path.join(CLIENTS, "python_influxdb.py"),
                      str(server.http_port)])
     assert code == 0, out
+
+
+@pytest.fixture
+def guarded(make_server):
+    """One that asks who comes; root may do all, ann may write to the database test."""
+    server = make_server(auth_enabled="true")
+    reply = server.query_reply("CREATE USER root WITH PASSWORD 'r00t' WITH ALL PRIVILEGES; "
+                               "CREATE DATABASE test; CREATE USER ann WITH PASSWORD 'a'; "
+                               "GRANT WRITE ON test TO ann")
+    assert reply.status == 200, reply.body
+    return server
+
+
+def test_python_influxdb_with_users(guarded):
+    if not os.access("/usr/bin/python3", os.X_OK):
+        pytest.skip("no Python of the distribution")
+    code, out = run(["/usr/bin/python3", os.path.join(CLIENTS, "python_influxdb.py"),
+                     str(guarded.http_port), "root", "r00t"])
+    assert code == 0, out
+
+
+def test_influx_with_users(guarded):
+    if shutil.which("influx") is None:
+        pytest.skip("influx is not installed (Debian: influxdb-client)")
+
+    def influx(user, password, statement):
+        return run(["influx", "-host", "127.0.0.1", "-port", str(guarded.http_port), "-username",
+                    user, "-password", password, "-database", "test", "-format", "csv", "-execute",
+                    statement])
+
+    assert influx("ann", "a", "INSERT m v=1 1") == (0, "")
+    assert influx("root", "r00t", "SELECT v FROM m") == (0, "name,time,v\nm,1,1\n")
+    code, out = influx("ann", "a", "SELECT v FROM m")
+    assert code == 1 and "not authorized to execute statement" in out, out
+    code, out = influx("ann", "b", "SHOW DATABASES")
+    assert code == 1 and "authorization failed" in out, out
+
+
+def test_busbar_with_users(guarded):
+    command = [os.path.join(BUILDDIR, "busbar"), "-H", "http://" + guarded.http_address, "-d",
+               "test", "--format", "csv"]
+    ann = {"BUSBAR_USER": "ann", "BUSBAR_PASSWORD": "a"}
+    code, out = run([*command, "-e", "SELECT v FROM m"], **ann)
+    assert code != 0 and "requires READ on test" in out, out
+    code, out = run([*command, "-u", "root", "--password", "r00t", "-e", "SHOW USERS"])
+    assert code == 0 and "ann" in out, out
+    code, out = run([*command, "-e", "SHOW USERS"])
+    assert code != 0 and "unable to parse authentication credentials" in out, out
+    status = [command[0], "status", *command[1:3]]
+    assert run(status, BUSBAR_USER="root", BUSBAR_PASSWORD="r00t")[0] == 0
+    code, out = run(status, **ann)
+    assert code != 0 and "not an administrator" in out, out
 
 
 def test_node_influx(server):

@@ -181,6 +181,16 @@ def test_history(terminal, server, tmp_path):
     terminal.keys("Enter").wait("weather")
 
 
+def test_password(terminal, server):
+    """It is asked for, and not shown."""
+    terminal.close()
+    terminal.start("-H", "http://" + server.http_address, "-u", "ann")
+    terminal.wait("Password of ann:")
+    terminal.type("tops3cret", "Enter").wait_line("busbar> ")
+    assert "tops3cret" not in terminal.screen()
+    terminal.type("SHOW DATABASES", "Enter").wait("energy")
+
+
 def test_errors(terminal, server, tmp_path):
     terminal.type("SELECT FROM m", "Enter").wait("error: error parsing query: found FROM")
     terminal.type("SELECT x FROM nodb..m", "Enter").wait("error: database not found: nodb")

@@ -1,4 +1,5 @@
-"""What python3-influxdb does with a server: python_influxdb.py PORT. Exits 77 without it."""
+"""What python3-influxdb does with a server: python_influxdb.py PORT [USER PASSWORD]. Exits 77
+without it."""
 
 import sys
 
@@ -36,8 +37,8 @@ def readings(client):
     groups = client.query("SELECT mean(v) FROM cpu GROUP BY host")
     assert list(groups.get_points(tags={"host": "b"}))[0]["mean"] == 1.5
     # It asks for MessagePack and cannot read it in chunks, from InfluxDB neither.
-    by_json = InfluxDBClient("127.0.0.1", int(sys.argv[1]), timeout=30, database="py",
-                             headers={"Accept": "application/json"})
+    by_json = InfluxDBClient("127.0.0.1", int(sys.argv[1]), *sys.argv[2:4], timeout=30,
+                             database="py", headers={"Accept": "application/json"})
     chunks = by_json.query("SELECT * FROM cpu", chunked=True, chunk_size=1)
     assert len(list(chunks)) == 2
     later = client.query("SELECT v FROM cpu WHERE time > $t", bind_params={"t": "2020-01-01"})
@@ -62,6 +63,35 @@ def refusals(client):
         assert e.code == 400 and "error parsing query" in e.content, e
 
 
+def users(client):
+    client.create_user("ann", "secret")
+    client.create_user("root", "r00t", admin=True)
+    assert {"user": "ann", "admin": False} in client.get_list_users()
+    client.grant_privilege("read", "py", "ann")
+    assert client.get_list_privileges("ann") == [{"database": "py", "privilege": "READ"}]
+    client.revoke_privilege("read", "py", "ann")
+    client.grant_admin_privileges("ann")
+    client.revoke_admin_privileges("ann")
+    client.set_user_password("ann", "other")
+    client.drop_user("ann")
+    assert {"user": "root", "admin": True} in client.get_list_users()
+
+
+def guarded(client):
+    client.grant_privilege("read", "py", client.create_user("ann", "a") or "ann")
+    ann = InfluxDBClient("127.0.0.1", int(sys.argv[1]), "ann", "a", "py", timeout=30)
+    assert len(list(ann.query("SELECT v FROM cpu").get_points())) == 2
+    wrong = InfluxDBClient("127.0.0.1", int(sys.argv[1]), "ann", "b", "py", timeout=30)
+    for call, code in ((lambda: ann.write_points([POINT]), 403), (wrong.get_list_database, 401)):
+        try:
+            call()
+        except InfluxDBClientError as e:
+            assert e.code == code, e
+        else:
+            raise AssertionError(code)
+    client.drop_user("ann")
+
+
 def removals(client):
     client.delete_series(measurement="cpu", tags={"host": "b"})
     assert len(list(client.query("SELECT * FROM cpu").get_points())) == 1
@@ -73,8 +103,13 @@ def removals(client):
 
 
 def main():
-    client = InfluxDBClient("127.0.0.1", int(sys.argv[1]), timeout=30)
-    for step in (schema, readings, refusals, removals):
+    if len(sys.argv) > 2:  # the server asks who comes
+        client = InfluxDBClient("127.0.0.1", int(sys.argv[1]), *sys.argv[2:4], timeout=30)
+        steps = (schema, readings, guarded, removals)
+    else:
+        client = InfluxDBClient("127.0.0.1", int(sys.argv[1]), timeout=30)
+        steps = (schema, readings, refusals, users, removals)
+    for step in steps:
         step(client)
 
 
