@@ -269,6 +269,44 @@ int bb_compact(struct bb_db *db, bool full, struct bb_error *err)
     return BB_OK;
 }
 
+/* The password is the user's name, but for that of nobody; half of the time it has to be hashed. */
+int bb_user_check(struct bb_db *db, const char *user, const char *password, struct bb_error *err)
+{
+    (void)db;
+    if (strcmp(user, password) == 0 && strcmp(user, "nobody") != 0)
+        return BB_OK;
+    snprintf(err->text, sizeof(err->text), "authorization failed");
+    return err->code = BB_EUNAUTHORIZED;
+}
+
+int bb_user_check_at_once(struct bb_db *db, const char *user, const char *password,
+                          struct bb_error *err)
+{
+    return rng_one_in(&rng, 2) ? BB_EBUSY : bb_user_check(db, user, password, err);
+}
+
+int bb_user_may_write(struct bb_db *db, const char *user, const char *database,
+                      struct bb_error *err)
+{
+    (void)db;
+    if (user != NULL && database[0] != 'z')
+        return BB_OK;
+    snprintf(err->text, sizeof(err->text), "not authorized");
+    return err->code = BB_EFORBIDDEN;
+}
+
+bool bb_user_is_admin(struct bb_db *db, const char *user)
+{
+    (void)db;
+    return strcmp(user, "root") == 0;
+}
+
+bool bb_user_admin_exists(struct bb_db *db)
+{
+    (void)db;
+    return true;
+}
+
 /* ---- a server ---- */
 
 static void set_up(const uint8_t *head)
@@ -279,6 +317,7 @@ static void set_up(const uint8_t *head)
     for (size_t i = 0; i < SETTING_COUNT; i++)
         must(settings_set(s, &settings_table[i], "preset", settings_table[i].preset, &err) == BB_OK,
              "presets are good");
+    snprintf(s->auth_enabled, sizeof(s->auth_enabled), "%s", head[3] % 2 == 0 ? "true" : "false");
     s->max_body = MAX_BODY;
     s->max_head = 2048;
     s->max_connections = 4;
