@@ -12,6 +12,8 @@
 struct explainer {
     struct bbi_qctx *ctx;
     struct bbi_buf text; /* lines, each ending with a NUL */
+    bool times;          /* each measurement is run when it has been told of */
+    int64_t begun_ns;    /* when the last of them was; 0: none */
 };
 
 static void put_line(struct explainer *x, const char *fmt, ...) BB_PRINTF(2, 3);
@@ -48,10 +50,25 @@ static void put_time(struct explainer *x, const char *name, int64_t time)
     bbi_buf_fini(&text);
 }
 
+static double ms_since(int64_t start_ns)
+{
+    return (double)(bbi_clock_mono_ns() - start_ns) / 1e6;
+}
+
+/* How long the measurement took that was told of last. */
+static void put_elapsed(struct explainer *x)
+{
+    if (x->times && x->begun_ns != 0) {
+        put_line(x, "    execution: %.3f ms", ms_since(x->begun_ns));
+    }
+}
+
 static int put_binding(void *arg, const struct bbi_binding *b, struct bb_error *err)
 {
     struct explainer *x = arg;
     const struct bbi_plan *plan = b->plan;
+    put_elapsed(x);
+    x->begun_ns = bbi_clock_mono_ns();
     put_line(x, "%s %s", plan->call_count > 0 ? "aggregate" : "rows", b->measurement->name);
     put_line(x, "    policy: %s", b->measurement->rp.name);
     if (b->is_empty) {
@@ -81,11 +98,6 @@ static void put_stats(struct explainer *x)
 #define PUT_STAT(name, text) put_line(x, "    " #name ": %llu", (unsigned long long)s->name);
     BBI_QSTAT_TABLE(PUT_STAT)
 #undef PUT_STAT
-}
-
-static double ms_since(int64_t start_ns)
-{
-    return (double)(bbi_clock_mono_ns() - start_ns) / 1e6;
 }
 
 /* A measurement's stream is noted when it is opened: with ANALYZE alone. */
@@ -124,7 +136,10 @@ static int run(struct explainer *x, const struct bbi_plan *plan, struct bbi_emit
 {
     struct bbi_trace trace;
     if (bbi_select_is_plain(plan)) {
-        return bbi_select_run(plan, quiet, analyze, put_binding, x, err);
+        x->times = analyze;
+        int plain = bbi_select_run(plan, quiet, analyze, put_binding, x, err);
+        put_elapsed(x);
+        return plain;
     }
     bbi_trace_init(&trace);
     int rc = put_sources(x, plan, err);

@@ -732,6 +732,17 @@ static void test_explain(void **state)
     dbtest_query(&t, "explain select median(v) from t", &out);
     bbi_buf_u8(&out, 0);
     assert_non_null(strstr((const char *)out.data, "windows to points: median"));
+    /* Measurements that are answered one by one are timed one by one; EXPLAIN alone runs nothing. */
+    bbi_buf_reset(&out);
+    dbtest_query(&t, "explain analyze select max(v) from t, m", &out);
+    at = strstr((const char *)out.data, "aggregate m");
+    at = at == NULL ? NULL : strstr(at, "\"    execution: ");
+    at = at == NULL ? NULL : strstr(at, "aggregate t");
+    at = at == NULL ? NULL : strstr(at, "\"    execution: ");
+    assert_non_null(at);
+    bbi_buf_reset(&out);
+    dbtest_query(&t, "explain select max(v) from t, m", &out);
+    assert_null(strstr((const char *)out.data, "execution"));
     dbtest_close(&t);
     bbi_buf_fini(&out);
 }
