@@ -100,6 +100,7 @@ libbusbar_la_SOURCES += \
 	engine/query/show_state.c \
 	engine/query/sources.c \
 	engine/query/sources.h \
+	engine/query/show_value.c \
 	engine/query/sketch.c \
 	engine/query/sketch.h \
 	engine/query/state.c \

@@ -375,8 +375,8 @@ static int field_keys_of(struct bbi_qctx *ctx, const struct bbi_ql_show *show,
 
 static int values_of_key(struct bbi_qctx *ctx, const struct bbi_measurement *m,
                          const struct bbi_name *key, const roaring_bitmap_t *within,
-                         struct bbi_show_page *page, struct bbi_show_series *series,
-                         struct bb_error *err)
+                         const struct bbi_value_filter *filter, struct bbi_show_page *page,
+                         struct bbi_show_series *series, struct bb_error *err)
 {
     struct bbi_names values;
     int rc = bbi_catalog_tag_values(ctx->env->catalog, m->db_id, m->id, key->name, key->len, within,
@@ -386,7 +386,9 @@ static int values_of_key(struct bbi_qctx *ctx, const struct bbi_measurement *m,
     }
     for (size_t i = 0; rc == BB_OK && page->left > 0 && i < values.count; i++) {
         struct bb_value *row;
-        if (bbi_show_page_takes(page)) {
+        bool wanted;
+        rc = bbi_value_filter_takes(filter, &values.list[i], &wanted, err);
+        if (rc == BB_OK && wanted && bbi_show_page_takes(page)) {
             rc = bbi_show_row(series, &row, err);
             if (rc == BB_OK) {
                 row[0] = bbi_value_string(key->name, key->len);
@@ -408,9 +410,12 @@ static int tag_values_of(struct bbi_qctx *ctx, const struct bbi_ql_show *show,
     static const char *const columns[] = {"key", "value"};
     struct bbi_show_series series = {e, m->name, columns, 2, false};
     struct bbi_show_page page = page_of(show->limit, show->offset);
+    struct bbi_value_filter filter;
     struct bbi_names keys;
-    int rc = bbi_catalog_tag_keys(ctx->env->catalog, m->db_id, m->id, within, &ctx->acct, &keys,
-                                  err);
+    int rc = bbi_value_filter_read(ctx, show->condition, &filter, err);
+    rc = rc == BB_OK ? bbi_catalog_tag_keys(ctx->env->catalog, m->db_id, m->id, within, &ctx->acct,
+                                            &keys, err)
+                     : rc;
     if (rc != BB_OK) {
         return rc;
     }
@@ -418,7 +423,7 @@ static int tag_values_of(struct bbi_qctx *ctx, const struct bbi_ql_show *show,
         bool wanted;
         rc = bbi_show_key_wanted(ctx, show, &keys.list[i], &wanted, err);
         if (rc == BB_OK && wanted) {
-            rc = values_of_key(ctx, m, &keys.list[i], within, &page, &series, err);
+            rc = values_of_key(ctx, m, &keys.list[i], within, &filter, &page, &series, err);
         }
     }
     bbi_names_fini(&keys);

@@ -96,6 +96,22 @@ int bbi_show_state(struct bbi_qctx *ctx, const struct bbi_ql_statement *statemen
 int bbi_show_key_wanted(struct bbi_qctx *ctx, const struct bbi_ql_show *show,
                         const struct bbi_name *key, bool *wanted, struct bb_error *err) BB_CHECKED;
 
+/** What a condition of SHOW TAG VALUES says of `value`, the tag values themselves: its comparisons,
+ * patterns compiled. */
+struct bbi_value_filter {
+    const struct bbi_ql_expr *condition; /* NULL: says nothing */
+    struct bbi_regex **regexes;          /* [regex_count] in the order of the condition */
+    size_t regex_count;
+};
+
+/** Read it; everything lies in the statement's arena. */
+int bbi_value_filter_read(struct bbi_qctx *ctx, const struct bbi_ql_expr *condition,
+                          struct bbi_value_filter *out, struct bb_error *err) BB_CHECKED;
+
+/** Whether a value is wanted; what the condition says of other names does not count. */
+int bbi_value_filter_takes(const struct bbi_value_filter *filter, const struct bbi_name *value,
+                           bool *wanted, struct bb_error *err) BB_CHECKED;
+
 /**
  * Whether SHOW MEASUREMENTS WHERE lists a measurement: InfluxDB asks of the measurement as a whole
  * whether any series has such a value, so `k != 'v'` means that it has the tag and none the value.

@@ -103,6 +103,33 @@ static void cardinalities_by_group(void **state)
     }
 }
 
+/* `value` is each tag value; when series are chosen it is a tag that is not there. */
+static void values_by_value(void **state)
+{
+    static const struct {
+        const char *rest;
+        const char *answer;
+    } asked[] = {
+        {"value != 'a'", "cpu: key=\"host\" value=\"b\"\ncpu: key=\"host\" value=\"c\"\n"},
+        {"value !~ /[ab]/", "cpu: key=\"host\" value=\"c\"\n"},
+        {"value !~ /a/ AND value !~ /b/", "cpu: key=\"host\" value=\"c\"\n"},
+        {"value != 'a' AND region != 'us'", "cpu: key=\"host\" value=\"c\"\n"},
+        {"(value = 'b' OR region = 'eu') OR value != 'z'",
+         "cpu: key=\"host\" value=\"a\"\ncpu: key=\"host\" value=\"b\"\n"
+         "cpu: key=\"host\" value=\"c\"\n"},
+        {"value = 'a' OR region = 'eu'", "cpu: key=\"host\" value=\"a\"\n"},
+        {"value = 'a'", ""},
+        {"value != 'a' LIMIT 1", "cpu: key=\"host\" value=\"b\"\n"},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof(asked) / sizeof(asked[0]); i++) {
+        char text[128];
+        (void)snprintf(text, sizeof(text), "SHOW TAG VALUES FROM cpu WITH KEY = host WHERE %s",
+                       asked[i].rest);
+        dbtest_expect(&t, text, asked[i].answer);
+    }
+}
+
 /* What a CARDINALITY cannot decide by tags does not hold; tag values have time 0, and a tag that is
  * missing is nothing, not even empty. As influxd 1.8.10. */
 static void cardinalities_by_condition(void **state)
@@ -364,6 +391,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(cardinalities, setup, teardown),
         cmocka_unit_test_setup_teardown(cardinalities_by_group, setup, teardown),
+        cmocka_unit_test_setup_teardown(values_by_value, setup, teardown),
         cmocka_unit_test_setup_teardown(cardinalities_by_condition, setup, teardown),
         cmocka_unit_test_setup_teardown(conditions_on_names, setup, teardown),
         cmocka_unit_test_setup_teardown(measurements_by_tags, setup, teardown),

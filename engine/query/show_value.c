@@ -1,0 +1,141 @@
+/* SHOW TAG VALUES ... WHERE value: beside choosing series, in which `value` is a tag that is not
+ * there, the condition is asked of each tag value, as InfluxDB 1.8 does. */
+#include <string.h>
+
+#include "engine/influxql/influxql.h"
+#include "engine/query/regex.h"
+#include "engine/query/show.h"
+
+/* A comparison of `value` that counts. */
+static bool is_about_value(const struct bbi_ql_expr *expr)
+{
+    enum bbi_ql_op op = expr->u.binary.op;
+    bool compares = op == BBI_QL_EQ || op == BBI_QL_NEQ || op == BBI_QL_EQREGEX ||
+                    op == BBI_QL_NEQREGEX;
+    const struct bbi_ql_expr *lhs = expr->u.binary.lhs;
+    return compares && lhs->kind == BBI_QL_VAR && strcmp(lhs->u.var.name, "value") == 0;
+}
+
+static bool joins(const struct bbi_ql_expr *expr)
+{
+    return expr->u.binary.op == BBI_QL_AND || expr->u.binary.op == BBI_QL_OR;
+}
+
+/* Compile patterns (compile) or count them, in the order in which they stand. */
+static int read_regexes(struct bbi_qctx *ctx, const struct bbi_ql_expr *expr, bool compile,
+                        unsigned depth, struct bbi_value_filter *f, struct bb_error *err)
+{
+    int rc = BB_OK;
+    if (depth > BBI_QL_DEPTH_MAX * 8) {
+        return bbi_error_set(err, BB_ELIMIT, "condition is nested too deeply");
+    }
+    while (expr->kind == BBI_QL_PAREN) {
+        expr = expr->u.inner;
+    }
+    if (expr->kind != BBI_QL_BINARY) {
+        return BB_OK;
+    }
+    if (joins(expr)) {
+        rc = read_regexes(ctx, expr->u.binary.lhs, compile, depth + 1, f, err);
+        return rc == BB_OK ? read_regexes(ctx, expr->u.binary.rhs, compile, depth + 1, f, err) : rc;
+    }
+    if (is_about_value(expr)) {
+        f->condition = expr;
+        if (expr->u.binary.rhs->kind == BBI_QL_REGEX) {
+            size_t at = f->regex_count++;
+            rc = compile ? bbi_regex_compile(&ctx->arena, expr->u.binary.rhs->u.string,
+                                             &f->regexes[at], err)
+                         : BB_OK;
+        }
+    }
+    return rc;
+}
+
+int bbi_value_filter_read(struct bbi_qctx *ctx, const struct bbi_ql_expr *condition,
+                          struct bbi_value_filter *out, struct bb_error *err)
+{
+    *out = (struct bbi_value_filter){.regex_count = 0};
+    if (condition == NULL) {
+        return BB_OK;
+    }
+    int rc = read_regexes(ctx, condition, false, 0, out, err);
+    if (rc != BB_OK || out->condition == NULL) {
+        return rc;
+    }
+    rc = bbi_qctx_array(ctx, out->regex_count, sizeof(out->regexes[0]), &out->regexes, err);
+    out->regex_count = 0;
+    rc = rc == BB_OK ? read_regexes(ctx, condition, true, 0, out, err) : rc;
+    out->condition = condition;
+    return rc;
+}
+
+enum verdict {
+    SAYS_NOTHING,
+    REFUSES,
+    TAKES
+};
+
+static int compare_value(const struct bbi_value_filter *f, const struct bbi_ql_expr *expr,
+                         const struct bbi_name *value, size_t *regex_at, enum verdict *out,
+                         struct bb_error *err)
+{
+    const struct bbi_ql_expr *rhs = expr->u.binary.rhs;
+    enum bbi_ql_op op = expr->u.binary.op;
+    bool negates = op == BBI_QL_NEQ || op == BBI_QL_NEQREGEX;
+    bool same = false;
+    int rc = BB_OK;
+    *out = REFUSES;
+    if (rhs->kind == BBI_QL_REGEX) {
+        rc = bbi_regex_match(f->regexes[(*regex_at)++], value->name, value->len, &same, err);
+    } else if (rhs->kind == BBI_QL_STRING) {
+        same = value->len == strlen(rhs->u.string) &&
+               memcmp(value->name, rhs->u.string, value->len) == 0;
+    } else {
+        return BB_OK;
+    }
+    *out = same != negates ? TAKES : REFUSES;
+    return rc;
+}
+
+static int judge(const struct bbi_value_filter *f, const struct bbi_ql_expr *expr,
+                 const struct bbi_name *value, size_t *regex_at, enum verdict *out,
+                 struct bb_error *err)
+{
+    enum verdict left;
+    enum verdict right;
+    *out = SAYS_NOTHING;
+    while (expr->kind == BBI_QL_PAREN) {
+        expr = expr->u.inner;
+    }
+    if (expr->kind != BBI_QL_BINARY) {
+        return BB_OK;
+    }
+    if (!joins(expr)) {
+        return is_about_value(expr) ? compare_value(f, expr, value, regex_at, out, err) : BB_OK;
+    }
+    int rc = judge(f, expr->u.binary.lhs, value, regex_at, &left, err);
+    rc = rc == BB_OK ? judge(f, expr->u.binary.rhs, value, regex_at, &right, err) : rc;
+    if (rc != BB_OK) {
+        return rc;
+    }
+    if (left == SAYS_NOTHING || right == SAYS_NOTHING) {
+        *out = left == SAYS_NOTHING ? right : left;
+    } else if (expr->u.binary.op == BBI_QL_AND) {
+        *out = left == TAKES && right == TAKES ? TAKES : REFUSES;
+    } else {
+        *out = left == TAKES || right == TAKES ? TAKES : REFUSES;
+    }
+    return rc;
+}
+
+int bbi_value_filter_takes(const struct bbi_value_filter *filter, const struct bbi_name *value,
+                           bool *wanted, struct bb_error *err)
+{
+    enum verdict verdict = SAYS_NOTHING;
+    size_t regex_at = 0;
+    int rc = filter->condition == NULL
+                 ? BB_OK
+                 : judge(filter, filter->condition, value, &regex_at, &verdict, err);
+    *wanted = verdict != REFUSES;
+    return rc;
+}
