@@ -732,7 +732,7 @@ static void test_explain(void **state)
     dbtest_query(&t, "explain select median(v) from t", &out);
     bbi_buf_u8(&out, 0);
     assert_non_null(strstr((const char *)out.data, "windows to points: median"));
-    /* Measurements that are answered one by one are timed one by one; EXPLAIN alone runs nothing. */
+    /* Measurements that are answered one by one are timed one by one; EXPLAIN alone runs none. */
     bbi_buf_reset(&out);
     dbtest_query(&t, "explain analyze select max(v) from t, m", &out);
     at = strstr((const char *)out.data, "aggregate m");
