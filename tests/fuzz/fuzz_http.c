@@ -1,18 +1,21 @@
 /*
  * What a request carries, on any bytes: parameters of URLs and forms, parts of a multipart body,
- * params JSON, gzip bodies, directives of line protocol. The first byte says which.
+ * params JSON, gzip bodies, directives of line protocol, credentials, texts with passwords. The
+ * first byte says which.
  */
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "server/auth.h"
 #include "server/form.h"
 #include "server/gunzip.h"
 #include "server/gzip.h"
 #include "server/line_directive.h"
 #include "server/multipart.h"
 #include "server/params.h"
+#include "server/redact.h"
 #include "server/units.h"
 
 #define VALUE_MAX_BYTES ((size_t)1 << 20)
@@ -103,7 +106,8 @@ static int gunzip_all(const char *text, size_t n, size_t cut, struct buf *out, s
     struct gunzip g;
     int rc = gunzip_open(&g, NULL, err);
     for (size_t at = 0, used; rc == BB_OK && at < n; at += used) {
-        rc = gunzip_some(&g, text + at, (at < cut ? cut : n) - at, &used, out, out->max, err);
+        rc = gunzip_some(&g, text + at, (at < cut && cut < n ? cut : n) - at, &used, out, out->max,
+                         err);
         must(rc != BB_OK || used > 0 || out->len == out->max, "it goes on or is full");
         if (rc == BB_OK && out->len == out->max)
             rc = BB_ELIMIT;
@@ -152,10 +156,36 @@ static void try_directive(const char *text, size_t n)
              "the argument lies within the line");
 }
 
+/* The same text as a URL's query and as a header, up to its first NUL. */
+static void try_auth(const char *text, size_t n)
+{
+    struct auth auth;
+    char *copy = strndup(text, n);
+    must(copy != NULL, "memory");
+    auth_init(&auth);
+    int rc = auth_read(&auth, copy, copy);
+    if (rc == BB_OK && auth.kind == AUTH_PASSWORD) {
+        check_value(&auth.user, rc, n);
+        check_value(&auth.password, rc, n);
+    }
+    auth_fini(&auth);
+    free(copy);
+}
+
+/* Each value that goes makes a text longer by less than "PASSWORD [REDACTED]". */
+static void try_redact(const char *text, size_t n)
+{
+    struct buf out;
+    buf_init(&out, SIZE_MAX, NULL);
+    must(redact(text, n, &out) == BB_OK, "redacted");
+    must(out.len <= n + (n / 9 + 1) * 10, "no longer than that");
+    buf_fini(&out);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static void (*const tries[])(const char *, size_t) = {try_form,   try_parts, try_type,
-                                                          try_params, try_gzip,  try_directive};
+    static void (*const tries[])(const char *, size_t) = {
+        try_form, try_parts, try_type, try_params, try_gzip, try_directive, try_auth, try_redact};
     if (size == 0)
         return 0;
     tries[data[0] % (sizeof(tries) / sizeof(tries[0]))]((const char *)data + 1, size - 1);
