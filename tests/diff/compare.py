@@ -14,6 +14,18 @@ class Difference:
         self.ours = ours
         self.theirs = theirs
         self.ties = False  # whether the data has several series at one time
+        self.ask = None  # text -> (busbard's reply to the query, influxd's to the text, floor)
+
+    def asked(self, text, change=lambda document: document):
+        """Whether influxd answers to another text, changed, what busbard did to the query."""
+        if self.ask is None:
+            return False
+        ours, theirs, floor = self.ask(text)
+        try:
+            mine, other = joined(ours[1]), change(joined(theirs[1]))
+        except ValueError:
+            return False
+        return "results" in other and compare_documents(mine, other, floor) is None
 
     def __str__(self):
         return "%s at %s\n  busbard: %s\n  influxd: %s" % (self.kind, self.where, self.ours,

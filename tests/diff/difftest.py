@@ -19,10 +19,11 @@ import sys
 import tempfile
 import time
 
-from compare import Difference, compare, unsupported
+from compare import Difference, compare, documents, unsupported
 from dataset import Dataset, batches_of
 from generate import quote
 from known import explain
+from plants import FAULTS
 from servers import Busbar, Influx, find_influxd
 from shrink import shrink_list, shrink_query
 from statements import Statements, write_case
@@ -117,6 +118,8 @@ class Run:
         self.ties = False
         self.quiet = False  # while a difference is made small
         self.plant_rng = random.Random(seed) if arguments.plant else None
+        self.planted = None  # the fault in the reply that is looked at
+        self.faults = {name: [0, 0] for name in FAULTS}  # planted, seen
 
     # one query in all states
 
@@ -126,13 +129,21 @@ class Run:
         return status, body.replace(db.encode(), b"db")
 
     def patched(self, reply):
-        """A planted fault: another digit, or an empty answer."""
-        if self.plant_rng is None or self.plant_rng.random() > 0.05 or b"values" not in reply[1]:
+        """With --plant, a planted fault in some replies that could have it."""
+        self.planted = None
+        if self.plant_rng is None or self.plant_rng.random() > 0.3:
             return reply
-        self.counts["planted"] += 1
-        body = reply[1]
-        at = body.rindex(b"]]")
-        return reply[0], body[:at] + (b"7" if body[at - 1:at].isdigit() else b",null") + body[at:]
+        try:
+            parts = documents(reply[1])
+        except ValueError:
+            return reply
+        names = sorted(FAULTS, key=lambda name: (self.faults[name][0], self.plant_rng.random()))
+        for name in names if len(parts) == 1 else []:
+            if FAULTS[name](parts[0]):
+                self.planted = name
+                self.faults[name][0] += 1
+                return reply[0], json.dumps(parts[0]).encode()
+        return reply
 
     def compare_text(self, names, text, parameters, floor, states):
         """(Difference or None, state) of one statement."""
@@ -149,15 +160,19 @@ class Run:
                             if self.arguments.strict else None), state
                 difference = compare(first, theirs, floor)
                 if difference:
+                    reply = first
+                    difference.ask = lambda other: (reply, self.answer(
+                        self.bench.influx, names["influx"], other, parameters), floor)
                     return difference, state
             elif ours[1] != first[1]:
                 difference = compare(ours, first, 0.0)
-                if difference or self.plant_rng is None:
+                if (difference or self.plant_rng is None) and self.planted is None:
                     return Difference("states", state, ours[1][:600], first[1][:600]), state
         return None, None
 
     def compare_query(self, names, query, parameters, floor, states=tuple(STATES)):
         for text in texts_of(query):
+            self.planted = None
             before = sum(self.not_yet.values())
             difference, state = self.compare_text(names, text, parameters, floor, states)
             if sum(self.not_yet.values()) > before:
@@ -165,6 +180,9 @@ class Run:
             if difference:
                 difference.ties = self.ties
                 name = explain(text, difference, not self.arguments.open)
+                if self.planted is not None:
+                    self.faults[self.planted][1] += name is None
+                    return None, None
                 if name is None:
                     return difference, state
                 self.known[name] += 1
@@ -197,13 +215,12 @@ class Run:
             return
         self.reported += 1
         self.quiet = True
-        planted, self.plant_rng = self.plant_rng, None
         points, kind = data.points(), difference.kind
 
         def differs(some_points, some_query):
             return self.still_differs(some_points, some_query, parameters, data, kind, state)
 
-        if planted is None and differs(points, query):
+        if self.plant_rng is None and differs(points, query):
             if query["kind"] != "steps":
                 saved = self.known.copy(), self.not_yet.copy()
                 query = shrink_query(query, lambda q: self.kind_of(
@@ -214,10 +231,10 @@ class Run:
             fresh = self.bench.fill(batches_of(points), data.policies)
             difference, state = self.compare_query(fresh, query, parameters, data.floor)
             self.bench.drop(fresh)
-        elif planted is None:
+        elif self.plant_rng is None:
             points = []
             print("(differs only behind what ran before it in this data set)")
-        self.plant_rng, self.quiet = planted, False
+        self.quiet = False
         print(repro(label, points, texts_of(query), parameters, difference, state))
 
     def kind_of(self, names, query, parameters, floor):
@@ -302,6 +319,15 @@ class Run:
                 print("%s: %s" % (title, "; ".join("%d %s" % (n, name) for name, n in
                                                    counter.most_common())))
 
+    def tell_planted(self):
+        """0 if most that were planted were seen."""
+        for name, (planted, seen) in sorted(self.faults.items()):
+            print("planted %3d, saw %3d: %s" % (planted, seen, name))
+        planted = sum(count for count, _ in self.faults.values())
+        seen = sum(count for _, count in self.faults.values())
+        print("planted %d faults, saw %d" % (planted, seen))
+        return 0 if 2 * seen > planted > 0 else 1
+
 
 def repro(label, points, texts, parameters, difference, state):
     lines = ["---- %s, state %s" % (label, state)]
@@ -337,9 +363,7 @@ def main():
             bench.stop()
     run.summary(time.monotonic() - start)
     if arguments.plant:
-        seen = run.counts["differences"] > 0 and run.counts["planted"] > 0
-        print("planted %d faults, saw %d" % (run.counts["planted"], run.counts["differences"]))
-        return 0 if seen else 1
+        return run.tell_planted()
     return 1 if run.counts["differences"] else 0
 
 

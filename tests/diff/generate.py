@@ -94,7 +94,7 @@ class Generator:
         name = rng.choice(names or AGGREGATES * 2 + ROW_AGGREGATES)
         anything = name in ("count", "first", "last", "mode", "distinct")
         arg = self.field() if anything else self.number()
-        if self.chance(0.08):
+        if name != "integral" and self.chance(0.08):
             arg = self.wild()
         args = [arg]
         if name == "percentile":

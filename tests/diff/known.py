@@ -1,6 +1,8 @@
 """Differences that are meant. Each has a name, why, and how it is recognised.
 
-A matcher gets the text of the query (or the lines of a write) and the Difference.
+A matcher gets the text of the query (or the lines of a write) and the Difference. Where InfluxDB can
+be asked in other words for what it should have answered, the matcher asks, and its answer to those
+must be busbard's: difference.asked(text).
 """
 
 import re
@@ -43,10 +45,21 @@ def arrival(text, difference):
 
 @known("OFFSET without LIMIT", "InfluxDB documents its answer as inconsistent")
 def offset_alone(text, difference):
+    """With a limit that takes everything it is consistent."""
     words = text.upper()
-    return (difference.kind != "message" and
-            (" OFFSET " in words and " LIMIT " not in words or
-             " SOFFSET " in words and " SLIMIT " not in words))
+    fuller = text
+    if " OFFSET " in words and " LIMIT " not in words:
+        fuller = re.sub(r" (OFFSET \d+)", r" LIMIT 1000000 \1", fuller, flags=re.I)
+    if " SOFFSET " in words and " SLIMIT " not in words:
+        fuller = re.sub(r" (SOFFSET \d+)", r" SLIMIT 1000000 \1", fuller, flags=re.I)
+    return fuller != text and difference.asked(fuller)
+
+
+@known("integral() of integers by intervals", "InfluxDB carries a wrong value over their edges")
+def integral_of_integers(text, difference):
+    return ("integral(" in text and "time(" in text and difference.kind in ("value", "rows") and
+            difference.asked(re.sub(r'integral\(("(?:[^"\\]|\\.)*"|\w+)(?=[,)])',
+                                    r"integral(\1::float", text)))
 
 
 @known("influxd fell over", "the reply of influxd breaks off (a panic in its log)")
@@ -54,9 +67,30 @@ def fell_over(text, difference):
     return difference.theirs == b"broke off" or "[panic:" in str(difference.theirs)
 
 
+PAGE_OF_SERIES = re.compile(r"(?: SLIMIT (\d+))?(?: SOFFSET (\d+))?( tz\('[^']*'\))?$")
+
+
 @known("SLIMIT over several shards", "InfluxDB counts series in each shard, and so shows others")
 def series_limit(text, difference):
-    return " SLIMIT " in text.upper() and difference.kind in ("series", "value", "rows", "time")
+    """All series, of which those on the page are taken here; in a subquery it cannot be asked."""
+    if re.search(r"\bS(LIMIT|OFFSET) \d+[^()]*\)", text):
+        return difference.kind in ("series", "value", "rows", "time")
+    limit, offset, zone = PAGE_OF_SERIES.search(text).groups()
+    if limit is None and offset is None:
+        return False
+
+    def page(reply):
+        for result in reply.get("results", []):
+            seen = {}
+            kept = []
+            for series in result.get("series", []):
+                at = seen[series["name"]] = seen.get(series["name"], -1) + 1
+                if at >= int(offset or 0) and (not int(limit or 0) or
+                                               at < int(offset or 0) + int(limit)):
+                    kept.append(series)
+            result["series"] = kept
+        return reply
+    return difference.asked(PAGE_OF_SERIES.sub(zone or "", text), page)
 
 
 @known("first and last of three series at one time",
