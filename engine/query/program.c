@@ -411,6 +411,10 @@ struct bb_value bbi_program_apply(enum bbi_ql_op op, struct bb_value lhs, struct
     if (lhs.kind == BB_VALUE_BOOL && rhs.kind == BB_VALUE_BOOL) {
         return apply_bool(op, lhs.v.b, rhs.v.b);
     }
+    if (lhs.kind == BB_VALUE_BOOL && rhs.kind != BB_VALUE_NULL &&
+        (op == BBI_QL_BITAND || op == BBI_QL_BITOR || op == BBI_QL_BITXOR)) {
+        return bbi_value_bool(false); /* as InfluxDB has it */
+    }
     if (lhs.kind == BB_VALUE_STRING && rhs.kind == BB_VALUE_STRING) {
         return apply_string(op, &lhs, &rhs);
     }

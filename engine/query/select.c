@@ -93,6 +93,24 @@ static int find_series(const struct bbi_plan *plan, bool *found, struct bb_error
     return rc;
 }
 
+/* Whether a query asks for some column of a subquery; else InfluxDB never begins with that. */
+static bool reads(const struct bbi_plan *plan, const struct bbi_plan *sub)
+{
+    for (size_t i = 0; i < sub->output_count; i++) {
+        for (size_t k = 0; k < plan->call_count; k++) {
+            if (strcmp(plan->calls[k].field, sub->outputs[i].name) == 0) {
+                return true;
+            }
+        }
+        for (size_t k = 0; k < plan->ref_count; k++) {
+            if (strcmp(plan->refs[k].name, sub->outputs[i].name) == 0) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
 /* A call that does not take the type of what it is over is an error if there is a series; else the
  * query has no rows. */
 static int find_refusal(const struct bbi_plan *plan, bool *refused, struct bb_error *err)
@@ -100,7 +118,11 @@ static int find_refusal(const struct bbi_plan *plan, bool *refused, struct bb_er
     bool found;
     int rc = BB_OK;
     for (size_t i = 0; rc == BB_OK && i < plan->sub_count; i++) {
-        rc = find_refusal(plan->subs[i], refused, err);
+        if (reads(plan, plan->subs[i])) {
+            rc = find_refusal(plan->subs[i], refused, err);
+        } else {
+            *refused = *refused || plan->subs[i]->refusal != NULL;
+        }
     }
     if (rc != BB_OK || plan->refusal == NULL) {
         return rc;
@@ -160,6 +182,7 @@ static int run_into(const struct bbi_plan *plan, struct bb_error *err)
     uint64_t written = into.written;
     bbi_into_fini(&into);
     bbi_emit_fini(&e);
+    plan->ctx->zone = NULL; /* its rows are in the query's zone, the answer is not */
     return rc == BB_OK ? give_written(plan->ctx, written, err) : rc;
 }
 

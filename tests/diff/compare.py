@@ -13,6 +13,7 @@ class Difference:
         self.where = where
         self.ours = ours
         self.theirs = theirs
+        self.columns = []  # of the rows that differ
         self.ties = False  # whether the data has several series at one time
         self.ask = None  # text -> (busbard's reply to the query, influxd's to the text, floor)
 
@@ -93,8 +94,10 @@ def compare_rows(where, columns, ours, theirs, floor):
         for c, (a, b) in enumerate(zip(mine, other)):
             exact = columns[c] == "time"
             if (a != b) if exact else not values_agree(a, b, floor):
-                return Difference("time" if exact else "value", "%s row %d column %s" % (
+                found = Difference("time" if exact else "value", "%s row %d column %s" % (
                     where, i, columns[c]), mine, other)
+                found.columns = columns
+                return found
     if len(ours) != len(theirs):
         at = min(len(ours), len(theirs))
         return Difference("rows", where, "%d rows, then %s" % (len(ours), ours[at:at + 2]),

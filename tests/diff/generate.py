@@ -262,7 +262,7 @@ class Generator:
         found = [quote(self.tag())]
         if self.chance(0.3):
             found.append(quote(self.tag()))
-        return found
+        return sorted(set(found))
 
     def interval(self):
         """GROUP BY time(...) that makes no more than some hundred buckets of the range."""

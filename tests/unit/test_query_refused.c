@@ -297,7 +297,7 @@ static void test_types_of_columns(void **state)
     struct dbtest t;
     (void)state;
     dbtest_open(&t);
-    dbtest_write(&t, "m s=\"x\",v=1,n=-1i 1\n");
+    dbtest_write(&t, "m s=\"x\",v=1,n=-1i,b=true 1\n");
     dbtest_expect(&t, "SELECT asin(n), log2(s) FROM m",
                   "m: time=1 asin=-1.5707963267948966 log2=null\n");
     dbtest_expect(&t, "SELECT pow(v, 3h) FROM m", "m: time=1 pow=null\n");
@@ -309,6 +309,13 @@ static void test_types_of_columns(void **state)
                   "error: type error: s::boolean + n::integer: incompatible types: boolean and "
                   "integer\n");
     dbtest_expect(&t, "SELECT max(x) FROM (SELECT s - 2 AS x FROM m)", "");
+    dbtest_expect(&t, "SELECT n FROM (SELECT mean(s) FROM m)", "");
+    dbtest_expect(&t, "SELECT b ^ 1, 1 & b FROM m",
+                  "error: type error: 1 & b::boolean: incompatible types: integer and boolean\n");
+    dbtest_expect(&t, "SELECT b ^ 1 FROM m", "m: time=1 b=false\n");
+    dbtest_expect(&t, "SELECT n / n | 0.5 FROM m",
+                  "error: type error: n::integer / n::integer | 0.500: incompatible types: integer "
+                  "and float\n");
     dbtest_expect(&t, "SELECT median(x), count(x), sum(x), max(n) FROM m fill(1.5)",
                   "m: time=0 median=1.5 count=1i sum=null max=-1i\n");
     dbtest_close(&t);
