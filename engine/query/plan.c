@@ -237,6 +237,10 @@ static int refuse(struct bbi_plan *plan, struct bbi_call *call, struct bb_error 
 {
     struct bb_error refusal;
     call->type = BBI_QL_TYPE_UNKNOWN;
+    if (call->inner != NULL && call->inner->input == BBI_QL_TYPE_UNKNOWN) {
+        call->input = BBI_QL_TYPE_UNKNOWN; /* over nothing */
+        return BB_OK;
+    }
     if (plan->refusal != NULL) {
         return BB_OK;
     }

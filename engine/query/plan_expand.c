@@ -221,8 +221,10 @@ static int add_names_in(struct bbi_plan *plan, const struct bbi_plan *sub, bool 
     for (size_t i = 0; rc == BB_OK && fields && i < sub->output_count; i++) {
         const char *text = sub->outputs[i].name;
         struct bbi_name name = {.name = (const uint8_t *)text, .len = (uint32_t)strlen(text)};
-        if (sub->outputs[i].type != BBI_QL_TYPE_UNKNOWN && !sub->outputs[i].is_picked) {
-            rc = add_name(plan, l, &name, sub->outputs[i].type, err);
+        if (!sub->outputs[i].is_picked) {
+            /* A tag among its columns is a column: grouping by tags does not take it away. */
+            bool is_tag = sub->outputs[i].type == BBI_QL_TYPE_TAG;
+            rc = add_name(plan, l, &name, is_tag ? BBI_QL_TYPE_FIELD : sub->outputs[i].type, err);
         }
     }
     for (size_t i = 0; rc == BB_OK && tags && i < sub->own_dim_count; i++) {

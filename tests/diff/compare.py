@@ -14,6 +14,8 @@ class Difference:
         self.ours = ours
         self.theirs = theirs
         self.columns = []  # of the rows that differ
+        self.behind_change = False  # whether a DELETE or DROP ran before
+        self.several_policies = False  # whether the data set has
         self.ties = False  # whether the data has several series at one time
         self.ask = None  # text -> (busbard's reply to the query, influxd's to the text, floor)
 
@@ -27,6 +29,19 @@ class Difference:
         except ValueError:
             return False
         return "results" in other and compare_documents(mine, other, floor) is None
+
+    def within(self, text):
+        """Whether each series of busbard's answer is in influxd's to another text."""
+        if self.ask is None:
+            return False
+        ours, theirs, floor = self.ask(text)
+        mine, other = joined(ours[1]), joined(theirs[1])
+        found = {json.dumps([s.get("name"), s.get("tags")]): s
+                 for result in other.get("results", []) for s in result.get("series", [])}
+        return all(json.dumps([s.get("name"), s.get("tags")]) in found and
+                   compare_series("", s, found[json.dumps([s.get("name"), s.get("tags")])],
+                                  floor) is None
+                   for result in mine.get("results", []) for s in result.get("series", []))
 
     def __str__(self):
         return "%s at %s\n  busbard: %s\n  influxd: %s" % (self.kind, self.where, self.ours,

@@ -116,6 +116,7 @@ class Run:
         self.not_yet = collections.Counter()
         self.reported = 0
         self.ties = False
+        self.several_policies = False
         self.quiet = False  # while a difference is made small
         self.plant_rng = random.Random(seed) if arguments.plant else None
         self.planted = None  # the fault in the reply that is looked at
@@ -179,6 +180,8 @@ class Run:
                 return None, None
             if difference:
                 difference.ties = self.ties
+                difference.several_policies = self.several_policies
+                difference.behind_change = query["kind"] == "steps"
                 name = explain(text, difference, not self.arguments.open)
                 if self.planted is not None:
                     self.faults[self.planted][1] += name is None
@@ -248,6 +251,7 @@ class Run:
         rng = random.Random(seed)
         data = Dataset(rng)
         self.ties = data.ties
+        self.several_policies = len(data.policies) > 1
         data.floor = 1e-14 * data.magnitude * data.count
         names = self.bench.fill(data.batches, data.policies)
         makers = Statements(rng, data)

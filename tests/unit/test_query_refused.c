@@ -286,6 +286,10 @@ static void test_nothing_to_refuse(void **state)
                   "error: unsupported mean iterator type: *query.stringInterruptIterator\n");
     dbtest_expect(&t, "SELECT sum(v::boolean) FROM m", "");
     dbtest_expect(&t, "SELECT sum(v::string), max(n) FROM m", "m: time=0 sum=null max=-1i\n");
+    dbtest_expect(&t,
+                  "SELECT difference(min(n::string)), max(n) FROM m WHERE time > 0 AND time < 2 "
+                  "GROUP BY time(2ns)",
+                  "m: time=0 difference=null max=-1i\n");
     dbtest_expect(&t, "SELECT difference(distinct(s)) FROM m WHERE time < 9 GROUP BY time(1ns)",
                   "error: unsupported difference iterator type: *query.stringIntervalIterator\n");
     dbtest_close(&t);
@@ -310,6 +314,8 @@ static void test_types_of_columns(void **state)
                   "integer\n");
     dbtest_expect(&t, "SELECT max(x) FROM (SELECT s - 2 AS x FROM m)", "");
     dbtest_expect(&t, "SELECT n FROM (SELECT mean(s) FROM m)", "");
+    dbtest_expect(&t, "SELECT * FROM (SELECT s - 2 AS x, n, none FROM m)",
+                  "m: time=1 n=-1i none=null x=null\n");
     dbtest_expect(&t, "SELECT b ^ 1, 1 & b FROM m",
                   "error: type error: 1 & b::boolean: incompatible types: integer and boolean\n");
     dbtest_expect(&t, "SELECT b ^ 1 FROM m", "m: time=1 b=false\n");
