@@ -7,13 +7,6 @@
 #define HEAD_MAX_BYTES     ((size_t)16 << 20)
 #define MESSAGES_MAX_BYTES ((size_t)64 << 10)
 
-bool result_in_pieces(const struct bb_series *series)
-{
-    return series->column_count > 0 &&
-           (strcmp(series->columns[0], "time") == 0 ||
-            (series->column_count == 1 && strcmp(series->columns[0], "key") == 0));
-}
-
 void result_init(struct result *r, const struct result_format *format, struct buf *out,
                  size_t flush_bytes, int (*flush)(void *arg, struct buf *out), void *arg)
 {
@@ -69,8 +62,7 @@ static void close_series(struct result *r, bool partial)
         return;
     if (r->values_open)
         jsonw_array_end(j);
-    bool gathered = r->format.chunk_rows == 0 && r->in_pieces && r->rows > RESULT_PIECE_ROWS;
-    if (partial || r->truncated || gathered) {
+    if (partial || r->truncated) {
         jsonw_key(j, "partial");
         jsonw_bool(j, true);
     }
@@ -178,7 +170,6 @@ static int sink_series(void *arg, const struct bb_series *series)
     if (r->head_json.err != 0)
         return r->json.err = r->head_json.err;
     r->column_count = series->column_count;
-    r->in_pieces = result_in_pieces(series);
     open_series(r);
     return r->json.err;
 }

@@ -5,9 +5,6 @@
  *     {"results":[{"statement_id":0,"series":[{"name":"reading","tags":{"device_id":"MTR-1"},
  *       "columns":["time","value"],"values":[["2024-03-15T12:00:00Z",0.123]]}]}]}
  *
- * A series of more than 10,000 rows of a SELECT or SHOW SERIES says "partial": true even where it
- * is whole: InfluxDB gathers such a series from pieces and leaves the word of the first.
- *
  * In chunked form each document holds at most chunk_rows rows of one series of one statement; a
  * series or statement that goes on in the next document says "partial": true.
  */
@@ -15,12 +12,6 @@
 #define SERVER_RESULT_H
 
 #include "server/json.h"
-
-/** Rows that InfluxDB hands on at one time. */
-#define RESULT_PIECE_ROWS 10000
-
-/** Whether InfluxDB hands on the series in pieces: rows of a SELECT or SHOW SERIES. */
-bool result_in_pieces(const struct bb_series *series);
 
 struct result_format {
     int64_t epoch_ns;  /* what one unit of a time is; 0: RFC 3339 */
@@ -39,7 +30,6 @@ struct result {
     size_t statement;
     size_t rows;    /* in this document and series */
     bool truncated; /* the open series has more rows than there is place for */
-    bool in_pieces; /* InfluxDB would gather the open series from pieces */
     bool begun, document_open, statement_open, list_open, series_open, values_open;
 };
 

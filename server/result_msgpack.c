@@ -2,8 +2,6 @@
 
 #include <string.h>
 
-#include "server/result.h"
-
 #define HEAD_MAX_BYTES     ((size_t)16 << 20)
 #define MESSAGES_MAX_BYTES ((size_t)64 << 10)
 
@@ -95,8 +93,7 @@ static void close_series(struct result_msgpack *r, bool partial)
     struct msgpack *m = &r->pack;
     if (!r->series_open)
         return;
-    bool gathered = r->chunk_rows == 0 && r->in_pieces && r->rows > RESULT_PIECE_ROWS;
-    partial = partial || r->truncated || gathered;
+    partial = partial || r->truncated;
     r->truncated = false;
     msgpack_set_array(m, r->values_at, r->rows);
     msgpack_set_map(m, r->series_at, r->head_members + 1 + partial);
@@ -191,7 +188,6 @@ static int sink_series(void *arg, const struct bb_series *series)
     }
     lay_out_head(r, series);
     r->column_count = series->column_count;
-    r->in_pieces = result_in_pieces(series);
     open_series(r);
     return r->pack.err;
 }

@@ -29,7 +29,6 @@ struct result_msgpack {
     size_t document_at, results_at, statement_at, list_at, series_at, values_at;
     size_t result_count, series_count, rows;
     bool truncated; /* the open series has more rows than there is place for */
-    bool in_pieces; /* InfluxDB would gather the open series from pieces */
     bool begun, document_open, statement_open, series_open;
 };
 

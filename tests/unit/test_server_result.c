@@ -170,38 +170,6 @@ static void test_one_document(void **state)
     }
 }
 
-/* InfluxDB says so of a long series that came at once: of rows, not of a list of names. */
-static void test_long_series(void **state)
-{
-    static const struct {
-        const char *column;
-        size_t rows;
-        bool partial;
-    } cases[] = {{"time", 10000, false},
-                 {"time", 10001, true},
-                 {"key", 10001, true},
-                 {"name", 10001, false}};
-    (void)state;
-    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        struct writer w;
-        struct bb_series series = {.column_count = 1, .columns = &cases[i].column};
-        struct bb_value value = {.kind = BB_VALUE_INT};
-        writer_init(&w, &(struct result_format){.epoch_ns = 1}, 4096);
-        begin(&w, 0);
-        assert_int_equal(w.sink.series(w.sink.arg, &series), 0);
-        for (size_t row = 0; row < cases[i].rows; row++)
-            assert_int_equal(w.sink.rows(w.sink.arg, &value, 1), 0);
-        end(&w, NULL);
-        assert_int_equal(result_finish(&w.result, NULL), BB_OK);
-        assert_int_equal(append(&w.all, &w.piece), BB_OK);
-        assert_int_equal(buf_put(&w.all, "", 1), BB_OK);
-        assert_int_equal(strstr(w.all.data, "],\"partial\":true}]}]}") != NULL, cases[i].partial);
-        buf_fini(&w.all);
-        buf_fini(&w.piece);
-        result_fini(&w.result);
-    }
-}
-
 static void test_chunked(void **state)
 {
     struct writer w;
@@ -298,7 +266,6 @@ int main(void)
         cmocka_unit_test(test_values),
         cmocka_unit_test(test_full_buffer_sticks),
         cmocka_unit_test(test_one_document),
-        cmocka_unit_test(test_long_series),
         cmocka_unit_test(test_chunked),
         cmocka_unit_test(test_pretty),
         cmocka_unit_test(test_nothing_run),
