@@ -3,7 +3,8 @@
  * by many threads (agg.h).
  *
  * As many groups as fit are filled at a time; of groups that do not fit, stretches of intervals.
- * Groups that come together in the order of the query are told interval by interval.
+ * Groups that come together in the order of the query are told interval by interval; points with
+ * times of their own, by time.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -14,6 +15,11 @@
 /* Intervals that are filled first where a LIMIT may want no more. */
 #define FEW_BUCKETS 256
 #define FEW_GROWTH  8
+
+struct timed_group {
+    int64_t time_ns;
+    uint32_t rank;
+};
 
 struct cells {
     struct bbi_stream base;
@@ -32,10 +38,11 @@ struct cells {
     size_t bucket_count;
     size_t cells_max;
     /* groups by place in the order of the query, then by themselves: their ranks */
-    uint32_t *group_at; /* [groups] by rank */
-    uint32_t *rank_of;  /* [groups] */
-    size_t *place_at;   /* [places + 1] ranks of each place */
-    size_t done;        /* places that are done or in the portion */
+    uint32_t *group_at;        /* [groups] by rank */
+    uint32_t *rank_of;         /* [groups] */
+    size_t *place_at;          /* [places + 1] ranks of each place */
+    struct timed_group *timed; /* [groups] by rank, those of a place by time; NULL: as they are */
+    size_t done;               /* places that are done or in the portion */
     /* the portion: places [place_first, place_end), which begin at a rank */
     size_t place_first;
     size_t place_end;
@@ -95,6 +102,10 @@ static int cells_open(struct cells *c, struct bb_error *err)
     size_t n = b->series.count;
     rc = bbi_agg_prepare(&c->agg, b, &c->bucket_first, &c->bucket_count, err);
     rc = rc == BB_OK ? rank_groups(c, err) : rc;
+    if (rc == BB_OK && c->agg.buckets.width_ns == 0 && !c->to_window &&
+        b->order_count < b->series.groups.count) {
+        rc = bbi_qctx_array(ctx, b->series.groups.count, sizeof(c->timed[0]), &c->timed, err);
+    }
     rc = rc == BB_OK ? bbi_qctx_array(ctx, n, sizeof(uint32_t), &c->portion, err) : rc;
     rc = rc == BB_OK ? bbi_qctx_array(ctx, n, sizeof(uint32_t), &c->portion_of, err) : rc;
     rc = rc == BB_OK ? bbi_qctx_array(ctx, n, sizeof(uint32_t), &c->portion_tags, err) : rc;
@@ -155,6 +166,38 @@ static size_t choose_series(struct cells *c, size_t rank_first, size_t rank_end)
     return n;
 }
 
+static int earlier(const void *a, const void *b)
+{
+    const struct timed_group *x = a;
+    const struct timed_group *y = b;
+    int order = (x->time_ns > y->time_ns) - (x->time_ns < y->time_ns);
+    return order != 0 ? order : (x->rank > y->rank) - (x->rank < y->rank);
+}
+
+static int later(const void *a, const void *b)
+{
+    return earlier(b, a);
+}
+
+static void order_by_time(struct cells *c)
+{
+    const struct bbi_agg *agg = &c->agg;
+    const struct bbi_state_field *f = &agg->layout.fields[c->binding.call_fields[0]];
+    size_t first = c->place_at[c->place_first];
+    for (size_t place = c->place_first; place < c->place_end; place++) {
+        size_t from = c->place_at[place];
+        size_t end = c->place_at[place + 1];
+        for (size_t rank = from; rank < end; rank++) {
+            void *cell = bbi_agg_cell(agg, rank - first, 0);
+            bool has = cell != NULL && *bbi_state_count(cell, f) != 0;
+            c->timed[rank].rank = (uint32_t)rank;
+            c->timed[rank].time_ns = has ? bbi_call_point(&c->call, f, cell)->time : 0;
+        }
+        qsort(c->timed + from, end - from, sizeof(c->timed[0]),
+              c->plan.descending ? later : earlier);
+    }
+}
+
 /* Fill cells of [first, first + count) of the data's buckets. */
 static int fill_cells(struct cells *c, size_t first, size_t count, struct bb_error *err)
 {
@@ -185,6 +228,9 @@ static int fill_cells(struct cells *c, size_t first, size_t count, struct bb_err
     if (rc == BB_OK) {
         c->has_cells = true;
         rc = bbi_agg_run(agg, err);
+    }
+    if (rc == BB_OK && c->timed != NULL) {
+        order_by_time(c);
     }
     return rc;
 }
@@ -229,7 +275,10 @@ static void *next_cell(struct cells *c, size_t *rank, size_t *bucket)
         for (; c->bucket_step < agg->bucket_count; c->bucket_step++, c->group_step = 0) {
             *bucket = descending ? agg->bucket_count - 1 - c->bucket_step : c->bucket_step;
             while (from + c->group_step < c->place_at[place + 1]) {
-                *rank = from + c->group_step++;
+                size_t step = c->group_step++;
+                *rank = c->timed != NULL ? c->timed[from + step].rank
+                        : descending     ? c->place_at[place + 1] - 1 - step
+                                         : from + step;
                 void *cell = bbi_agg_cell(agg, *rank - c->place_at[c->place_first], *bucket);
                 if (cell != NULL && *bbi_state_count(cell, f) != 0) {
                     return cell;

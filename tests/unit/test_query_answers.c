@@ -46,6 +46,14 @@ static const struct question small_questions[] = {
      "m: time=1060000000000 v=2.5\n"
      "m: time=1120000000000 v=-1\n"
      "m: time=1120000000000 v=7\n"},
+    {"select min from (select min(v) from m group by h)",
+     "m: time=1000000000000 min=1.5\n"
+     "m: time=1120000000000 min=7\n"
+     "m: time=1120000000000 min=-1\n"},
+    {"select min from (select min(v) from m group by h) order by time desc",
+     "m: time=1120000000000 min=-1\n"
+     "m: time=1120000000000 min=7\n"
+     "m: time=1000000000000 min=1.5\n"},
     {"select v from m where abs(v) = 1",
      "m: time=1120000000000 v=-1\n"},
     {"select v from m where pow(v, 2) > 6 and floor(v) = 2.0",
