@@ -107,6 +107,8 @@ struct bb_options {
     uint32_t query_threads;      /* default: one per core */
     uint32_t query_timeout_ms;   /* default 60,000 */
     uint32_t query_count_max;    /* that run at a time; default: no limit */
+    uint64_t series_max;         /* of a database; more are refused; default: no limit */
+    uint64_t tag_values_max;     /* of a tag key of a measurement; default: no limit */
     uint64_t select_points_max;  /* rows that one SELECT may read; default: no limit */
     uint64_t select_series_max;  /* series of a measurement in one SELECT; default: no limit */
     uint64_t select_buckets_max; /* intervals of GROUP BY time(); default: no limit */

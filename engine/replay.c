@@ -426,5 +426,8 @@ int bbi_db_recover(struct bb_db *db, struct bb_error *err)
     rc = rc == BB_OK ? load_tombstones(db, &state, err) : rc;
     rc = rc == BB_OK ? bbi_memtable_create(&db->memtable_acct, checkpoint, &db->active, err) : rc;
     bbi_catalog_state_fini(&state);
-    return rc == BB_OK ? open_log(db, checkpoint, err) : rc;
+    rc = rc == BB_OK ? open_log(db, checkpoint, err) : rc;
+    return rc == BB_OK ? bbi_catalog_set_limits(db->catalog, db->options.series_max,
+                                                db->options.tag_values_max, err)
+                       : rc;
 }

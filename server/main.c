@@ -98,6 +98,8 @@ static int open_database(struct server *server, struct bb_error *err)
     options.query_threads = (uint32_t)s->query_threads;
     options.query_timeout_ms = (uint32_t)s->query_timeout;
     options.query_count_max = (uint32_t)s->max_concurrent_queries;
+    options.series_max = s->max_series_per_database;
+    options.tag_values_max = s->max_values_per_tag;
     options.select_points_max = s->max_select_point;
     options.select_series_max = s->max_select_series;
     options.select_buckets_max = s->max_select_buckets;

@@ -42,6 +42,7 @@ struct settings {
     uint64_t line_batch_bytes, line_in_flight, max_line, reject_log, disk_reserve, udp_read_buffer;
 
     /* counts */
+    uint64_t max_series_per_database, max_values_per_tag;
     uint64_t max_select_point, max_select_series, max_select_buckets, max_row_limit;
     uint64_t loops, write_threads, max_queries, max_concurrent_queries, query_threads,
         max_connections, line_batch_lines;

@@ -111,6 +111,14 @@ void bbi_catalog_close(struct bbi_catalog **cat);
 int bbi_catalog_replay(struct bbi_catalog *cat, const struct bbi_record *record,
                        struct bb_error *err) BB_CHECKED;
 
+/**
+ * Refuse new series of a database that has so many already, and new values of a tag key of a
+ * measurement; 0: no limit. What is there stays. Called once, after the log has been replayed,
+ * before others use the catalog. Returns BB_EIO, BB_ECORRUPT, BB_ENOMEM.
+ */
+int bbi_catalog_set_limits(struct bbi_catalog *cat, uint64_t series_max, uint64_t tag_values_max,
+                           struct bb_error *err) BB_CHECKED;
+
 /* ---- the log and the commit ---- */
 
 /** Append to out records that no frame carries yet, oldest first: whole ones, as many as fit into
@@ -238,7 +246,8 @@ const char *bbi_type_name(enum bbi_type type);
  *
  * tags     [tag_count], keys ascending bytewise, none twice; borrowed
  * created  out: the series was unknown; may be NULL
- * Returns BB_ENOTFOUND no such database; BB_ELIMIT key over BBI_SERIES_KEY_MAX bytes, no id left;
+ * Returns BB_ENOTFOUND no such database; BB_ELIMIT key over BBI_SERIES_KEY_MAX bytes, no id left,
+ * a limit of bbi_catalog_set_limits;
  * BB_EINVAL tags not sorted; BB_ECORRUPT, BB_EIO from LMDB; BB_ENOMEM (nothing created).
  */
 int bbi_catalog_series_resolve(struct bbi_catalog *cat, uint32_t db_id, const uint8_t *measurement,
@@ -275,6 +284,7 @@ struct bbi_catalog_drop {
     uint32_t mid;
     bool known;                   /* there is such a measurement; else the rest is empty */
     bool last;                    /* no series of it is left */
+    uint64_t count;               /* of series that go */
     const roaring_bitmap_t *sids; /* what goes */
     roaring_bitmap_t *own;        /* those, if they are this struct's */
     struct bbi_buf records;       /* for the frame that deletes the rows */

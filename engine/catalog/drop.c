@@ -38,12 +38,15 @@ static int choose(struct bbi_catalog *cat, const struct bbi_schema_db *db,
                   const roaring_bitmap_t *sids, struct bbi_catalog_drop *drop, struct bb_error *err)
 {
     int rc = list_series(cat, db, drop->mid, &drop->own, err);
+    uint64_t there = rc == BB_OK ? roaring_bitmap_get_cardinality(drop->own) : 0;
     if (rc == BB_OK && sids != NULL) {
         roaring_bitmap_andnot_inplace(drop->own, sids);
         drop->last = roaring_bitmap_is_empty(drop->own);
+        drop->count = there - roaring_bitmap_get_cardinality(drop->own);
         drop->sids = sids;
     } else if (rc == BB_OK) {
         drop->last = true;
+        drop->count = there;
         drop->sids = drop->own;
     }
     return rc;
@@ -119,6 +122,7 @@ void bbi_catalog_drop_end(struct bbi_catalog *cat, struct bbi_catalog_drop *drop
     struct bbi_schema_db *db = bbi_schema_db_by_id(&cat->schema, drop->db_id);
     if (appended && drop->known && db != NULL) {
         bbi_schema_drop_series(db, drop->mid, drop->sids);
+        bbi_limits_forget(db, drop->mid, drop->count);
         if (drop->last) {
             (void)bbi_schema_drop_measurement(db, drop->mid);
         }

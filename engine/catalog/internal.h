@@ -54,6 +54,9 @@ struct bbi_catalog {
     uint32_t dropping_mid;
     size_t drop_bytes; /* under lock: kept free in the active overlay's records */
 
+    uint64_t series_max; /* of a database; 0: no limit. Fixed after the start */
+    uint64_t tag_values_max;
+
     _Atomic uint64_t next_segment_id;
     _Atomic uint64_t commit_count;
     _Atomic uint64_t log_bytes;
@@ -93,6 +96,26 @@ int bbi_catalog_absorb(struct bbi_catalog *cat, const struct bbi_record *record,
 /** A copy of the ids that were dropped since the start; NULL: none. */
 int bbi_catalog_dropped(struct bbi_catalog *cat, uint32_t db_id, roaring_bitmap_t **out,
                         struct bb_error *err) BB_CHECKED;
+
+/* ---- limits (limits.c) ---- */
+
+/** Before a series is created, without a lock: have the values of its tags listed where they are
+ * limited. */
+int bbi_limits_prepare(struct bbi_catalog *cat, uint32_t db_id, const uint8_t *key, size_t key_len,
+                       struct bb_error *err) BB_CHECKED;
+
+/* The caller holds the write lock. */
+
+/** Whether one more series may be. BB_ELIMIT, in InfluxDB's words. */
+int bbi_limits_check(const struct bbi_catalog *cat, const struct bbi_schema_db *db,
+                     const uint8_t *key, size_t key_len, struct bb_error *err) BB_CHECKED;
+
+/** It is. */
+void bbi_limits_note(const struct bbi_catalog *cat, struct bbi_schema_db *db, uint32_t mid,
+                     const uint8_t *key, size_t key_len);
+
+/** Series of a measurement are gone. */
+void bbi_limits_forget(struct bbi_schema_db *db, uint32_t mid, uint64_t series_gone);
 
 /* ---- overlays as a reader sees them ---- */
 

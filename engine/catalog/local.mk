@@ -12,6 +12,7 @@ libbusbar_la_SOURCES += \
 	engine/catalog/internal.h \
 	engine/catalog/key.c \
 	engine/catalog/key.h \
+	engine/catalog/limits.c \
 	engine/catalog/list.c \
 	engine/catalog/names.c \
 	engine/catalog/names.h \
@@ -45,6 +46,8 @@ libbusbar_la_SOURCES += \
 	engine/catalog/tags.c \
 	engine/catalog/users.c \
 	engine/catalog/users.h \
+	engine/catalog/valueset.c \
+	engine/catalog/valueset.h \
 	engine/catalog/verify.c \
 	engine/catalog/verify.h \
 	engine/catalog/view.c

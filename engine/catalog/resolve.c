@@ -213,12 +213,18 @@ static int create_series(struct bbi_catalog *cat, struct search *s, bool *create
     bool dropping = rc == BB_OK && !s->found && is_dropping(cat, db, name, name_len);
     *again = rc == BB_OK && !s->found && (s->epoch != epoch || dropping);
     if (rc == BB_OK && !s->found && !*again) {
-        rc = find_or_create_measurement(cat, db, name, name_len, &s->mid, err);
+        rc = bbi_limits_check(cat, db, s->key, s->key_len, err);
+        if (rc == BB_OK) {
+            rc = find_or_create_measurement(cat, db, name, name_len, &s->mid, err);
+        }
         if (rc == BB_OK) {
             rc = bbi_catalog_publish_series(cat, db, s->mid, s->key, s->key_len, s->hash, &s->sid,
                                             err);
         }
         *created = rc == BB_OK;
+        if (*created) {
+            bbi_limits_note(cat, db, s->mid, s->key, s->key_len);
+        }
     }
     bbi_catalog_unlock(cat);
     if (dropping) {
@@ -237,6 +243,9 @@ static int resolve(struct bbi_catalog *cat, struct search *s, bool *created, str
     do {
         again = false;
         rc = search(cat, s, err);
+        if (rc == BB_OK && !s->found) {
+            rc = bbi_limits_prepare(cat, s->db_id, s->key, s->key_len, err);
+        }
         if (rc == BB_OK && !s->found) {
             rc = create_series(cat, s, created, &again, err);
         }

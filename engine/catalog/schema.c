@@ -144,6 +144,7 @@ static void table_remove(struct bbi_schema_table *t, struct bbi_schema_entry *e)
     slots_remove(t->by_name, t->cap, false, e);
     slots_remove(t->by_id, t->cap, true, e);
     t->count--;
+    bbi_valueset_destroy(&e->values);
 }
 
 /* All that belongs to a measurement; its memory goes with the database. */
@@ -161,6 +162,11 @@ static void table_remove_owned(struct bbi_schema_table *t, uint32_t owner)
 
 static void table_fini(struct bbi_schema_table *t)
 {
+    for (size_t slot = 0; slot < t->cap; slot++) {
+        if (t->by_id[slot] != NULL) {
+            bbi_valueset_destroy(&t->by_id[slot]->values);
+        }
+    }
     bbi_mem_free(t->by_name);
     bbi_mem_free(t->by_id);
     *t = (struct bbi_schema_table){.cap = 0};

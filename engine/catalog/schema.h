@@ -18,6 +18,7 @@
 #include "engine/base/error.h"
 #include "engine/base/mem.h"
 #include "engine/base/record.h"
+#include "engine/catalog/valueset.h"
 
 /** A measurement (owner 0), or a field or tag key (owner: its measurement). */
 struct bbi_schema_entry {
@@ -28,6 +29,7 @@ struct bbi_schema_entry {
     bool thinned;       /* of a measurement: series of it were dropped since the start */
     uint32_t name_len;
     const uint8_t *name;
+    struct bbi_valueset *values; /* of a tag key, where they are limited and listed; else NULL */
 };
 
 /** Entries by name and by id: two open-addressing tables over the same structs. */
@@ -60,6 +62,7 @@ struct bbi_schema_db {
     struct bbi_schema_table tag_keys; /* of all series there are; ids mean nothing */
     struct bbi_next_ids next;         /* what is given next */
     uint32_t indexed_sid_limit;       /* LMDB may hold ids below this */
+    uint64_t series_count;            /* live ones; only where they are limited */
     roaring_bitmap_t *dropped;        /* series that overlays and LMDB may still have, or NULL */
     struct bbi_arena arena;           /* all of its entries, policies and names */
 };
