@@ -129,6 +129,14 @@ static void print_storage(yajl_val root, struct import_buf *out)
     if (values > 0)
         import_buf_printf(out, ", %.2f bytes a value",
                           number(root, "storage", "segment_bytes") / values);
+    double deleting = number(root, "storage", "deletions_pending");
+    if (deleting > 0) {
+        import_buf_printf(out, "; %.0f deletions hold ", deleting);
+        status_add_bytes(out, number(root, "storage", "deletion_bytes"));
+        import_buf_add_text(out, " to be rewritten");
+    }
+    if (YAJL_IS_TRUE(find(root, "storage", "compaction_paused")))
+        import_buf_add_text(out, "; compaction paused");
     import_buf_add_text(out, YAJL_IS_TRUE(find(root, "storage", "background_idle"))
                                  ? "; background idle\n"
                                  : "; flushing or compacting\n");

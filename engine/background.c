@@ -448,6 +448,16 @@ int bb_compact(struct bb_db *db, bool full, struct bb_error *err)
     return rc;
 }
 
+void bb_compact_pause(struct bb_db *db, bool paused)
+{
+    pthread_mutex_lock(&db->state_lock);
+    atomic_store(&db->compaction_paused, paused);
+    atomic_store(&db->compaction_stops, paused || atomic_load(&db->stopping));
+    pthread_cond_broadcast(&db->state_changed);
+    pthread_mutex_unlock(&db->state_lock);
+    bbi_log(BBI_LOG_INFO, "compaction_pause", "on=%d", paused);
+}
+
 /* ---- threads ---- */
 
 /* Under state_lock: sleep, or until the state changes. */
@@ -526,6 +536,7 @@ void bbi_db_stop_background(struct bb_db *db)
 {
     pthread_mutex_lock(&db->state_lock);
     atomic_store(&db->stopping, 1);
+    atomic_store(&db->compaction_stops, 1);
     pthread_cond_broadcast(&db->state_changed);
     pthread_mutex_unlock(&db->state_lock);
     if (db->flusher_runs) {

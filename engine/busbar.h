@@ -383,6 +383,14 @@ int bb_flush(struct bb_db *db, struct bb_error *err) BB_CHECKED;
  */
 int bb_compact(struct bb_db *db, bool full, struct bb_error *err) BB_CHECKED;
 
+/**
+ * Stop merging and removing what was deleted, or go on with it. A merge under way ends within a few
+ * ms; what it has written is thrown away, and it begins anew when compaction goes on. Answers do
+ * not depend on it: what was deleted is invisible from the statement on. Not remembered by the next
+ * bb_db_open. While it is paused, bb_compact returns BB_ECANCELED.
+ */
+void bb_compact_pause(struct bb_db *db, bool paused);
+
 /** Times that something took, in buckets; all counts since the start. */
 #define BB_LATENCY_BUCKETS 19
 struct bb_latency {
@@ -421,6 +429,11 @@ struct bb_stats {
     uint64_t flushes, compactions, compaction_bytes_read, compaction_bytes_written;
     uint64_t flush_bytes_written;
     uint64_t segments, segment_bytes, segments_quarantined;
+    uint64_t deletions_pending; /* whose rows are not all gone from the disk yet */
+    uint64_t deletion_segments; /* that have such rows, and are to be rewritten */
+    uint64_t deletion_bytes;    /* of those segments, all of them */
+    uint64_t values_removed;    /* by compactions: deleted or overwritten */
+    bool compaction_paused;
     uint64_t wal_corruptions;
     uint64_t queries, query_errors;
     struct bb_latency statements[BB_STATEMENT_COUNT]; /* waiting for a slow sink counts too */

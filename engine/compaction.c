@@ -151,16 +151,25 @@ static struct bbi_split_job describe(struct bb_db *db, const struct task *t,
     return job;
 }
 
-static void count_compaction(struct bb_db *db, uint64_t bytes_read,
-                             const struct bbi_segment_meta *metas, size_t count)
+static void count_compaction(struct bb_db *db, const struct bbi_segment_meta *const *inputs,
+                             size_t input_count, const struct bbi_segment_meta *outputs,
+                             size_t output_count)
 {
-    uint64_t bytes = 0;
-    for (size_t i = 0; i < count; i++) {
-        bytes += metas[i].file_bytes;
+    uint64_t bytes_read = 0;
+    uint64_t bytes_written = 0;
+    uint64_t removed = 0;
+    for (size_t i = 0; i < input_count; i++) {
+        bytes_read += inputs[i]->file_bytes;
+        removed += inputs[i]->value_count;
+    }
+    for (size_t i = 0; i < output_count; i++) {
+        bytes_written += outputs[i].file_bytes;
+        removed -= outputs[i].value_count;
     }
     atomic_fetch_add(&db->counters.compactions, 1);
     atomic_fetch_add(&db->counters.compaction_bytes_read, bytes_read);
-    atomic_fetch_add(&db->counters.compaction_bytes_written, bytes);
+    atomic_fetch_add(&db->counters.compaction_bytes_written, bytes_written);
+    atomic_fetch_add(&db->counters.values_removed, removed);
 }
 
 static int run_task(struct bb_db *db, struct task *t, struct bb_error *err)
@@ -187,9 +196,10 @@ static int run_task(struct bb_db *db, struct task *t, struct bb_error *err)
     if (rc == BB_OK && !t->is_orphan) {
         struct bbi_split_job job = describe(db, t, metas);
         rc = bbi_compact_run(inputs, t->pick.count, &job, t->snapshot.tombs, t->snapshot.lsn,
-                             &db->stopping, &splitter, &publish.added, &publish.added_count, err);
+                             &db->compaction_stops, &splitter, &publish.added, &publish.added_count,
+                             err);
         if (rc == BB_OK) {
-            count_compaction(db, job.reserve_bytes, publish.added, publish.added_count);
+            count_compaction(db, metas, t->pick.count, publish.added, publish.added_count);
         }
     }
     rc = rc == BB_OK ? bbi_db_publish(db, &publish, err) : rc;
@@ -247,6 +257,9 @@ int bbi_db_compact_once(struct bb_db *db, bool full, bool *done, struct bb_error
     struct task t;
     uint64_t seq = current_seq(db);
     *done = false;
+    if (atomic_load(&db->compaction_paused)) {
+        return bbi_error_set(err, BB_ECANCELED, "compaction is paused");
+    }
     int rc = find_task(db, full, &t, err);
     if (rc == BB_OK && t.pick.count != 0) {
         atomic_store(&db->compacting, true);

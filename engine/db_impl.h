@@ -45,6 +45,7 @@ struct bbi_db_counters {
     _Atomic uint64_t points_written, points_rejected, batches;
     _Atomic uint64_t flushes, compactions;
     _Atomic uint64_t flush_bytes_written, compaction_bytes_read, compaction_bytes_written;
+    _Atomic uint64_t values_removed;
     _Atomic uint64_t quarantined, wal_corruptions;
 };
 
@@ -95,9 +96,11 @@ struct bb_db {
     struct bbi_version *version;
     struct bbi_tombset *tombs;
     uint64_t checkpoint_lsn;
-    uint64_t state_seq;   /* rises with every change that may make a compaction due */
-    uint64_t settled_seq; /* state_seq at which none was due */
-    _Atomic int stopping; /* not 0: background work ends soon */
+    uint64_t state_seq;           /* rises with every change that may make a compaction due */
+    uint64_t settled_seq;         /* state_seq at which none was due */
+    _Atomic int stopping;         /* not 0: background work ends soon */
+    _Atomic int compaction_stops; /* not 0: stopping, or paused */
+    _Atomic bool compaction_paused;
     _Atomic bool compacting;
     _Atomic bool flush_fails; /* the last try did */
     _Atomic bool

@@ -11,6 +11,21 @@ static uint64_t load(const _Atomic uint64_t *counter)
     return atomic_load_explicit(counter, memory_order_relaxed);
 }
 
+/* What deletions have still to take from the disk. */
+static void deletion_stats(const struct bbi_version *version, const struct bbi_tombset *tombs,
+                           struct bb_stats *stats)
+{
+    stats->deletions_pending = tombs->count;
+    for (size_t i = 0; tombs->count != 0 && i < version->count; i++) {
+        const struct bbi_segment_meta *m = &version->segments[i].meta;
+        if (bbi_tombset_touches_range(tombs, UINT64_MAX, m->db_id, m->rp_id, m->series_min,
+                                      m->series_max, m->tmin, m->tmax, m->tombs_lsn)) {
+            stats->deletion_segments++;
+            stats->deletion_bytes += m->file_bytes;
+        }
+    }
+}
+
 static void state_stats(struct bb_db *db, struct bb_stats *stats)
 {
     pthread_mutex_lock(&db->state_lock);
@@ -24,7 +39,10 @@ static void state_stats(struct bb_db *db, struct bb_stats *stats)
     stats->background_idle = db->flushing == NULL && db->settled_seq == db->state_seq &&
                              !atomic_load(&db->compacting);
     struct bbi_version *version = bbi_version_ref(db->version);
+    struct bbi_tombset *tombs = bbi_tombset_ref(db->tombs);
     pthread_mutex_unlock(&db->state_lock);
+    deletion_stats(version, tombs, stats);
+    bbi_tombset_unref(&tombs);
     for (size_t i = 0; i < version->count; i++) {
         stats->segments++;
         stats->segment_bytes += version->segments[i].meta.file_bytes;
@@ -54,6 +72,8 @@ void bb_stats_get(struct bb_db *db, struct bb_stats *stats)
     stats->compaction_bytes_read = load(&db->counters.compaction_bytes_read);
     stats->compaction_bytes_written = load(&db->counters.compaction_bytes_written);
     stats->flush_bytes_written = load(&db->counters.flush_bytes_written);
+    stats->values_removed = load(&db->counters.values_removed);
+    stats->compaction_paused = atomic_load(&db->compaction_paused);
     stats->wal_corruptions = load(&db->counters.wal_corruptions);
     stats->queries = load(&db->query_counters.queries);
     stats->query_errors = load(&db->query_counters.errors);

@@ -191,10 +191,28 @@ void http_flush_run(struct http_conn *conn)
         http_job_submit(&run->base, conn, &conn->client.loop->server->admin_pool);
 }
 
+/* pause=true or pause=false: only that. */
+static bool set_pause(struct http_conn *conn)
+{
+    struct buf value;
+    buf_init(&value, 64, NULL);
+    bool ok = http_url_param(conn, "pause", &value) == BB_OK;
+    bool on = ok && strcmp(value.data, "true") == 0;
+    bool given = ok && value.len > 0;
+    if (given && !on && strcmp(value.data, "false") != 0) {
+        http_error(conn, 400, "parameter pause: true or false");
+    } else if (given) {
+        bb_compact_pause(conn->client.loop->server->db, on);
+        http_reply(conn, 204, NULL, "", NULL, 0);
+    }
+    buf_fini(&value);
+    return ok && !given;
+}
+
 void http_compact_run(struct http_conn *conn)
 {
     bool full;
-    if (!has_flag(conn, "full", &full))
+    if (!set_pause(conn) || !has_flag(conn, "full", &full))
         return;
     struct admin_run *run = admin_run_make(conn, ask_compact, NULL, 204);
     if (run == NULL)

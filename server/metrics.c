@@ -73,6 +73,16 @@ static double load(const _Atomic uint64_t *counter)
     X("busbar_segment_bytes", "", GAUGE, s->stats.segment_bytes, "bytes of live segments")         \
     X("busbar_segments_quarantined", "", GAUGE, s->stats.segments_quarantined,                     \
       "segments set aside as damaged")                                                             \
+    X("busbar_deletions_pending", "", GAUGE, s->stats.deletions_pending,                           \
+      "deletions whose rows are not all gone from the disk yet")                                   \
+    X("busbar_deletion_segments", "", GAUGE, s->stats.deletion_segments,                           \
+      "segments with deleted rows, to be rewritten")                                               \
+    X("busbar_deletion_bytes", "", GAUGE, s->stats.deletion_bytes,                                 \
+      "bytes of the segments with deleted rows")                                                   \
+    X("busbar_values_removed_total", "", COUNTER, s->stats.values_removed,                         \
+      "values that compactions left out, deleted or overwritten")                                  \
+    X("busbar_compaction_paused", "", GAUGE, s->stats.compaction_paused,                           \
+      "1 while compaction is paused by an operator")                                               \
     X("busbar_background_idle", "", GAUGE, s->stats.background_idle,                               \
       "1 while there is nothing to flush or compact")                                              \
     X("busbar_series", "", GAUGE, s->stats.series, "series")                                       \

@@ -86,6 +86,11 @@ static void put_storage(struct json *j, const struct bb_stats *s, uint64_t parti
     put_u64(j, "memtable_values", s->memtable_rows);
     put_u64(j, "flushes", s->flushes);
     put_u64(j, "compactions", s->compactions);
+    put_u64(j, "deletions_pending", s->deletions_pending);
+    put_u64(j, "deletion_segments", s->deletion_segments);
+    put_u64(j, "deletion_bytes", s->deletion_bytes);
+    jsonw_key(j, "compaction_paused");
+    jsonw_bool(j, s->compaction_paused);
     jsonw_key(j, "background_idle");
     jsonw_bool(j, s->background_idle);
     jsonw_object_end(j);

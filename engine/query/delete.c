@@ -105,7 +105,8 @@ int bbi_statement_delete(struct bbi_qctx *ctx, const struct bbi_ql_statement *st
         rc = bbi_sources_list(ctx, db_id, sources, source_count, &list, err);
     }
     for (size_t i = 0; rc == BB_OK && i < list.count; i++) {
-        rc = delete_from(ctx, &list.list[i], &when, err);
+        rc = bbi_qctx_check(ctx, err);
+        rc = rc == BB_OK ? delete_from(ctx, &list.list[i], &when, err) : rc;
     }
     return rc;
 }

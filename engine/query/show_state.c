@@ -127,6 +127,10 @@ static int show_queries(struct bbi_qctx *ctx, struct bbi_emit *e, struct bb_erro
     X("segments", segments, segments)                                 \
     X("segments", segment_bytes, segment_bytes)                       \
     X("segments", segments_quarantined, segments_quarantined)         \
+    X("deletions", deletions_pending, deletions_pending)              \
+    X("deletions", segments_to_rewrite, deletion_segments)            \
+    X("deletions", bytes_to_rewrite, deletion_bytes)                  \
+    X("deletions", values_removed, values_removed)                    \
     X("queryExecutor", queries, queries)                              \
     X("queryExecutor", query_errors, query_errors)                    \
     X("queryExecutor", queriesExecuted, queries)                      \

@@ -190,6 +190,12 @@ def test_absolute_url(shared_server):
 def test_debug_endpoints(shared_server):
     assert shared_server.request("POST", "/debug/flush").status == 204
     assert shared_server.request("POST", "/debug/compact", full="true").status == 204
+    assert shared_server.request("POST", "/debug/compact", pause="perhaps").status == 400
+    assert shared_server.request("POST", "/debug/compact", pause="true").status == 204
+    assert shared_server.metrics()["busbar_compaction_paused"] == 1
+    assert shared_server.request("POST", "/debug/compact").status == 503
+    assert shared_server.request("POST", "/debug/compact", pause="false").status == 204
+    assert shared_server.request("POST", "/debug/compact").status == 204
 
 
 def test_concurrent_small_writes_share_syncs(server):

@@ -75,6 +75,43 @@ static void segments_are_counted(void **state)
     dbtest_close(&t);
 }
 
+/* A deletion is pending until no segment holds its rows; pausing leaves it so. */
+static void deletions_are_counted(void **state)
+{
+    struct dbtest t;
+    struct bb_stats stats;
+    struct bb_error err;
+    (void)state;
+    dbtest_open(&t);
+    dbtest_write(&t, "m,d=1 v=1 1000\nm,d=1 v=1 2000\nm,d=2 v=1 2000\nm,d=2 v=1 3000\n");
+    dbtest_flush(&t);
+    dbtest_run(&t, "DELETE WHERE time = 2000");
+    dbtest_flush(&t);
+    bb_stats_get(t.db, &stats);
+    assert_true(stats.deletions_pending >= 1);
+    assert_int_equal(stats.deletion_segments, 1);
+    assert_int_equal(stats.deletion_bytes, stats.segment_bytes);
+    assert_int_equal(stats.values_removed, 0);
+    bb_compact_pause(t.db, true);
+    assert_int_equal(bb_compact(t.db, true, &err), BB_ECANCELED);
+    bb_stats_get(t.db, &stats);
+    assert_true(stats.compaction_paused);
+    assert_int_equal(stats.deletion_segments, 1);
+    dbtest_expect(&t, "SELECT count(v) FROM m", "m: time=0 count=2i\n");
+    bb_compact_pause(t.db, false);
+    dbtest_compact(&t);
+    bb_stats_get(t.db, &stats);
+    assert_false(stats.compaction_paused);
+    assert_int_equal(stats.deletions_pending, 0);
+    assert_int_equal(stats.deletion_segments, 0);
+    assert_int_equal(stats.values_removed, 2);
+    dbtest_expect(&t, "SHOW STATS FOR 'deletions'",
+                  "deletions: deletions_pending=0u segments_to_rewrite=0u bytes_to_rewrite=0u "
+                  "values_removed=2u\n");
+    dbtest_expect(&t, "SELECT count(v) FROM m", "m: time=0 count=2i\n");
+    dbtest_close(&t);
+}
+
 static uint64_t times_of(const struct bb_latency *latency)
 {
     uint64_t count = 0;
@@ -118,8 +155,8 @@ static void statements_are_counted_by_kind(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(databases_are_told_apart),
-                                       cmocka_unit_test(segments_are_counted),
-                                       cmocka_unit_test(statements_are_counted_by_kind)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(databases_are_told_apart), cmocka_unit_test(segments_are_counted),
+        cmocka_unit_test(deletions_are_counted), cmocka_unit_test(statements_are_counted_by_kind)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
