@@ -37,21 +37,12 @@ static int pick_orphans(struct bb_db *db, size_t first, size_t count, struct bbi
     return BB_OK;
 }
 
-static uint64_t picked_bytes(const struct task *t)
-{
-    uint64_t bytes = 0;
-    for (size_t i = 0; i < t->pick.count; i++) {
-        bytes += t->snapshot.version->segments[t->pick.members[i]].meta.file_bytes;
-    }
-    return bytes;
-}
-
 /* What finding a task goes through. */
 struct search {
     bool full;
     bool orphans; /* look for these alone */
     uint64_t free_bytes;
-    uint64_t too_large_bytes; /* of a task that there is no space for */
+    uint64_t too_large_bytes; /* of the smallest task that there is no space for */
 };
 
 /* Look at one policy's segments. */
@@ -68,11 +59,10 @@ static int pick_policy(struct bb_db *db, size_t first, size_t count, struct sear
         return pick_orphans(db, first, count, &t->pick, err);
     }
     rc = bbi_compact_pick(version, first, count, t->rp.shard_ns, t->snapshot.tombs, t->snapshot.lsn,
-                          search->full, &db->background_acct, &t->pick, err);
-    uint64_t bytes = rc == BB_OK ? picked_bytes(t) : 0;
-    if (bytes > search->free_bytes) {
+                          search->full, search->free_bytes, &db->background_acct, &t->pick, err);
+    uint64_t bytes = t->pick.too_large_bytes;
+    if (bytes != 0 && (search->too_large_bytes == 0 || bytes < search->too_large_bytes)) {
         search->too_large_bytes = bytes;
-        t->pick.count = 0;
     }
     return rc;
 }

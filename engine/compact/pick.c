@@ -24,7 +24,21 @@ struct picker {
     size_t *lane; /* indexes of the lane's segments, by lsn_hi */
     size_t lane_count;
     bool *chosen; /* [count] */
+    uint64_t budget_bytes;
+    uint64_t too_large_bytes;
 };
+
+/* Whether there is room for the outputs; remembers the smallest job for which there is none. */
+static bool fits(struct picker *p, uint64_t bytes)
+{
+    if (bytes <= p->budget_bytes) {
+        return true;
+    }
+    if (p->too_large_bytes == 0 || bytes < p->too_large_bytes) {
+        p->too_large_bytes = bytes;
+    }
+    return false;
+}
 
 /* Not to be merged: unreadable, or known to be damaged somewhere. */
 static bool is_out(const struct picker *p, size_t i)
@@ -170,7 +184,7 @@ static uint64_t choose(struct picker *p, size_t from, size_t to)
 }
 
 /* The window of runs to merge: the lightest that is balanced, as long as it stays so. */
-static bool find_window(const struct picker *p, size_t *from, size_t *to)
+static bool find_window(struct picker *p, size_t *from, size_t *to)
 {
     uint64_t best = UINT64_MAX;
     for (size_t i = 0; i + RUNS_MIN <= p->run_count; i++) {
@@ -183,7 +197,7 @@ static bool find_window(const struct picker *p, size_t *from, size_t *to)
             total += p->runs[j].bytes;
             heaviest = p->runs[j].bytes > heaviest ? p->runs[j].bytes : heaviest;
             if (j - i + 1 >= RUNS_MIN && total >= WEIGHT_FACTOR * heaviest && heaviest <= best &&
-                (heaviest < best || j - i > *to - *from - 1)) {
+                (heaviest < best || j - i > *to - *from - 1) && fits(p, total)) {
                 best = heaviest;
                 *from = i;
                 *to = j + 1;
@@ -220,14 +234,14 @@ static bool pick_in_lane(struct picker *p, size_t at)
         for (size_t r = from; r < to; r++) {
             own += p->runs[r].bytes;
         }
-        if (choose(p, from, to) <= 2 * own) {
+        uint64_t bytes = choose(p, from, to);
+        if (bytes <= 2 * own && fits(p, bytes)) {
             return true;
         }
     }
     if (p->run_count > BBI_COMPACT_RUNS_MAX) {
         lightest_window(p, &from, &to);
-        (void)choose(p, from, to);
-        return true;
+        return fits(p, choose(p, from, to));
     }
     return false;
 }
@@ -252,7 +266,8 @@ static bool pick_deleted(struct picker *p, const struct bbi_tombset *tombs, uint
     for (size_t i = 0; i < p->count; i++) {
         const struct bbi_segment_meta *m = &p->segs[i].meta;
         size_t n = is_out(p, i) ? 0 : tombs_on(m, tombs, lsn);
-        if (n >= TOMBS_DUE || (n > 0 && (full || m->file_bytes <= TOMBS_DUE_BYTES))) {
+        bool due = n >= TOMBS_DUE || (n > 0 && (full || m->file_bytes <= TOMBS_DUE_BYTES));
+        if (due && fits(p, m->file_bytes)) {
             memset(p->chosen, 0, p->count * sizeof(p->chosen[0]));
             p->chosen[i] = true;
             return true;
@@ -269,12 +284,13 @@ static bool belongs(const struct picker *p, const struct bbi_segment_meta *a,
     return a->job_id != b->job_id && (same_lane(p, a, b) || meets(p, a, b));
 }
 
-/* All that is connected to segment `at`. Returns how many there are. */
-static size_t choose_connected(struct picker *p, size_t at)
+/* All that is connected to segment `at`. Returns how many there are, and their bytes. */
+static size_t choose_connected(struct picker *p, size_t at, uint64_t *bytes)
 {
     size_t members = 1;
     memset(p->chosen, 0, p->count * sizeof(p->chosen[0]));
     p->chosen[at] = true;
+    *bytes = p->segs[at].meta.file_bytes;
     for (bool grew = true; grew;) {
         grew = false;
         for (size_t i = 0; i < p->count; i++) {
@@ -283,6 +299,7 @@ static size_t choose_connected(struct picker *p, size_t at)
                     belongs(p, &p->segs[i].meta, &p->segs[k].meta)) {
                     p->chosen[k] = true;
                     members++;
+                    *bytes += p->segs[k].meta.file_bytes;
                     grew = true;
                 }
             }
@@ -294,7 +311,8 @@ static size_t choose_connected(struct picker *p, size_t at)
 static bool pick_full(struct picker *p)
 {
     for (size_t i = 0; i < p->count; i++) {
-        if (!is_out(p, i) && choose_connected(p, i) > 1) {
+        uint64_t bytes;
+        if (!is_out(p, i) && choose_connected(p, i, &bytes) > 1 && fits(p, bytes)) {
             return true;
         }
     }
@@ -335,9 +353,13 @@ static int fill_pick(const struct picker *p, size_t first, struct bbi_account *a
 
 int bbi_compact_pick(const struct bbi_version *version, size_t first, size_t count,
                      int64_t shard_ns, const struct bbi_tombset *tombs, uint64_t lsn, bool full,
-                     struct bbi_account *acct, struct bbi_compact_pick *pick, struct bb_error *err)
+                     uint64_t budget_bytes, struct bbi_account *acct, struct bbi_compact_pick *pick,
+                     struct bb_error *err)
 {
-    struct picker p = {.segs = version->segments + first, .count = count, .shard_ns = shard_ns};
+    struct picker p = {.segs = version->segments + first,
+                       .count = count,
+                       .shard_ns = shard_ns,
+                       .budget_bytes = budget_bytes};
     int rc = BB_OK;
     pick->members = NULL;
     pick->count = 0;
@@ -349,6 +371,7 @@ int bbi_compact_pick(const struct bbi_version *version, size_t first, size_t cou
     } else if (pick_any(&p, tombs, lsn, full)) {
         rc = fill_pick(&p, first, acct, pick, err);
     }
+    pick->too_large_bytes = p.too_large_bytes;
     bbi_mem_free(p.runs);
     bbi_mem_free(p.lane);
     bbi_mem_free(p.chosen);

@@ -23,6 +23,7 @@
 struct bbi_compact_pick {
     size_t *members; /* [count] indexes into version->segments, ascending */
     size_t count;
+    uint64_t too_large_bytes; /* of the smallest job that the budget ruled out; 0: none */
 };
 
 /**
@@ -30,11 +31,12 @@ struct bbi_compact_pick {
  *
  * shard_ns  the policy's partition length
  * full      merge everything that overlaps, and apply every deletion
+ * budget_bytes  what the inputs may weigh, for the outputs have to find room beside them
  * pick      out: count 0: nothing to do. members is the caller's to bbi_mem_free
  */
 int bbi_compact_pick(const struct bbi_version *version, size_t first, size_t count,
                      int64_t shard_ns, const struct bbi_tombset *tombs, uint64_t lsn, bool full,
-                     struct bbi_account *acct, struct bbi_compact_pick *pick,
+                     uint64_t budget_bytes, struct bbi_account *acct, struct bbi_compact_pick *pick,
                      struct bb_error *err) BB_CHECKED;
 
 #endif

@@ -156,7 +156,9 @@ static bool compact(struct model *m, const struct bbi_version *v, const struct b
     static struct bbi_segment_meta metas[LIVE_MAX];
     const struct bbi_segment_meta *inputs[LIVE_MAX];
     uint32_t level = 0;
-    assert_ok(bbi_compact_pick(v, 0, v->count, SHARD_NS, tombs, 1, full, NULL, &pick, &err), &err);
+    assert_ok(
+        bbi_compact_pick(v, 0, v->count, SHARD_NS, tombs, 1, full, UINT64_MAX, NULL, &pick, &err),
+        &err);
     if (pick.count == 0) {
         bbi_mem_free(pick.members);
         return false;
@@ -231,8 +233,59 @@ static void test_model(void **state)
     free(v);
 }
 
+/* Where the merge that would be best does not fit on the disk, a smaller one is made. */
+static void test_budget(void **state)
+{
+    static const uint64_t bytes[] = {9000, 9000, 9000, 9000, 100, 100, 100, 100};
+    const size_t count = sizeof(bytes) / sizeof(bytes[0]);
+    struct bbi_tombset tombs = {.count = 0};
+    struct bbi_compact_pick pick;
+    struct bb_error err;
+    struct bbi_version *v = calloc(1, sizeof(*v) + count * sizeof(v->segments[0]));
+    (void)state;
+    assert_non_null(v);
+    v->count = count;
+    for (size_t i = 0; i < count; i++) {
+        int64_t t0 = i < 4 ? 0 : SHARD_NS;
+        v->segments[i].meta = (struct bbi_segment_meta){.id = i + 1,
+                                                        .job_id = i + 1,
+                                                        .db_id = 1,
+                                                        .rp_id = 1,
+                                                        .lsn_lo = i * 100,
+                                                        .lsn_hi = i * 100 + 100,
+                                                        .span_t0 = t0,
+                                                        .span_t1 = t0 + SHARD_NS,
+                                                        .tmin = t0,
+                                                        .tmax = t0 + 1,
+                                                        .row_count = 1,
+                                                        .file_bytes = bytes[i]};
+    }
+    for (int full = 0; full < 2; full++) {
+        assert_ok(
+            bbi_compact_pick(v, 0, count, SHARD_NS, &tombs, 1, full != 0, 40000, NULL, &pick, &err),
+            &err);
+        assert_int_equal(pick.count, 4);
+        assert_int_equal(pick.members[0], 0);
+        assert_int_equal(pick.too_large_bytes, 0);
+        bbi_mem_free(pick.members);
+        assert_ok(
+            bbi_compact_pick(v, 0, count, SHARD_NS, &tombs, 1, full != 0, 400, NULL, &pick, &err),
+            &err);
+        assert_int_equal(pick.count, 4);
+        assert_int_equal(pick.members[0], 4);
+        bbi_mem_free(pick.members);
+        assert_ok(
+            bbi_compact_pick(v, 0, count, SHARD_NS, &tombs, 1, full != 0, 399, NULL, &pick, &err),
+            &err);
+        assert_int_equal(pick.count, 0);
+        assert_int_equal(pick.too_large_bytes, 400);
+        bbi_mem_free(pick.members);
+    }
+    free(v);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_model)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_model), cmocka_unit_test(test_budget)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
