@@ -7,6 +7,8 @@ libbusbar_la_SOURCES += \
 	engine/base/buf.c \
 	engine/base/buf.h \
 	engine/base/bytes.h \
+	engine/base/calendar.c \
+	engine/base/calendar.h \
 	engine/base/clock.c \
 	engine/base/clock.h \
 	engine/base/cursor.h \

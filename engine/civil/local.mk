@@ -1,6 +1,4 @@
 libbusbar_la_SOURCES += \
-	engine/civil/calendar.c \
-	engine/civil/calendar.h \
 	engine/civil/rule.c \
 	engine/civil/rule.h \
 	engine/civil/zone.c \

@@ -1,6 +1,6 @@
 #include "engine/civil/rule.h"
 
-#include "engine/civil/calendar.h"
+#include "engine/base/calendar.h"
 
 #define DAY_S INT64_C(86400)
 

@@ -1,54 +1,16 @@
-/*
- * Time strings and their numbers, in the proleptic Gregorian calendar.
- * Source  days and dates: Hinnant, "chrono-Compatible Low-Level Date Algorithms".
- */
+/* Time strings and their numbers, in the proleptic Gregorian calendar. */
 #include "engine/influxql/time.h"
 
 #include <string.h>
 
-#define NS_PER_S   INT64_C(1000000000)
-#define S_PER_DAY  INT64_C(86400)
-#define ERA_YEARS  400
-#define ERA_DAYS   INT64_C(146097)
-#define EPOCH_DAYS INT64_C(719468) /* from 0000-03-01 to 1970-01-01 */
+#include "engine/base/calendar.h"
+
+#define NS_PER_S  INT64_C(1000000000)
+#define S_PER_DAY INT64_C(86400)
 
 static bool is_digit(char c)
 {
     return c >= '0' && c <= '9';
-}
-
-static int64_t days_from_date(int64_t year, int64_t month, int64_t day)
-{
-    /* Years begin in March, so that the leap day is the last. */
-    int64_t y = month <= 2 ? year - 1 : year;
-    int64_t era = (y >= 0 ? y : y - (ERA_YEARS - 1)) / ERA_YEARS;
-    int64_t year_of_era = y - era * ERA_YEARS;
-    int64_t day_of_year = (153 * (month > 2 ? month - 3 : month + 9) + 2) / 5 + day - 1;
-    int64_t day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
-    return era * ERA_DAYS + day_of_era - EPOCH_DAYS;
-}
-
-static void date_from_days(int64_t days, int64_t *year, int64_t *month, int64_t *day)
-{
-    int64_t z = days + EPOCH_DAYS;
-    int64_t era = (z >= 0 ? z : z - (ERA_DAYS - 1)) / ERA_DAYS;
-    int64_t day_of_era = z - era * ERA_DAYS;
-    int64_t year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36524 -
-                           day_of_era / 146096) /
-                          365;
-    int64_t day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    int64_t shifted = (5 * day_of_year + 2) / 153;
-
-    *day = day_of_year - (153 * shifted + 2) / 5 + 1;
-    *month = shifted < 10 ? shifted + 3 : shifted - 9;
-    *year = year_of_era + era * ERA_YEARS + (*month <= 2);
-}
-
-static int64_t month_days(int64_t year, int64_t month)
-{
-    static const uint8_t days[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
-    bool leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
-    return month == 2 && leap ? 29 : days[month - 1];
 }
 
 /* Exactly `digits` digits. */
@@ -97,10 +59,10 @@ static bool take_date(const char **text, int64_t *days)
 
     if (!take_number(text, 4, &year) || !take_char(text, '-') || !take_number(text, 2, &month) ||
         !take_char(text, '-') || !take_number(text, 2, &day) || month < 1 || month > 12 ||
-        day < 1 || day > month_days(year, month)) {
+        day < 1 || day > bbi_days_of_month(year, (int)month)) {
         return false;
     }
-    *days = days_from_date(year, month, day);
+    *days = bbi_days_from_date(year, (int)month, (int)day);
     return true;
 }
 
@@ -229,8 +191,8 @@ void bbi_ql_time_format_wide(bbi_ql_wide time_ns, bool fraction, struct bbi_buf 
     int64_t seconds = (int64_t)(time_ns / NS_PER_S);
     int64_t ns = (int64_t)(time_ns % NS_PER_S);
     int64_t year;
-    int64_t month;
-    int64_t day;
+    int month;
+    int day;
 
     if (ns < 0) {
         ns += NS_PER_S;
@@ -242,10 +204,10 @@ void bbi_ql_time_format_wide(bbi_ql_wide time_ns, bool fraction, struct bbi_buf 
         second_of_day += S_PER_DAY;
         days--;
     }
-    date_from_days(days, &year, &month, &day);
-    bbi_buf_printf(buf, "%04lld-%02lld-%02lldT%02lld:%02lld:%02lld", (long long)year,
-                   (long long)month, (long long)day, (long long)(second_of_day / 3600),
-                   (long long)(second_of_day / 60 % 60), (long long)(second_of_day % 60));
+    bbi_date_of_day(days, &year, &month, &day);
+    bbi_buf_printf(buf, "%04lld-%02d-%02dT%02lld:%02lld:%02lld", (long long)year, month, day,
+                   (long long)(second_of_day / 3600), (long long)(second_of_day / 60 % 60),
+                   (long long)(second_of_day % 60));
     if (fraction && ns != 0) {
         int digits = 9;
         while (ns % 10 == 0) {

@@ -2,7 +2,7 @@
  * Intervals by the clocks of a zone: day n begins when they first show its midnight, whether it has
  * 23, 24 or 25 hours; as InfluxDB, an offset is added to that in plain time.
  */
-#include "engine/civil/calendar.h"
+#include "engine/base/calendar.h"
 #include "engine/query/bucket.h"
 
 #define NS_PER_S INT64_C(1000000000)

@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-#include "engine/civil/calendar.h"
+#include "engine/base/calendar.h"
 #include "engine/civil/rule.h"
 #include "engine/civil/zone.h"
 #include "engine/query/zones.h"

@@ -1,4 +1,4 @@
-#include "engine/civil/calendar.h"
+#include "engine/base/calendar.h"
 
 #include <stdbool.h>
 
@@ -34,6 +34,15 @@ int64_t bbi_first_day_of_month(int64_t month)
 {
     int64_t year = (month >= 0 ? month : month - 11) / 12;
     return bbi_days_from_date(1970 + year, (int)(month - year * 12) + 1, 1);
+}
+
+void bbi_date_of_day(int64_t days, int64_t *year, int *month, int *day)
+{
+    int64_t m = bbi_month_of_day(days);
+    int64_t years = (m >= 0 ? m : m - 11) / 12;
+    *year = 1970 + years;
+    *month = (int)(m - years * 12) + 1;
+    *day = (int)(days - bbi_first_day_of_month(m)) + 1;
 }
 
 int bbi_weekday(int64_t days)
