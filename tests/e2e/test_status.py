@@ -2,6 +2,7 @@
 /metrics from a state that is brought about on purpose."""
 
 import json
+import os
 import re
 import threading
 import time
