@@ -46,6 +46,14 @@ int bbi_show_row(struct bbi_show_series *s, struct bb_value **row, struct bb_err
 
 /* ---- databases, policies ---- */
 
+/* The order in which they were made. */
+static int by_name_id(const void *a, const void *b)
+{
+    const struct bbi_name *x = a;
+    const struct bbi_name *y = b;
+    return (x->id > y->id) - (x->id < y->id);
+}
+
 static int show_databases(struct bbi_qctx *ctx, struct bbi_emit *e, struct bb_error *err)
 {
     static const char *const columns[] = {"name"};
@@ -53,6 +61,9 @@ static int show_databases(struct bbi_qctx *ctx, struct bbi_emit *e, struct bb_er
     int rc = bbi_catalog_databases(ctx->env->catalog, &ctx->acct, &names, err);
     if (rc != BB_OK) {
         return rc;
+    }
+    if (names.count > 1) {
+        qsort(names.list, names.count, sizeof(names.list[0]), by_name_id);
     }
     rc = bbi_emit_columns(e, "databases", columns, 1, err);
     for (size_t i = 0; rc == BB_OK && i < names.count; i++) {
@@ -311,6 +322,29 @@ int bbi_show_field_names(struct bbi_qctx *ctx, const struct bbi_measurement *m,
     return rc;
 }
 
+/* Whether the condition wants any of the key's values. */
+static int any_value_wanted(struct bbi_qctx *ctx, const struct bbi_measurement *m,
+                            const struct bbi_name *key, const roaring_bitmap_t *within,
+                            const struct bbi_value_filter *filter, bool *wanted,
+                            struct bb_error *err)
+{
+    struct bbi_names values;
+    *wanted = filter->condition == NULL;
+    if (*wanted) {
+        return BB_OK;
+    }
+    int rc = bbi_catalog_tag_values(ctx->env->catalog, m->db_id, m->id, key->name, key->len, within,
+                                    &ctx->acct, &values, err);
+    if (rc != BB_OK) {
+        return rc;
+    }
+    for (size_t i = 0; rc == BB_OK && !*wanted && i < values.count; i++) {
+        rc = bbi_value_filter_takes(filter, &values.list[i], wanted, err);
+    }
+    bbi_names_fini(&values);
+    return rc;
+}
+
 static int tag_keys_of(struct bbi_qctx *ctx, const struct bbi_ql_show *show,
                        const struct bbi_measurement *m, const roaring_bitmap_t *within,
                        struct bbi_emit *e, struct bb_error *err)
@@ -318,9 +352,12 @@ static int tag_keys_of(struct bbi_qctx *ctx, const struct bbi_ql_show *show,
     static const char *const columns[] = {"tagKey"};
     struct bbi_show_series series = {e, m->name, columns, 1, false};
     struct bbi_show_page page = page_of(show->limit, show->offset);
+    struct bbi_value_filter filter;
     struct bbi_names names;
-    int rc = bbi_catalog_tag_keys(ctx->env->catalog, m->db_id, m->id, within, &ctx->acct, &names,
-                                  err);
+    int rc = bbi_value_filter_read(ctx, show->condition, &filter, err);
+    rc = rc == BB_OK ? bbi_catalog_tag_keys(ctx->env->catalog, m->db_id, m->id, within, &ctx->acct,
+                                            &names, err)
+                     : rc;
     if (rc != BB_OK) {
         return rc;
     }
@@ -328,6 +365,9 @@ static int tag_keys_of(struct bbi_qctx *ctx, const struct bbi_ql_show *show,
         struct bb_value *row;
         bool wanted;
         rc = bbi_show_key_wanted(ctx, show, &names.list[i], &wanted, err);
+        if (rc == BB_OK && wanted) {
+            rc = any_value_wanted(ctx, m, &names.list[i], within, &filter, &wanted, err);
+        }
         if (rc == BB_OK && wanted && bbi_show_page_takes(&page)) {
             rc = bbi_show_row(&series, &row, err);
             if (rc == BB_OK) {

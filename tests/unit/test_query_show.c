@@ -186,6 +186,33 @@ static void conditions_on_names(void **state)
     }
 }
 
+/* A key is there if one of its values is wanted. As influxd 1.8.10. */
+static void tag_keys_by_value(void **state)
+{
+    static const char *const cases[][2] = {
+        {"SHOW TAG KEYS FROM gas WHERE value = 'n'", "gas: tagKey=\"site\"\n"},
+        {"SHOW TAG KEYS FROM gas WHERE value = 1", ""},
+        {"SHOW TAG KEYS FROM gas WHERE value !~ /a|b/", "gas: tagKey=\"site\"\n"},
+        {"SHOW TAG KEYS FROM gas WHERE host = 'a'", "gas: tagKey=\"host\"\ngas: tagKey=\"site\"\n"},
+    };
+    (void)state;
+    dbtest_write(&t, "gas,host=a,site=n value=1 1000\ngas,host=b,site=n value=2 1000\n");
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        dbtest_expect(&t, cases[i][0], cases[i][1]);
+    }
+}
+
+static void databases_as_they_were_made(void **state)
+{
+    (void)state;
+    dbtest_run(&t, "CREATE DATABASE zz; CREATE DATABASE aa");
+    dbtest_expect(&t, "SHOW DATABASES",
+                  "databases: name=\"t\"\ndatabases: name=\"zz\"\ndatabases: name=\"aa\"\n");
+    dbtest_reopen(&t);
+    dbtest_expect(&t, "SHOW DATABASES",
+                  "databases: name=\"t\"\ndatabases: name=\"zz\"\ndatabases: name=\"aa\"\n");
+}
+
 static void measurements_by_tags(void **state)
 {
     (void)state;
@@ -394,6 +421,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(values_by_value, setup, teardown),
         cmocka_unit_test_setup_teardown(cardinalities_by_condition, setup, teardown),
         cmocka_unit_test_setup_teardown(conditions_on_names, setup, teardown),
+        cmocka_unit_test_setup_teardown(tag_keys_by_value, setup, teardown),
+        cmocka_unit_test_setup_teardown(databases_as_they_were_made, setup, teardown),
         cmocka_unit_test_setup_teardown(measurements_by_tags, setup, teardown),
         cmocka_unit_test_setup_teardown(shards, setup, teardown),
         cmocka_unit_test_setup_teardown(lists_without_content, setup, teardown),
