@@ -96,8 +96,8 @@ int bbi_show_state(struct bbi_qctx *ctx, const struct bbi_ql_statement *statemen
 int bbi_show_key_wanted(struct bbi_qctx *ctx, const struct bbi_ql_show *show,
                         const struct bbi_name *key, bool *wanted, struct bb_error *err) BB_CHECKED;
 
-/** What a condition of SHOW TAG VALUES or TAG KEYS says of `value`, the tag values themselves: its comparisons,
- * patterns compiled. */
+/** What a condition of SHOW TAG VALUES or TAG KEYS says of `value`, the tag values themselves: its
+ * comparisons, patterns compiled. */
 struct bbi_value_filter {
     const struct bbi_ql_expr *condition; /* NULL: says nothing */
     struct bbi_regex **regexes;          /* [regex_count] in the order of the condition */
