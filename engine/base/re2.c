@@ -290,7 +290,10 @@ static int take_named_class(struct reader *r, bool *taken)
     }
     const char *name = from + 2 + (from[2] == '^');
     size_t length = stop > name ? (size_t)(stop - name) : 0;
-    bool good = length > 0 && length < sizeof(padded) - 2 && memchr(name, ' ', length) == NULL;
+    bool good = length > 0 && length < sizeof(padded) - 2;
+    for (size_t i = 0; good && i < length; i++) {
+        good = name[i] >= 'a' && name[i] <= 'z';
+    }
     if (good) {
         memcpy(padded + 1, name, length);
         padded[length + 1] = ' ';
@@ -457,6 +460,7 @@ static int take_flags(struct reader *r)
             if (!(empty && c == ')')) {
                 bbi_buf_put(r->out, from, (size_t)(r->at - from));
             }
+            end_atom(r); /* Go would repeat what stands before (?i)+; PCRE2 cannot */
             return c == ':' ? open_group(r) : BB_OK;
         } else {
             break;
@@ -587,6 +591,7 @@ static void put_assertion(struct reader *r, const char *text)
 static void take_quoted(struct reader *r)
 {
     r->at += 2;
+    end_atom(r);
     while (r->at < r->end && !(r->end - r->at >= 2 && r->at[0] == '\\' && r->at[1] == 'E')) {
         uint32_t rune;
         take_rune(r, &rune);
