@@ -109,6 +109,7 @@ struct http_conn {
     char name[HTTP_NAME_MAX];  /* header being read, lower case; cut names match nothing */
     size_t name_len;
     size_t *value;           /* slot of the header being read, NULL: not kept */
+    size_t value_at;         /* offset of its text, which has no NUL yet */
     bool reading;            /* uv_read_start is on */
     bool peer_done;          /* the client has sent its last byte */
     bool advancing;          /* http_advance is on the stack */

@@ -56,9 +56,8 @@ static int on_message_begin(llhttp_t *parser)
     conn->head_error = BB_OK;
     conn->deadline_ms = now + server_of(conn)->settings.read_timeout;
     conn->request_end_ms = now + server_of(conn)->settings.request_timeout;
-    int rc = keep(conn, "", 1); /* offset 0 means "not there" */
-    conn->request.path = 1;
-    return rc;
+    conn->value = NULL;
+    return keep(conn, "", 1); /* offset 0 means "not there" */
 }
 
 static int on_url(llhttp_t *parser, const char *at, size_t n)
@@ -73,6 +72,7 @@ static int on_url_complete(llhttp_t *parser)
     struct http_conn *conn = parser->data;
     if (keep(conn, "", 1) != 0)
         return -1;
+    conn->request.path = 1;
     char *url = conn->head.data + conn->request.path;
     char *scheme = strstr(url, "://");
     if (scheme != NULL && url[0] != '/') {
@@ -112,8 +112,8 @@ static int on_header_field_complete(llhttp_t *parser)
         size_t *slot = (size_t *)(void *)((char *)&conn->request + headers[i].offset);
         if (strlen(headers[i].name) == conn->name_len && *slot == 0 &&
             memcmp(headers[i].name, conn->name, conn->name_len) == 0) {
-            *slot = conn->head.len;
             conn->value = slot;
+            conn->value_at = conn->head.len;
         }
     }
     conn->name_len = 0;
@@ -131,10 +131,14 @@ static int on_header_value(llhttp_t *parser, const char *at, size_t n)
 static int on_header_value_complete(llhttp_t *parser)
 {
     struct http_conn *conn = parser->data;
-    if (conn->value == NULL)
+    size_t *slot = conn->value;
+    if (slot == NULL)
         return 0;
     conn->value = NULL;
-    return keep(conn, "", 1);
+    if (keep(conn, "", 1) != 0)
+        return -1;
+    *slot = conn->value_at; /* now that its text has an end */
+    return 0;
 }
 
 /** The client's own id if it is fit to be repeated, else a new one. */

@@ -80,8 +80,8 @@ static int inflate_body(struct write_text *text, const struct buf *body, struct 
     for (;;) {
         size_t used;
         size_t stop = write_text_piece_bytes(settings, text->rest) + 1;
-        int rc = gunzip_some(&text->gunzip, body->data + at, body->len - at, &used, plain, stop,
-                             err);
+        const char *next = body->len == 0 ? "" : body->data + at;
+        int rc = gunzip_some(&text->gunzip, next, body->len - at, &used, plain, stop, err);
         at += used;
         if (rc == BB_OK && plain->len > settings->max_body - text->bytes_taken) {
             snprintf(err->text, sizeof(err->text), "Request Entity Too Large");
