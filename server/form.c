@@ -57,7 +57,7 @@ static int decode(const char *p, const char *end, struct buf *value)
 
 int form_get(const char *text, size_t n, const char *name, struct buf *value)
 {
-    const char *end = text + n;
+    const char *end = n == 0 ? text : text + n; /* of nothing there is no text */
     for (const char *p = text; p < end;) {
         const char *next = memchr(p, '&', (size_t)(end - p));
         if (next == NULL)
