@@ -8,6 +8,7 @@ EXTRA_DIST += \
 	tests/diff/difftest.py \
 	tests/diff/generate.py \
 	tests/diff/known.py \
+	tests/diff/mutate.py \
 	tests/diff/plants.py \
 	tests/diff/servers.py \
 	tests/diff/shrink.py \
