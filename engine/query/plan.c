@@ -324,6 +324,9 @@ static int read_call(struct collector *c, struct bbi_call *call, const struct bb
     bool counts_distinct = call->func == BBI_FUNC_COUNT && is_distinct(arg);
     if (arg->kind == BBI_QL_VAR || counts_distinct || expr->kind == BBI_QL_DISTINCT) {
         read_name(call, arg);
+    } else if (arg->kind != BBI_QL_CALL) {
+        /* A wildcard or pattern where nothing expands it: asin((mean(*))). */
+        return bbi_error_set(err, BB_EINVAL, "unsupported expression with wildcard");
     } else {
         rc = read_inner(c, call, arg, err);
     }

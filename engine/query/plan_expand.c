@@ -428,6 +428,15 @@ static int expand_plain(struct expander *x, const struct bbi_ql_expr *expr, bool
     return rc;
 }
 
+/* What stands within parentheses: (mean(*)) expands as mean(*) does. */
+static struct bbi_ql_expr *bare(struct bbi_ql_expr *expr)
+{
+    while (expr->kind == BBI_QL_PAREN) {
+        expr = expr->u.inner;
+    }
+    return expr;
+}
+
 /* The call that holds the name, the pattern or the wildcard: mean(*) of derivative(mean(*)). NULL:
  * there is none. */
 static const struct bbi_ql_expr *innermost(const struct bbi_ql_expr *expr)
@@ -435,9 +444,10 @@ static const struct bbi_ql_expr *innermost(const struct bbi_ql_expr *expr)
     if (expr->kind != BBI_QL_CALL || expr->u.call.arg_count == 0) {
         return NULL;
     }
-    while (expr->u.call.args[0]->kind == BBI_QL_CALL &&
-           expr->u.call.args[0]->u.call.arg_count > 0) {
-        expr = expr->u.call.args[0];
+    const struct bbi_ql_expr *arg = bare(expr->u.call.args[0]);
+    while (arg->kind == BBI_QL_CALL && arg->u.call.arg_count > 0) {
+        expr = arg;
+        arg = bare(expr->u.call.args[0]);
     }
     return expr;
 }
@@ -445,7 +455,7 @@ static const struct bbi_ql_expr *innermost(const struct bbi_ql_expr *expr)
 static bool expands_call(const struct bbi_ql_expr *expr)
 {
     const struct bbi_ql_expr *call = innermost(expr);
-    return call != NULL && is_expanding(call->u.call.args[0]);
+    return call != NULL && is_expanding(bare(call->u.call.args[0]));
 }
 
 /* The call with a name at its innermost place. */
@@ -467,7 +477,7 @@ static int copy_call(struct bbi_plan *plan, const struct bbi_ql_expr *call, cons
         copy->u.call.args = args;
         *out = copy;
         out = &args[0];
-        call = call->u.call.args[0];
+        call = bare(call->u.call.args[0]);
         if (call->kind != BBI_QL_CALL) {
             return new_var(plan, name, BBI_QL_TYPE_UNKNOWN, out, err);
         }
@@ -495,7 +505,7 @@ static int add_call(struct expander *x, const struct bbi_ql_field *field, const 
 static int expand_call(struct expander *x, const struct bbi_ql_field *field, struct bb_error *err)
 {
     const struct bbi_ql_expr *call = innermost(field->expr);
-    const struct bbi_ql_expr *arg = call->u.call.args[0];
+    const struct bbi_ql_expr *arg = bare(call->u.call.args[0]);
     struct bbi_regex *regex;
     enum bbi_func func = BBI_FUNC_COUNT;
     (void)bbi_func_find(call->u.call.name, &func);
@@ -525,15 +535,6 @@ static int add_picked(struct expander *x, const struct bbi_ql_expr *expr, struct
         rc = add_field(x, expr->u.call.args[i], NULL, err);
     }
     return rc;
-}
-
-/* What stands within parentheses: (mean(*)) expands as mean(*) does. */
-static struct bbi_ql_expr *bare(struct bbi_ql_expr *expr)
-{
-    while (expr->kind == BBI_QL_PAREN) {
-        expr = expr->u.inner;
-    }
-    return expr;
 }
 
 static int expand_field(struct expander *x, const struct bbi_ql_field *field, bool grouped,

@@ -19,10 +19,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 
 # (file, what is there, what takes its place)
 MUTATIONS = [
-    ("engine/query/program.c", "bbi_value_bool(a < b);", "bbi_value_bool(a <= b);"),
     ("engine/query/fill.c", "(double)(at - before_at)", "(double)(at - before_at + 1)"),
-    ("engine/query/plan_types.c", "BBI_QL_TYPE_BOOLEAN;\n        return BB_OK;",
-     "BBI_QL_TYPE_STRING;\n        return BB_OK;"),
     ("engine/query/bucket.h", "return q - (q * b->width_ns > (int64_t)t);", "return q;"),
     ("engine/query/fn.c", "spec->buckets.width_ns : INT64_C(1000000000)",
      "spec->buckets.width_ns : INT64_C(1000000)"),

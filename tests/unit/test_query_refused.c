@@ -285,6 +285,7 @@ static void test_nothing_to_refuse(void **state)
     dbtest_expect(&t, "SELECT mean(s) FROM m WHERE h = 'a'",
                   "error: unsupported mean iterator type: *query.stringInterruptIterator\n");
     dbtest_expect(&t, "SELECT sum(v::boolean) FROM m", "");
+    dbtest_expect(&t, "SELECT (abs((mean(/v/)))) FROM m", "m: time=0 abs_v=1\n");
     dbtest_expect(&t, "SELECT sum(v::string), max(n) FROM m", "m: time=0 sum=null max=-1i\n");
     dbtest_expect(&t,
                   "SELECT difference(min(n::string)), max(n) FROM m WHERE time > 0 AND time < 2 "
