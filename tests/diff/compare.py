@@ -35,7 +35,10 @@ class Difference:
         if self.ask is None:
             return False
         ours, theirs, floor = self.ask(text)
-        mine, other = joined(ours[1]), joined(theirs[1])
+        try:
+            mine, other = joined(ours[1]), joined(theirs[1])
+        except ValueError:
+            return False
         found = {json.dumps([s.get("name"), s.get("tags")]): s
                  for result in other.get("results", []) for s in result.get("series", [])}
         return all(json.dumps([s.get("name"), s.get("tags")]) in found and
