@@ -124,6 +124,7 @@ def test_who_is_connected(make_server, tmp_path):
     held += [server.raw() for _ in range(12)]
     for sock in held:
         sock.close()
+    assert wait_until(lambda: server.get("/ping").status == 204)  # they are all seen to
     assert wait_until(lambda: server.metrics()["busbar_connections_refused_total"] > 0)
 
 
