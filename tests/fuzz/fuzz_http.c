@@ -160,8 +160,10 @@ static void try_directive(const char *text, size_t n)
 static void try_auth(const char *text, size_t n)
 {
     struct auth auth;
-    char *copy = strndup(text, n);
+    char *copy = malloc(n + 1);
     must(copy != NULL, "memory");
+    memcpy(copy, text, n);
+    copy[n] = '\0';
     auth_init(&auth);
     int rc = auth_read(&auth, copy, copy);
     if (rc == BB_OK && auth.kind == AUTH_PASSWORD) {

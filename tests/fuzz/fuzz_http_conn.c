@@ -20,17 +20,18 @@
 #include "tests/fuzz/fake_uv.h"
 #include "tests/lib/rng.h"
 
-#define HEAD_BYTES   8
-#define INPUT_MAX    ((size_t)64 << 10)
-#define OUT_MAX      ((size_t)1 << 20)
-#define HEARD_MAX    ((size_t)1 << 20)
-#define MAX_BODY     8192
-#define NOTICES_MAX  64
-#define PIECE_MIN    16
-#define STEPS_MAX    1000000
-#define MANY_BYTES   (UINT64_C(1) << 40)
-#define STEP_MS      20
-#define STATUSES_MAX 4096
+#define HEAD_BYTES     8
+#define INPUT_MAX      ((size_t)64 << 10)
+#define OUT_MAX        ((size_t)1 << 20)
+#define HEARD_MAX      ((size_t)1 << 20)
+#define MAX_BODY       8192
+#define NOTICES_MAX    64
+#define PIECE_MIN      16
+#define STEPS_MAX      1000000
+#define MANY_BYTES     (UINT64_C(1) << 40)
+#define STEP_MS        20
+#define STATUSES_MAX   4096
+#define CONTINUE_BYTES 25 /* of "100 Continue", for which an idle socket has room */
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -384,7 +385,8 @@ static void send_all(const uint8_t *data, size_t size)
         if (mode == HOSTILE)
             be_hostile();
         else if (mode == IN_PIECES)
-            fake_uv.window = rng_one_in(&rng, 2) ? (size_t)rng_below(&rng, 300) : SIZE_MAX;
+            fake_uv.window = rng_one_in(&rng, 2) ? CONTINUE_BYTES + (size_t)rng_below(&rng, 300)
+                                                 : SIZE_MAX;
         if (mode != AT_ONCE && rng_one_in(&rng, 2) && happen())
             continue;
         size_t took = fake_uv_deliver(data + at, next_piece(size - at));
@@ -435,21 +437,20 @@ static void run(const uint8_t *data, size_t size, enum mode how)
     tear_down();
 }
 
-static unsigned status_class(unsigned code)
-{
-    return code == 414 || code == 431 ? 400 : code;
-}
-
 /* The status codes of all replies. A head that is both too long and malformed is refused for what
- * is seen first, which depends on the pieces: those reasons count as one. */
+ * is seen first, which depends on the pieces: those reasons count as one. Whether "100 Continue"
+ * is still of use depends on them as well. */
 static size_t statuses(const unsigned char *text, size_t n, unsigned *codes)
 {
     static const char start[] = "HTTP/1.1 ";
     size_t count = 0;
-    for (size_t i = 0; i + sizeof(start) + 2 < n && count < STATUSES_MAX; i++)
-        if (memcmp(text + i, start, sizeof(start) - 1) == 0)
-            codes[count++] = status_class(
-                (unsigned)strtoul((const char *)text + i + sizeof(start) - 1, NULL, 10));
+    for (size_t i = 0; i + sizeof(start) + 2 < n && count < STATUSES_MAX; i++) {
+        if (memcmp(text + i, start, sizeof(start) - 1) != 0)
+            continue;
+        unsigned code = (unsigned)strtoul((const char *)text + i + sizeof(start) - 1, NULL, 10);
+        if (code != 100)
+            codes[count++] = code == 414 || code == 431 ? 400 : code;
+    }
     return count;
 }
 
