@@ -81,9 +81,10 @@ static void slice(const char *all, size_t limit, size_t offset, struct bbi_buf *
     const char *group = "";
     size_t group_length = 0;
     size_t at = 0;
-    while (*all != '\0') {
-        size_t length = (size_t)(strchr(all, '\n') - all) + 1;
-        size_t head = (size_t)(strstr(all, ": ") - all);
+    const char *end = all + strlen(all);
+    while (all < end) {
+        size_t length = (size_t)((char *)memchr(all, '\n', (size_t)(end - all)) - all) + 1;
+        size_t head = (size_t)((char *)memmem(all, length, ": ", 2) - all);
         if (head != group_length || memcmp(all, group, head) != 0) {
             group = all;
             group_length = head;
