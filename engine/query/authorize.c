@@ -202,3 +202,13 @@ bool bbi_authorize_sees(const struct bbi_qctx *ctx, const void *database, size_t
            bbi_catalog_user_privilege(ctx->env->catalog, user, strlen(user), database, len,
                                       &is_admin) != BBI_PRIVILEGE_NONE;
 }
+
+bool bbi_authorize_sees_all(const struct bbi_qctx *ctx)
+{
+    const char *user = ctx->query->user;
+    bool is_admin = false;
+    if (ctx->query->check_rights && user != NULL) {
+        (void)bbi_catalog_user_privilege(ctx->env->catalog, user, strlen(user), "", 0, &is_admin);
+    }
+    return !ctx->query->check_rights || is_admin;
+}

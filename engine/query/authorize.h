@@ -19,4 +19,8 @@ int bbi_authorize(struct bbi_qctx *ctx, const struct bbi_ql_query *ast,
 /** Whether SHOW DATABASES tells the query's user of a database: who may read or write it. */
 bool bbi_authorize_sees(const struct bbi_qctx *ctx, const void *database, size_t len);
 
+/** Whether the query's user may know of everybody's: rights are not asked for, or he is an
+ * administrator. */
+bool bbi_authorize_sees_all(const struct bbi_qctx *ctx);
+
 #endif

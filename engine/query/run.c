@@ -216,6 +216,7 @@ static int name_query(struct bbi_qctx *ctx, const struct bbi_ql_query *ast, stru
     q->text_length = text.len > BBI_RUNNING_TEXT_MAX ? BBI_RUNNING_TEXT_MAX : text.len;
     q->text = rc == BB_OK ? bbi_arena_dup(arena, text.data, q->text_length) : NULL;
     q->database = ctx->query->database == NULL ? "" : ctx->query->database;
+    q->user = ctx->query->user;
     bbi_buf_fini(&text);
     return rc == BB_OK && q->text == NULL ? bbi_error_nomem(err, "query text") : rc;
 }

@@ -22,6 +22,7 @@ struct bbi_running_query {
     const char *text; /* [text_length] as InfluxDB prints it: no passwords */
     size_t text_length;
     const char *database; /* "": none */
+    const char *user;     /* who asks; NULL: nobody that has a name */
     int64_t started_ns;   /* of the monotonic clock */
     _Atomic bool killed;
 };
@@ -37,7 +38,7 @@ struct bbi_running {
 void bbi_running_init(struct bbi_running *r, uint32_t count_max);
 void bbi_running_fini(struct bbi_running *r);
 
-/** Enter a query; its text and database are set and stay until it leaves. BB_EBUSY
+/** Enter a query; its text, database and user are set and stay until it leaves. BB_EBUSY
  * "max-concurrent-queries limit exceeded(...)". */
 int bbi_running_enter(struct bbi_running *r, struct bbi_running_query *q,
                       struct bb_error *err) BB_CHECKED;

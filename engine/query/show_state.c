@@ -5,6 +5,7 @@
 #include "engine/base/clock.h"
 #include "engine/influxql/expr.h"
 #include "engine/influxql/influxql.h"
+#include "engine/query/authorize.h"
 #include "engine/query/show.h"
 #include "engine/query/statement.h"
 
@@ -53,12 +54,23 @@ struct shown_queries {
     size_t count;
     size_t cap;
     int64_t now_ns;
+    bool all;
 };
+
+/* What others ask may name databases and values that the user must not read. */
+static bool is_for_user(const struct shown_queries *l, const struct bbi_running_query *q)
+{
+    const char *user = l->ctx->query->user;
+    return l->all || (user != NULL && q->user != NULL && strcmp(user, q->user) == 0);
+}
 
 static int take_query(void *arg, const struct bbi_running_query *q, struct bb_error *err)
 {
     struct shown_queries *l = arg;
     char duration[64];
+    if (!is_for_user(l, q)) {
+        return BB_OK;
+    }
     if (l->count == l->cap) {
         size_t cap = l->cap == 0 ? 16 : l->cap * 2;
         struct shown_query *list = bbi_mem_realloc(&l->ctx->acct, l->list, cap * sizeof(list[0]));
@@ -80,7 +92,8 @@ static int take_query(void *arg, const struct bbi_running_query *q, struct bb_er
 static int show_queries(struct bbi_qctx *ctx, struct bbi_emit *e, struct bb_error *err)
 {
     static const char *const columns[] = {"qid", "query", "database", "duration", "status"};
-    struct shown_queries l = {.ctx = ctx, .now_ns = bbi_clock_mono_ns()};
+    struct shown_queries l = {
+        .ctx = ctx, .now_ns = bbi_clock_mono_ns(), .all = bbi_authorize_sees_all(ctx)};
     int rc = bbi_running_each(ctx->env->running, take_query, &l, err);
     rc = rc == BB_OK ? bbi_emit_columns(e, NULL, columns, 5, err) : rc;
     for (size_t i = 0; rc == BB_OK && i < l.count; i++) {

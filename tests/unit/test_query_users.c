@@ -168,6 +168,64 @@ static int ask(struct dbtest *t, const char *user, const char *database, const c
     return bb_query(t->db, &query, &sink, &err);
 }
 
+/* ---- queries of others ---- */
+
+struct nested {
+    struct dbtest *t;
+    const char *user; /* who looks while the outer query runs */
+    size_t rows;
+};
+
+static int look_on(void *arg, size_t index)
+{
+    struct nested *nested = arg;
+    (void)index;
+    return ask(nested->t, nested->user, "t", "SHOW QUERIES", &nested->rows);
+}
+
+static int ignore_rows(void *arg, const struct bb_value *values, size_t row_count)
+{
+    (void)arg;
+    (void)values;
+    (void)row_count;
+    return 0;
+}
+
+/* How many queries `user` is shown while `other` has one running. */
+static size_t shown_to(struct dbtest *t, const char *user, const char *other)
+{
+    static const char text[] = "SHOW MEASUREMENTS";
+    struct nested nested = {t, user, 0};
+    struct bb_sink sink = {.arg = &nested,
+                           .statement_begin = look_on,
+                           .series = quiet_series,
+                           .rows = ignore_rows,
+                           .statement_end = quiet_end};
+    struct bb_query query = {.database = "t",
+                             .text = text,
+                             .text_length = sizeof(text) - 1,
+                             .check_rights = other != NULL,
+                             .user = other};
+    assert_ok(bb_query(t->db, &query, &sink, &err), &err);
+    return nested.rows;
+}
+
+static void test_queries_of_others(void **state)
+{
+    struct dbtest t;
+    (void)state;
+    dbtest_open(&t);
+    dbtest_run(&t, "CREATE USER root WITH PASSWORD 'r' WITH ALL PRIVILEGES");
+    dbtest_run(&t, "CREATE USER ann WITH PASSWORD 'a'; GRANT READ ON t TO ann");
+    dbtest_run(&t, "CREATE USER bob WITH PASSWORD 'b'; GRANT ALL ON t TO bob");
+    assert_int_equal(shown_to(&t, "root", "ann"), 2);
+    assert_int_equal(shown_to(&t, "ann", "ann"), 2);
+    assert_int_equal(shown_to(&t, "bob", "ann"), 1);
+    assert_int_equal(shown_to(&t, "ann", "root"), 1);
+    assert_int_equal(shown_to(&t, "ann", NULL), 1); /* the server's own */
+    dbtest_close(&t);
+}
+
 /* What one who has no right is told that it needs; "" nothing, NULL an administrator's. */
 struct need {
     const char *text;
@@ -351,8 +409,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_statements), cmocka_unit_test(test_index_lost),
-        cmocka_unit_test(test_logins),     cmocka_unit_test(test_needs),
-        cmocka_unit_test(test_rights),     cmocka_unit_test(test_first_user),
+        cmocka_unit_test(test_logins),     cmocka_unit_test(test_queries_of_others),
+        cmocka_unit_test(test_needs),      cmocka_unit_test(test_rights),
+        cmocka_unit_test(test_first_user),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
