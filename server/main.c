@@ -55,6 +55,9 @@ static void resolve_settings(struct settings *s)
     /* A piece is one frame of the log, in which a short line takes more bytes than as text. */
     if (s->wal_buffer != 0 && s->write_piece > s->wal_buffer / 4)
         s->write_piece = s->wal_buffer / 4;
+    /* A request holds up to four of them: a gzip body has two buffers, which double when full. */
+    if (s->write_piece > s->request_memory / 8)
+        s->write_piece = s->request_memory / 8;
     /* It asks nobody who he is: that must be somebody's wish. */
     if (strcmp(s->auth_enabled, "true") == 0 && !s->line_given)
         strcpy(s->line, "off");

@@ -168,13 +168,16 @@ def test_overload_of_queries(make_server):
 
 def test_overload_of_writes(make_server):
     server = make_server(request_memory="3MiB").create()
-    with server.raw() as hog:
-        hog.sendall(b"POST /write?db=test HTTP/1.1\r\nContent-Length: 3000000\r\n\r\n" +
-                    b"m v=1 1\n" * 200000)
-        assert wait_until(lambda: server.metrics()["busbar_request_memory_bytes"] > 1 << 20)
-        start = time.monotonic()
-        must(server.write("m v=1 1\n" * 150000), 503, "overloaded")
-        assert 3 < time.monotonic() - start < 5
+    hogs = [server.raw() for _ in range(5)]
+    for hog in hogs: # none has sent a piece
+        hog.sendall(b"POST /write?db=test HTTP/1.1\r\nContent-Length: 350000\r\n\r\n" +
+                    b"m v=1 1\n" * 40000)
+    assert wait_until(lambda: server.metrics()["busbar_request_memory_bytes"] >= 5 << 19)
+    start = time.monotonic()
+    must(server.write("m v=1 1\n" + "#" * 800000), 503, "overloaded")
+    assert 3 < time.monotonic() - start < 5
+    for hog in hogs:
+        hog.close()
     assert wait_until(lambda: server.write("m v=1 1\n" * 150000).status == 204)
 
 

@@ -330,3 +330,15 @@ def test_memory_does_not_depend_on_the_length(make_server):
     assert replies == [204] * 8
     assert peak <= 24 << 20
     assert server.rows("SELECT count(v) FROM big")[0][1] == 60000
+
+
+@pytest.mark.parametrize("memory", ["1MiB", "3MiB"])
+def test_little_memory_makes_pieces_smaller(make_server, memory):
+    """A body is longer than all memory for requests, and a piece as it is by default too."""
+    server = make_server(request_memory=memory).create()
+    text = b"".join(b"little,d=%d v=%d.5 %d\n" % (i % 100, i, 10**18 + i) for i in range(150000))
+    assert len(text) > 5 << 20
+    for chunked in (False, True):
+        assert post(server, [text], chunked=chunked)[0] == 204
+    assert post(server, [gzip.compress(text, 1)], "\r\nContent-Encoding: gzip")[0] == 204
+    assert server.rows("SELECT count(v) FROM little")[0][1] == 150000
