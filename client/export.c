@@ -18,6 +18,7 @@
 #include "client/import_conn.h"
 #include "client/import_exit.h"
 #include "client/import_progress.h"
+#include "client/password.h"
 
 #define MEASUREMENTS_MAX 64
 
@@ -393,7 +394,11 @@ static int run(struct export *e)
 {
     struct bb_client_error err;
     char error[512];
-    if (bb_client_create(&e->client, &e->client_options, &err) != BB_CLIENT_OK)
+    struct password password;
+    password_complete(&password, &e->client_options);
+    int rc = bb_client_create(&e->client, &e->client_options, &err);
+    password_forget(&password, &e->client_options);
+    if (rc != BB_CLIENT_OK)
         return fail(e, import_exit_of(&err), "%s", err.text);
     e->out = export_out_open(e->output, error, sizeof(error));
     if (e->out == NULL)

@@ -14,6 +14,7 @@
 #include "client/import_exit.h"
 #include "client/import_job.h"
 #include "client/import_lines.h"
+#include "client/password.h"
 
 volatile sig_atomic_t import_stopped;
 
@@ -328,6 +329,17 @@ static int check_server(const struct import_options *o)
     return import_exit_of(&err);
 }
 
+static int import_files(const struct import_options *options)
+{
+    bool go_on = true;
+    int code = EXIT_OK;
+    for (int i = 0; i < options->file_count && go_on; i++) {
+        int file_code = import_file(options, i, &go_on);
+        code = file_code > code ? file_code : code;
+    }
+    return code;
+}
+
 int bbsh_import_main(int argc, char **argv)
 {
     struct import_options options;
@@ -337,13 +349,13 @@ int bbsh_import_main(int argc, char **argv)
         return code;
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
-    code = options.dry_run ? EXIT_OK : check_server(&options);
-    if (code != EXIT_OK)
-        return code;
-    bool go_on = true;
-    for (int i = 0; i < options.file_count && go_on; i++) {
-        int file_code = import_file(&options, i, &go_on);
-        code = file_code > code ? file_code : code;
-    }
+    if (options.dry_run)
+        return import_files(&options);
+    struct password password;
+    password_complete(&password, &options.client);
+    code = check_server(&options);
+    if (code == EXIT_OK)
+        code = import_files(&options);
+    password_forget(&password, &options.client);
     return code;
 }

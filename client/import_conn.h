@@ -28,7 +28,7 @@ enum {
     "  -H, --url URL           the server (http://127.0.0.1:8086; BUSBAR_URL)\n"         \
     "  -d, --database NAME     its database\n"                                           \
     "  --rp NAME               and retention policy (the default one)\n"                 \
-    "  -u, --user NAME         (BUSBAR_USER)\n"                                          \
+    "  -u, --user NAME         (BUSBAR_USER); its password is asked for if not given\n"  \
     "  --password WORD         better by BUSBAR_PASSWORD, which no process list shows\n" \
     "  --token TOKEN           better by BUSBAR_TOKEN\n"                                 \
     "  --ca-file FILE          certificates to trust\n"

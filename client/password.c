@@ -1,11 +1,12 @@
 #include "client/password.h"
 
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <termios.h>
 #include <unistd.h>
 
-bool password_ask(const char *user, char *out, size_t size)
+static bool ask(const char *user, char *out, size_t size)
 {
     struct termios shown, hidden;
     FILE *tty = fopen("/dev/tty", "r+");
@@ -29,4 +30,20 @@ bool password_ask(const char *user, char *out, size_t size)
     if (ok)
         out[strcspn(out, "\n")] = '\0';
     return ok && out[0] != '\0';
+}
+
+void password_complete(struct password *password, struct bb_client_options *options)
+{
+    const struct bb_client_options *o = options;
+    password->text[0] = '\0';
+    if (o->user != NULL && o->user[0] != '\0' && o->password == NULL && o->token == NULL &&
+        isatty(STDIN_FILENO) && ask(o->user, password->text, sizeof(password->text)))
+        options->password = password->text;
+}
+
+void password_forget(struct password *password, struct bb_client_options *options)
+{
+    if (options->password == password->text)
+        options->password = NULL;
+    explicit_bzero(password->text, sizeof(password->text));
 }

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "client/import_conn.h"
+#include "client/password.h"
 #include "client/shell.h"
 #include "client/shell_text.h"
 
@@ -132,7 +133,10 @@ int bbsh_rejects_main(int argc, char **argv)
     struct bb_client_error error;
     struct bb_client *client;
     char *body = NULL;
+    struct password password;
+    password_complete(&password, &r.options);
     int rc = bb_client_create(&client, &r.options, &error);
+    password_forget(&password, &r.options);
     if (rc == BB_CLIENT_OK)
         rc = request(client, &r, &body, &error);
     if (rc != BB_CLIENT_OK)

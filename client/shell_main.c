@@ -13,8 +13,7 @@
 #include "client/shell.h"
 #include "client/shell_text.h"
 
-#define PASSWORD_MAX 512
-#define SCRIPT_MAX   ((size_t)256 << 20)
+#define SCRIPT_MAX ((size_t)256 << 20)
 
 enum setting {
     OPT_RP = 256,
@@ -305,14 +304,10 @@ static int start(struct shell *shell, const struct arguments *args)
 /** With the password that belongs to the user's name, asked for if it is not given. */
 static int start_as(struct shell *shell, const struct arguments *args)
 {
-    char password[PASSWORD_MAX] = "";
-    struct bb_client_options *o = &shell->options;
-    if (o->user != NULL && o->user[0] != '\0' && o->password == NULL && o->token == NULL &&
-        isatty(STDIN_FILENO) && password_ask(o->user, password, sizeof(password)))
-        o->password = password;
+    struct password password;
+    password_complete(&password, &shell->options);
     int rc = start(shell, args);
-    o->password = NULL;
-    explicit_bzero(password, sizeof(password));
+    password_forget(&password, &shell->options);
     return rc;
 }
 

@@ -9,6 +9,7 @@
 
 #include "client/import_conn.h"
 #include "client/import_exit.h"
+#include "client/password.h"
 #include "client/status_print.h"
 
 static const char usage_text[] =
@@ -125,10 +126,14 @@ int bbsh_status_main(int argc, char **argv)
     struct status s = {0};
     struct bb_client_error err;
     struct sigaction action = {.sa_handler = stop};
+    struct password password;
     int code = parse_options(&s, argc, argv);
     if (code >= 0)
         return code;
-    if (bb_client_create(&s.client, &s.client_options, &err) != BB_CLIENT_OK)
+    password_complete(&password, &s.client_options);
+    int rc = bb_client_create(&s.client, &s.client_options, &err);
+    password_forget(&password, &s.client_options);
+    if (rc != BB_CLIENT_OK)
         return fail(&err);
     if (s.watch_s > 0) {
         sigaction(SIGINT, &action, NULL);

@@ -191,6 +191,25 @@ def test_password(terminal, server):
     terminal.type("SHOW DATABASES", "Enter").wait("energy")
 
 
+@pytest.mark.parametrize("words", [["status"], ["rejects"], ["export", "-d", "energy"],
+                                   ["import", "-d", "energy", "-q", "lines.lp"]])
+def test_password_of_commands(make_server, tmp_path, monkeypatch, words):
+    (tmp_path / "lines.lp").write_text("reading v=1 1\n")
+    server = make_server(auth_enabled="true")
+    server.query_reply("CREATE USER root WITH PASSWORD 'tops3cret' WITH ALL PRIVILEGES")
+    server.query_reply("CREATE DATABASE energy", u="root", p="tops3cret")
+    monkeypatch.chdir(tmp_path)
+    terminal = Terminal(tmp_path)
+    for password, code in (("tops3cret", 0), ("other", 5)):
+        try:
+            terminal.start(*words, "-H", "http://" + server.http_address, "-u", "root")
+            terminal.wait("Password of root:")
+            terminal.type(password, "Enter").wait("exit=%d" % code)
+            assert password not in terminal.screen()
+        finally:
+            terminal.close()
+
+
 def test_errors(terminal, server, tmp_path):
     terminal.type("SELECT FROM m", "Enter").wait("error: error parsing query: found FROM")
     terminal.type("SELECT x FROM nodb..m", "Enter").wait("error: database not found: nodb")
