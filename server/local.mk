@@ -44,6 +44,10 @@ libserver_la_SOURCES = \
 	server/http_job.c \
 	server/http_parse.c \
 	server/http_query.c \
+	server/http_query_async.c \
+	server/http_query_run.h \
+	server/http_query_stream.c \
+	server/http_query_work.c \
 	server/http_rejects.c \
 	server/http_reply.c \
 	server/http_requests.c \
