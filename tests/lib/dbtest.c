@@ -97,6 +97,45 @@ void dbtest_compact(struct dbtest *t)
     must(bb_compact(t->db, true, &err), &err);
 }
 
+static void lose_catalog(struct dbtest *t)
+{
+    char path[256];
+    (void)snprintf(path, sizeof(path), "%s/catalog.mdb", t->dir);
+    dbtest_reopen(t);
+    bbi_db_abandon(&t->db);
+    assert_int_equal(unlink(path), 0);
+    dbtest_crash(t);
+}
+
+void dbtest_happen(struct dbtest *t, enum dbtest_event event)
+{
+    switch (event) {
+    case DBTEST_FLUSH:
+        dbtest_flush(t);
+        break;
+    case DBTEST_CRASH:
+        dbtest_crash(t);
+        break;
+    case DBTEST_FLUSH_CRASH:
+        dbtest_flush(t);
+        dbtest_crash(t);
+        break;
+    case DBTEST_COMPACT:
+        dbtest_flush(t);
+        dbtest_compact(t);
+        break;
+    case DBTEST_REOPEN:
+        dbtest_reopen(t);
+        break;
+    case DBTEST_REBUILD:
+        lose_catalog(t);
+        break;
+    case DBTEST_NOTHING:
+    case DBTEST_EVENTS:
+        break;
+    }
+}
+
 /* ---- answers as text ---- */
 
 struct answer {
@@ -241,7 +280,28 @@ void dbtest_expect(struct dbtest *t, const char *text, const char *answer)
     bbi_buf_fini(&out);
 }
 
+void dbtest_ask(struct dbtest *t, const struct dbtest_question *questions, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        dbtest_expect(t, questions[i].text, questions[i].answer);
+    }
+}
+
 /* ---- states ---- */
+
+const char dbtest_small_lines[] = "m,h=a,r=x v=1.5,i=1i 1000000000000\n"
+                                  "m,h=a,r=x v=2.5,i=2i,s=\"q\" 1060000000000\n"
+                                  "m,h=b,r=x v=3,b=true 1060000000000\n"
+                                  "m,h=b,r=y v=-1,i=4i 1120000000000\n"
+                                  "m v=7 1120000000000\n"
+                                  "m,h=c i=9i 1300000000000\n"
+                                  "n,h=a w=1 1000000000000\n"
+                                  "n,h=b w=2 1000000000000\n"
+                                  "t,h=a v=1 0\n"
+                                  "t,h=a v=2 60000000000\n"
+                                  "t,h=a v=4 240000000000\n"
+                                  "t,h=b v=10 120000000000\n"
+                                  "t,h=b v=20 300000000000\n";
 
 const char *dbtest_state_name(enum dbtest_state state)
 {
@@ -315,5 +375,17 @@ void dbtest_load(struct dbtest *t, enum dbtest_state state, const char *lines)
     }
     if (state == DBTEST_COMPACTED) {
         dbtest_compact(t);
+    }
+}
+
+void dbtest_ask_all(const char *lines, const struct dbtest_question *questions, size_t count)
+{
+    for (int state = 0; state < DBTEST_STATES; state++) {
+        struct dbtest t;
+        print_message("%s\n", dbtest_state_name((enum dbtest_state)state));
+        dbtest_open(&t);
+        dbtest_load(&t, (enum dbtest_state)state, lines);
+        dbtest_ask(&t, questions, count);
+        dbtest_close(&t);
     }
 }

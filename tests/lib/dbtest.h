@@ -49,6 +49,28 @@ void dbtest_run(struct dbtest *t, const char *text);
 /** The answer must be this. */
 void dbtest_expect(struct dbtest *t, const char *text, const char *answer);
 
+/** What may happen to a database between two statements. */
+enum dbtest_event {
+    DBTEST_NOTHING,
+    DBTEST_FLUSH,
+    DBTEST_CRASH,
+    DBTEST_FLUSH_CRASH,
+    DBTEST_COMPACT, /* behind a flush */
+    DBTEST_REOPEN,
+    DBTEST_REBUILD, /* catalog.mdb is lost */
+    DBTEST_EVENTS
+};
+
+void dbtest_happen(struct dbtest *t, enum dbtest_event event);
+
+struct dbtest_question {
+    const char *text;
+    const char *answer;
+};
+
+/** Each answer must be the one that stands there; [count]. */
+void dbtest_ask(struct dbtest *t, const struct dbtest_question *questions, size_t count);
+
 /** Where readings are when a query test asks for them. */
 enum dbtest_state {
     DBTEST_MEMTABLE,
@@ -69,5 +91,14 @@ enum dbtest_state {
 void dbtest_load(struct dbtest *t, enum dbtest_state state, const char *lines);
 
 const char *dbtest_state_name(enum dbtest_state state);
+
+/** The same questions, [count], of the same lines in each state, each in a database of its own. */
+void dbtest_ask_all(const char *lines, const struct dbtest_question *questions, size_t count);
+
+/**
+ * Lines of three measurements: `m` with fields of all types, tags that are missing and fields that
+ * are, times that coincide; `n` with one time; `t` with gaps, from the epoch on.
+ */
+extern const char dbtest_small_lines[];
 
 #endif

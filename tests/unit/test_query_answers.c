@@ -11,28 +11,9 @@
 #include "tests/lib/dbtest.h"
 #include "tests/lib/unit.h"
 
-struct question {
-    const char *text;
-    const char *answer;
-};
-
-static const char small_lines[] = "m,h=a,r=x v=1.5,i=1i 1000000000000\n"
-                                  "m,h=a,r=x v=2.5,i=2i,s=\"q\" 1060000000000\n"
-                                  "m,h=b,r=x v=3,b=true 1060000000000\n"
-                                  "m,h=b,r=y v=-1,i=4i 1120000000000\n"
-                                  "m v=7 1120000000000\n"
-                                  "m,h=c i=9i 1300000000000\n"
-                                  "n,h=a w=1 1000000000000\n"
-                                  "n,h=b w=2 1000000000000\n"
-                                  "t,h=a v=1 0\n"
-                                  "t,h=a v=2 60000000000\n"
-                                  "t,h=a v=4 240000000000\n"
-                                  "t,h=b v=10 120000000000\n"
-                                  "t,h=b v=20 300000000000\n";
-
 /* An answer a line. */
 /* clang-format off */
-static const struct question small_questions[] = {
+static const struct dbtest_question small_questions[] = {
     {"select * from m",
      "m: time=1000000000000 b=null h=\"a\" i=1i r=\"x\" s=null v=1.5\n"
      "m: time=1060000000000 b=true h=\"b\" i=null r=\"x\" s=null v=3\n"
@@ -341,7 +322,7 @@ static const struct question small_questions[] = {
      ": key=\"m,h=b,r=y\"\n"},
 };
 
-static const struct question weeks_questions[] = {
+static const struct dbtest_question weeks_questions[] = {
     {"select count(kwh), sum(kwh), min(kwh), max(kwh), first(kwh), last(kwh), spread(kwh) from "
       "meter",
      "meter: time=0 count=3643i sum=20021.845000000001 min=1 max=9.9990000000000006 "
@@ -585,31 +566,18 @@ static char *weeks_lines(void)
     return lines;
 }
 
-static void ask_all(const char *lines, const struct question *questions, size_t count)
-{
-    for (int state = 0; state < DBTEST_STATES; state++) {
-        struct dbtest t;
-        print_message("%s\n", dbtest_state_name((enum dbtest_state)state));
-        dbtest_open(&t);
-        dbtest_load(&t, (enum dbtest_state)state, lines);
-        for (size_t i = 0; i < count; i++) {
-            dbtest_expect(&t, questions[i].text, questions[i].answer);
-        }
-        dbtest_close(&t);
-    }
-}
-
 static void test_small(void **state)
 {
     (void)state;
-    ask_all(small_lines, small_questions, sizeof(small_questions) / sizeof(small_questions[0]));
+    dbtest_ask_all(dbtest_small_lines, small_questions,
+                   sizeof(small_questions) / sizeof(small_questions[0]));
 }
 
 static void test_weeks(void **state)
 {
     (void)state;
     char *lines = weeks_lines();
-    ask_all(lines, weeks_questions, sizeof(weeks_questions) / sizeof(weeks_questions[0]));
+    dbtest_ask_all(lines, weeks_questions, sizeof(weeks_questions) / sizeof(weeks_questions[0]));
     free(lines);
 }
 

@@ -11,11 +11,6 @@
 #include "tests/lib/rng.h"
 #include "tests/lib/unit.h"
 
-struct question {
-    const char *text;
-    const char *answer;
-};
-
 /* ---- approximate percentiles ---- */
 
 static const char few_lines[] = "m,h=a v=1.5,i=1i,u=5i 1000000000000\n"
@@ -27,7 +22,7 @@ static const char few_lines[] = "m,h=a v=1.5,i=1i,u=5i 1000000000000\n"
                                 "m,h=c i=9i 1300000000000\n";
 
 /* Few numbers: the least and the largest are exact, as is every zero. */
-static const struct question approximate[] = {
+static const struct dbtest_question approximate[] = {
     {"SELECT percentile_approx(v, 0), percentile_approx(v, 100) FROM m",
      "m: time=0 percentile_approx=-1 percentile_approx_1=7\n"},
     {"SELECT percentile_approx(i, 100) FROM m GROUP BY h",
@@ -57,24 +52,10 @@ static const struct question approximate[] = {
      "error: invalid number of arguments for median_approx, expected 1, got 2\n"},
 };
 
-static void ask_all(const char *lines, const struct question *questions, size_t count)
-{
-    for (int state = 0; state < DBTEST_STATES; state++) {
-        struct dbtest t;
-        print_message("%s\n", dbtest_state_name((enum dbtest_state)state));
-        dbtest_open(&t);
-        dbtest_load(&t, (enum dbtest_state)state, lines);
-        for (size_t i = 0; i < count; i++) {
-            dbtest_expect(&t, questions[i].text, questions[i].answer);
-        }
-        dbtest_close(&t);
-    }
-}
-
 static void test_approximate(void **state)
 {
     (void)state;
-    ask_all(few_lines, approximate, sizeof(approximate) / sizeof(approximate[0]));
+    dbtest_ask_all(few_lines, approximate, sizeof(approximate) / sizeof(approximate[0]));
 }
 
 #define METERS 5
@@ -168,7 +149,7 @@ static const char old_lines[] = "m,h=a v=1,i=5i 100000000000\n"
                                 "m,h=b v=20 430000000000\n"
                                 "m,h=c v=7 200000000000\n";
 
-static const struct question looking_back[] = {
+static const struct dbtest_question looking_back[] = {
     {"SELECT difference(v) FROM m WHERE time >= 300s GROUP BY h",
      "m{h=a}: time=460000000000 difference=4\n"},
     {"SELECT difference(v) FROM m WHERE time >= 300s GROUP BY h lookback(10m)",
@@ -219,7 +200,7 @@ static const struct question looking_back[] = {
 static void test_lookback(void **state)
 {
     (void)state;
-    ask_all(old_lines, looking_back, sizeof(looking_back) / sizeof(looking_back[0]));
+    dbtest_ask_all(old_lines, looking_back, sizeof(looking_back) / sizeof(looking_back[0]));
 }
 
 /* The lines of an answer with a time of so much or more. */

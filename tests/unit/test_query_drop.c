@@ -6,51 +6,10 @@
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include <cmocka.h>
 
 #include "tests/lib/dbtest.h"
-
-/* What happens before the drop, and after it. */
-enum event {
-    NOTHING,
-    FLUSH,
-    CRASH,
-    FLUSH_CRASH,
-    REOPEN,
-    REBUILD, /* catalog.mdb is lost */
-    EVENTS
-};
-
-static void happen(struct dbtest *t, enum event event)
-{
-    char path[256];
-    switch (event) {
-    case FLUSH:
-        dbtest_flush(t);
-        break;
-    case FLUSH_CRASH:
-        dbtest_flush(t);
-        dbtest_crash(t);
-        break;
-    case CRASH:
-        dbtest_crash(t);
-        break;
-    case REBUILD:
-        (void)snprintf(path, sizeof(path), "%s/catalog.mdb", t->dir);
-        dbtest_reopen(t);
-        bbi_db_abandon(&t->db);
-        assert_int_equal(unlink(path), 0);
-        dbtest_crash(t);
-        break;
-    case REOPEN:
-        dbtest_reopen(t);
-        break;
-    default:
-        break;
-    }
-}
 
 static const char lines[] = "cpu,host=a,region=eu v=1,u=2i 1000\n"
                             "cpu,host=b,region=us v=2 2000\n"
@@ -58,21 +17,21 @@ static const char lines[] = "cpu,host=a,region=eu v=1,u=2i 1000\n"
                             "mem,host=a,rack=r1 free=1i 1000\n"
                             "mem,rack=r2 free=5i 1000\n";
 
-static void each_history(void (*check)(struct dbtest *t, enum event after))
+static void each_history(void (*check)(struct dbtest *t, enum dbtest_event after))
 {
-    for (int before = 0; before < EVENTS; before++) {
-        for (int after = 0; after < EVENTS; after++) {
+    for (int before = 0; before < DBTEST_EVENTS; before++) {
+        for (int after = 0; after < DBTEST_EVENTS; after++) {
             struct dbtest t;
             dbtest_open(&t);
             dbtest_write(&t, lines);
-            happen(&t, (enum event)before);
-            check(&t, (enum event)after);
+            dbtest_happen(&t, (enum dbtest_event)before);
+            check(&t, (enum dbtest_event)after);
             dbtest_close(&t);
         }
     }
 }
 
-static void drop_series(struct dbtest *t, enum event after)
+static void drop_series(struct dbtest *t, enum dbtest_event after)
 {
     dbtest_run(t, "DROP SERIES FROM cpu WHERE host = 'a'");
     for (int i = 0; i < 2; i++) {
@@ -84,11 +43,11 @@ static void drop_series(struct dbtest *t, enum event after)
                       "cpu: key=\"region\" value=\"us\"\n");
         dbtest_expect(t, "SHOW SERIES FROM cpu WHERE host != 'b'", ": key=\"cpu,host=c\"\n");
         dbtest_expect(t, "SELECT count(v) FROM cpu", "cpu: time=0 count=2i\n");
-        happen(t, after);
+        dbtest_happen(t, after);
     }
     dbtest_run(t, "DROP SERIES FROM cpu WHERE region = 'us'");
     dbtest_expect(t, "SHOW TAG KEYS FROM cpu", "cpu: tagKey=\"host\"\n");
-    happen(t, after);
+    dbtest_happen(t, after);
     dbtest_expect(t, "SHOW TAG KEYS FROM cpu", "cpu: tagKey=\"host\"\n");
     dbtest_expect(t, "SELECT v, region FROM cpu", "cpu: time=3000 v=3 region=null\n");
     /* The same key again is a new series, without the old one's rows. */
@@ -97,7 +56,7 @@ static void drop_series(struct dbtest *t, enum event after)
         dbtest_expect(t, "SELECT v FROM cpu WHERE host = 'a'", "cpu: time=5000 v=7\n");
         dbtest_expect(t, "SHOW SERIES FROM cpu",
                       ": key=\"cpu,host=a,region=eu\"\n: key=\"cpu,host=c\"\n");
-        happen(t, after);
+        dbtest_happen(t, after);
     }
 }
 
@@ -107,7 +66,7 @@ static void test_drop_series(void **state)
     each_history(drop_series);
 }
 
-static void drop_measurement(struct dbtest *t, enum event after)
+static void drop_measurement(struct dbtest *t, enum dbtest_event after)
 {
     dbtest_run(t, "DROP MEASUREMENT cpu");
     for (int i = 0; i < 2; i++) {
@@ -116,18 +75,18 @@ static void drop_measurement(struct dbtest *t, enum event after)
         dbtest_expect(t, "SHOW TAG KEYS", "mem: tagKey=\"host\"\nmem: tagKey=\"rack\"\n");
         dbtest_expect(t, "SHOW SERIES FROM cpu", "");
         dbtest_expect(t, "SELECT * FROM cpu", "");
-        happen(t, after);
+        dbtest_happen(t, after);
     }
     dbtest_write(t, "cpu,host=a v=\"text\" 1000\n");
     for (int i = 0; i < 2; i++) {
         dbtest_expect(t, "SHOW FIELD KEYS FROM cpu", "cpu: fieldKey=\"v\" fieldType=\"string\"\n");
         dbtest_expect(t, "SELECT * FROM cpu", "cpu: time=1000 host=\"a\" v=\"text\"\n");
-        happen(t, after);
+        dbtest_happen(t, after);
     }
     /* Once more, so that an id between others is dropped and the name given a third time. */
     dbtest_run(t, "DROP MEASUREMENT cpu");
     dbtest_write(t, "cpu,host=a v=true 1000\n");
-    happen(t, after);
+    dbtest_happen(t, after);
     dbtest_expect(t, "SELECT * FROM cpu", "cpu: time=1000 host=\"a\" v=true\n");
     dbtest_compact(t);
     dbtest_expect(t, "SELECT * FROM cpu", "cpu: time=1000 host=\"a\" v=true\n");
@@ -141,20 +100,20 @@ static void test_drop_measurement(void **state)
     each_history(drop_measurement);
 }
 
-static void the_last_series(struct dbtest *t, enum event after)
+static void the_last_series(struct dbtest *t, enum dbtest_event after)
 {
     dbtest_run(t, "DROP SERIES FROM mem WHERE host = 'a'");
     dbtest_expect(t, "SHOW FIELD KEYS FROM mem", "mem: fieldKey=\"free\" fieldType=\"integer\"\n");
     dbtest_run(t, "DELETE FROM mem");
-    happen(t, after);
+    dbtest_happen(t, after);
     dbtest_expect(t, "SHOW MEASUREMENTS", "measurements: name=\"cpu\"\n");
     dbtest_expect(t, "SHOW FIELD KEYS FROM mem", "");
     dbtest_run(t, "DROP SERIES FROM /.*/");
-    happen(t, after);
+    dbtest_happen(t, after);
     dbtest_expect(t, "SHOW MEASUREMENTS", "");
     dbtest_expect(t, "SHOW SERIES", "");
     dbtest_write(t, "mem free=1.5 9\n");
-    happen(t, after);
+    dbtest_happen(t, after);
     dbtest_expect(t, "SHOW SERIES; SELECT * FROM mem", ": key=\"mem\"\nmem: time=9 free=1.5\n");
 }
 
@@ -190,7 +149,7 @@ static void test_many_series(void **state)
                          BB_OK);
         assert_int_equal(names.count, 5);
         bbi_names_fini(&names);
-        happen(&t, i == 0 ? REOPEN : REBUILD);
+        dbtest_happen(&t, i == 0 ? DBTEST_REOPEN : DBTEST_REBUILD);
     }
     dbtest_close(&t);
 }

@@ -12,30 +12,9 @@
 
 #include "tests/lib/dbtest.h"
 
-enum event {
-    NOTHING,
-    FLUSH,
-    CRASH,
-    COMPACT,
-    EVENTS
-};
-
-static void happen(struct dbtest *t, int event)
+static void each_history(void (*check)(struct dbtest *t, enum dbtest_event after))
 {
-    if (event == CRASH) {
-        dbtest_crash(t);
-    }
-    if (event == FLUSH || event == COMPACT) {
-        dbtest_flush(t);
-    }
-    if (event == COMPACT) {
-        dbtest_compact(t);
-    }
-}
-
-static void each_history(void (*check)(struct dbtest *t, int after))
-{
-    for (int after = 0; after < EVENTS; after++) {
+    for (enum dbtest_event after = DBTEST_NOTHING; after < DBTEST_EVENTS; after++) {
         struct dbtest t;
         dbtest_open(&t);
         check(&t, after);
@@ -43,13 +22,13 @@ static void each_history(void (*check)(struct dbtest *t, int after))
     }
 }
 
-static void last_rows(struct dbtest *t, int after)
+static void last_rows(struct dbtest *t, enum dbtest_event after)
 {
     dbtest_write(t, "cpu,host=a v=1,u=2i 1000\n"
                     "cpu,host=b v=2 2000\n"
                     "cpu,host=b v=2 9000\n"
                     "mem,host=a,rack=r1 free=1i 1000\n");
-    happen(t, after);
+    dbtest_happen(t, after);
     dbtest_run(t, "DELETE WHERE time < 1000");
     dbtest_expect(t, "SHOW SERIES",
                   ": key=\"cpu,host=a\"\n: key=\"cpu,host=b\"\n: key=\"mem,host=a,rack=r1\"\n");
@@ -58,17 +37,17 @@ static void last_rows(struct dbtest *t, int after)
         dbtest_expect(t, "SHOW SERIES", ": key=\"cpu,host=b\"\n: key=\"mem,host=a,rack=r1\"\n");
         dbtest_expect(t, "SHOW TAG VALUES FROM cpu WITH KEY = host",
                       "cpu: key=\"host\" value=\"b\"\n");
-        happen(t, after);
+        dbtest_happen(t, after);
     }
     dbtest_run(t, "DELETE WHERE time <= 5000");
     for (int i = 0; i < 2; i++) {
         dbtest_expect(t, "SHOW MEASUREMENTS", "measurements: name=\"cpu\"\n");
         dbtest_expect(t, "SHOW FIELD KEYS FROM mem", "");
         dbtest_expect(t, "SELECT * FROM cpu", "cpu: time=9000 host=\"b\" u=null v=2\n");
-        happen(t, after);
+        dbtest_happen(t, after);
     }
     dbtest_write(t, "mem,host=a,rack=r1 free=\"text\" 1000\n");
-    happen(t, after);
+    dbtest_happen(t, after);
     dbtest_expect(t, "SELECT * FROM mem", "mem: time=1000 free=\"text\" host=\"a\" rack=\"r1\"\n");
 }
 
@@ -79,18 +58,18 @@ static void test_last_rows(void **state)
 }
 
 /* The ends of what is stored are gone, by two deletions, and the middle is there. */
-static void the_middle(struct dbtest *t, int after)
+static void the_middle(struct dbtest *t, enum dbtest_event after)
 {
     dbtest_write(t, "m,s=a v=1 1\nm,s=a v=1 2\nm,s=a v=1 3\nm,s=a v=1 4\nm,s=a v=1 5\n");
-    happen(t, after);
+    dbtest_happen(t, after);
     dbtest_run(t, "DELETE WHERE time <= 2");
     dbtest_run(t, "DELETE WHERE time >= 4");
     dbtest_expect(t, "SHOW SERIES", ": key=\"m,s=a\"\n");
     dbtest_expect(t, "SELECT v FROM m", "m: time=3 v=1\n");
-    happen(t, after);
+    dbtest_happen(t, after);
     dbtest_run(t, "DELETE WHERE time = 3");
     dbtest_expect(t, "SHOW SERIES", "");
-    happen(t, after);
+    dbtest_happen(t, after);
     dbtest_expect(t, "SHOW SERIES", "");
 }
 
@@ -101,14 +80,14 @@ static void test_the_middle(void **state)
 }
 
 /* Rows in another segment keep the name; those in other policies are deleted as well. */
-static void elsewhere(struct dbtest *t, int after)
+static void elsewhere(struct dbtest *t, enum dbtest_event after)
 {
     dbtest_run(t, "CREATE RETENTION POLICY p ON t DURATION INF REPLICATION 1");
     dbtest_write(t, "m,s=a v=1 1\nm,s=b v=1 1\nm,s=c v=1 1\n");
-    happen(t, after);
+    dbtest_happen(t, after);
     dbtest_run(t, "SELECT * INTO p.m FROM m WHERE s = 'b' GROUP BY *");
     dbtest_write(t, "m,s=c v=1 1500000000000000000\n");
-    happen(t, after);
+    dbtest_happen(t, after);
     dbtest_run(t, "DELETE WHERE s = 'b' AND time = 1; SELECT * INTO p.m FROM m GROUP BY *");
     dbtest_expect(t, "SHOW SERIES", ": key=\"m,s=a\"\n: key=\"m,s=c\"\n");
     dbtest_run(t, "DROP SHARD 4294967296"); /* of no policy */

@@ -8,29 +8,10 @@
 #include "tests/lib/dbtest.h"
 #include "tests/lib/unit.h"
 
-struct question {
-    const char *text;
-    const char *answer;
-};
-
-static const char lines[] = "m,h=a,r=x v=1.5,i=1i 1000000000000\n"
-                            "m,h=a,r=x v=2.5,i=2i,s=\"q\" 1060000000000\n"
-                            "m,h=b,r=x v=3,b=true 1060000000000\n"
-                            "m,h=b,r=y v=-1,i=4i 1120000000000\n"
-                            "m v=7 1120000000000\n"
-                            "m,h=c i=9i 1300000000000\n"
-                            "n,h=a w=1 1000000000000\n"
-                            "n,h=b w=2 1000000000000\n"
-                            "t,h=a v=1 0\n"
-                            "t,h=a v=2 60000000000\n"
-                            "t,h=a v=4 240000000000\n"
-                            "t,h=b v=10 120000000000\n"
-                            "t,h=b v=20 300000000000\n";
-
 /* An answer a line. top() and its like under ORDER BY time DESC follow InfluxDB 1.8; 1.6 gives
  * rising times. */
 /* clang-format off */
-static const struct question questions[] = {
+static const struct dbtest_question questions[] = {
     {"select median(v) from m",
      "m: time=0 median=2.5\n"},
     {"select median(v), stddev(v), percentile(v,50), mode(v) from m",
@@ -389,7 +370,7 @@ static const struct question questions[] = {
 };
 
 /* Functions of points, and of the values of a row. */
-static const struct question pass_questions[] = {
+static const struct dbtest_question pass_questions[] = {
     {"select derivative(v,1m) from t",
      "t: time=60000000000 derivative=1\n"
      "t: time=120000000000 derivative=8\n"
@@ -596,7 +577,7 @@ static const char type_lines[] = "a,h=x v=1.5,s=\"t\" 10\n"
                                  "b,h=y v=7i,w=true 30\n";
 
 /* Fields of several types, and measurements that are named twice. */
-static const struct question type_questions[] = {
+static const struct dbtest_question type_questions[] = {
     {"select v, s from a, b",
      "a: time=10 v=1.5 s=null\n"
      "a: time=20 v=2 s=null\n"
@@ -623,7 +604,7 @@ static const struct question type_questions[] = {
 };
 
 /* Each writes, then asks for what it wrote. */
-static const struct question into_questions[] = {
+static const struct dbtest_question into_questions[] = {
     {"select v into z from m; select * from z",
      "result: time=0 written=5i\n"
      "z: time=1000000000000 v=1.5\n"
@@ -656,25 +637,12 @@ static const struct question into_questions[] = {
 };
 /* clang-format on */
 
-static void ask_all(struct dbtest *t, const struct question *list, size_t count)
-{
-    for (size_t i = 0; i < count; i++) {
-        dbtest_expect(t, list[i].text, list[i].answer);
-    }
-}
-
 static void test_general(void **state)
 {
     (void)state;
-    for (enum dbtest_state s = DBTEST_MEMTABLE; s < DBTEST_STATES; s++) {
-        struct dbtest t;
-        print_message("%s\n", dbtest_state_name(s));
-        dbtest_open(&t);
-        dbtest_load(&t, s, lines);
-        ask_all(&t, questions, sizeof(questions) / sizeof(questions[0]));
-        ask_all(&t, pass_questions, sizeof(pass_questions) / sizeof(pass_questions[0]));
-        dbtest_close(&t);
-    }
+    dbtest_ask_all(dbtest_small_lines, questions, sizeof(questions) / sizeof(questions[0]));
+    dbtest_ask_all(dbtest_small_lines, pass_questions,
+                   sizeof(pass_questions) / sizeof(pass_questions[0]));
 }
 
 static void test_types(void **state)
@@ -683,7 +651,7 @@ static void test_types(void **state)
     (void)state;
     dbtest_open(&t);
     dbtest_write(&t, type_lines);
-    ask_all(&t, type_questions, sizeof(type_questions) / sizeof(type_questions[0]));
+    dbtest_ask(&t, type_questions, sizeof(type_questions) / sizeof(type_questions[0]));
     dbtest_close(&t);
 }
 
@@ -693,8 +661,8 @@ static void test_into(void **state)
     for (enum dbtest_state s = DBTEST_MEMTABLE; s < DBTEST_STATES; s++) {
         struct dbtest t;
         dbtest_open(&t);
-        dbtest_load(&t, s, lines);
-        ask_all(&t, into_questions, sizeof(into_questions) / sizeof(into_questions[0]));
+        dbtest_load(&t, s, dbtest_small_lines);
+        dbtest_ask(&t, into_questions, sizeof(into_questions) / sizeof(into_questions[0]));
         dbtest_close(&t);
     }
 }
@@ -715,7 +683,7 @@ static void test_explain(void **state)
     (void)state;
     bbi_buf_init(&out, NULL, 1 << 20);
     dbtest_open(&t);
-    dbtest_write(&t, lines);
+    dbtest_write(&t, dbtest_small_lines);
     dbtest_query(&t,
                  "explain analyze select median(x) from (select max(v) as x from t group by "
                  "time(1m), h) where time < 400s group by time(2m)",
