@@ -356,10 +356,7 @@ int bbi_catalog_rp_find(struct bbi_catalog *cat, uint32_t db_id, const char *nam
     if (db == NULL) {
         rc = bbi_catalog_no_database(db_id, err);
     } else if (known == NULL) {
-        rc = name_len == 0
-                 ? bbi_error_set(err, BB_ENOTFOUND,
-                                 "retention policy not found: the database has no default")
-                 : no_rp(name, name_len, err);
+        rc = no_rp(name_len == 0 ? "" : name, name_len, err);
     } else {
         fill_rp(db, known, rp);
     }

@@ -123,8 +123,14 @@ static int resolve_policy(struct bbi_qctx *ctx, uint32_t db_id, const struct bbi
     if (name == NULL) {
         name = ctx->query->retention_policy;
     }
-    return bbi_catalog_rp_find(ctx->env->catalog, db_id, name, name == NULL ? 0 : strlen(name), rp,
-                               err);
+    int rc = bbi_catalog_rp_find(ctx->env->catalog, db_id, name, name == NULL ? 0 : strlen(name),
+                                 rp, err);
+    if (rc == BB_ENOTFOUND && (name == NULL || name[0] == '\0')) {
+        const char *database = source->database;
+        return bbi_error_set(err, rc, "default retention policy not set for: %.200s",
+                             database == NULL ? ctx->query->database : database);
+    }
+    return rc;
 }
 
 int bbi_sources_resolve(struct bbi_qctx *ctx, const struct bbi_ql_source *sources, size_t count,

@@ -186,7 +186,9 @@ def test_retention_autocreate(make_server):
     server.query("CREATE DATABASE bare")
     assert "values" not in server.query('SHOW RETENTION POLICIES ON "bare"')[0]
     reply = server.write("m v=1 1", db="bare")
-    assert reply.status >= 400 and "retention policy not found" in reply.error()
+    assert (reply.status, reply.error()) == (404, "retention policy not found: ")
+    assert server.query_reply("SELECT v FROM m", db="bare").json()["results"][0]["error"] == \
+        "default retention policy not set for: bare"
     server.query("CREATE DATABASE mine WITH DURATION 2d NAME two")
     assert server.rows("SHOW RETENTION POLICIES ON mine")[0][0] == "two"
     server.query("CREATE RETENTION POLICY p ON bare DURATION 1d REPLICATION 1 DEFAULT")
