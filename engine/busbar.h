@@ -313,6 +313,10 @@ struct bb_query {
     uint32_t timeout_ms; /* 0: the default */
     /** NULL, or looked at (atomically, relaxed) every few ms of work: not 0 stops it. */
     const volatile int *canceled;
+    /** NULL, or called once, by any thread, when KILL QUERY has hit this query while it runs: a
+     * sink that waits for somebody should wait no longer. Must not block nor call the library. */
+    void (*killed)(void *arg);
+    void *killed_arg;
     bool read_only;                /* warn of statements that change something (HTTP GET) */
     bool check_rights;             /* BB_EFORBIDDEN if user may not do all of it */
     const char *user;              /* who asks, for check_rights; NULL: nobody */

@@ -36,6 +36,7 @@ struct query_run {
     struct http_piece *first, *last; /* not yet seen by the loop */
     size_t unsent;                   /* bytes of all pieces not taken by the client */
     bool posted;
+    bool killed;
     volatile int canceled;
 
     /* the loop's */
@@ -76,6 +77,10 @@ int http_query_flush(void *arg, struct buf *text) BB_CHECKED;
 
 /** Compress what is in text, in place. */
 int http_query_pack(struct query_run *run, struct buf *text, bool ends) BB_CHECKED;
+
+/** Any thread: the query has been killed, and will say so in its text. What it has still to hand
+ * over waits for nobody. arg: the run. */
+void http_query_killed(void *arg);
 
 /** The message that pieces wait. */
 void http_query_on_wake(struct message *message);

@@ -21,7 +21,8 @@ static int push(struct query_run *run, struct http_piece *piece)
 {
     size_t limit = run->base.loop->server->settings.reply_buffer;
     pthread_mutex_lock(&run->lock);
-    while (run->unsent > 0 && run->unsent + piece->data.len > limit && !run->canceled)
+    while (run->unsent > 0 && run->unsent + piece->data.len > limit && !run->canceled &&
+           !run->killed)
         pthread_cond_wait(&run->taken, &run->lock);
     bool canceled = run->canceled != 0;
     bool post = !canceled && !run->posted;
@@ -84,6 +85,15 @@ int http_query_flush(void *arg, struct buf *text)
     if (rc != BB_OK)
         free_piece(piece);
     return rc;
+}
+
+void http_query_killed(void *arg)
+{
+    struct query_run *run = arg;
+    pthread_mutex_lock(&run->lock);
+    run->killed = true;
+    pthread_cond_signal(&run->taken);
+    pthread_mutex_unlock(&run->lock);
 }
 
 /* ---- on the loop ---- */

@@ -217,6 +217,8 @@ static int name_query(struct bbi_qctx *ctx, const struct bbi_ql_query *ast, stru
     q->text = rc == BB_OK ? bbi_arena_dup(arena, text.data, q->text_length) : NULL;
     q->database = ctx->query->database == NULL ? "" : ctx->query->database;
     q->user = ctx->query->user;
+    q->on_killed = ctx->query->killed;
+    q->on_killed_arg = ctx->query->killed_arg;
     bbi_buf_fini(&text);
     return rc == BB_OK && q->text == NULL ? bbi_error_nomem(err, "query text") : rc;
 }

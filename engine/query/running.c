@@ -64,6 +64,9 @@ int bbi_running_kill(struct bbi_running *r, uint64_t qid, struct bb_error *err)
         rc = bbi_error_set(err, BB_EEXIST, "already killed");
     } else {
         rc = BB_OK;
+        if (q->on_killed != NULL) {
+            q->on_killed(q->on_killed_arg);
+        }
     }
     pthread_mutex_unlock(&r->lock);
     return rc;

@@ -21,9 +21,11 @@ struct bbi_running_query {
     uint64_t qid;
     const char *text; /* [text_length] as InfluxDB prints it: no passwords */
     size_t text_length;
-    const char *database; /* "": none */
-    const char *user;     /* who asks; NULL: nobody that has a name */
-    int64_t started_ns;   /* of the monotonic clock */
+    const char *database;         /* "": none */
+    const char *user;             /* who asks; NULL: nobody that has a name */
+    void (*on_killed)(void *arg); /* as bb_query.killed; called under the lock */
+    void *on_killed_arg;
+    int64_t started_ns; /* of the monotonic clock */
     _Atomic bool killed;
 };
 
@@ -38,7 +40,7 @@ struct bbi_running {
 void bbi_running_init(struct bbi_running *r, uint32_t count_max);
 void bbi_running_fini(struct bbi_running *r);
 
-/** Enter a query; its text, database and user are set and stay until it leaves. BB_EBUSY
+/** Enter a query; all but qid, started_ns and killed is set and stays until it leaves. BB_EBUSY
  * "max-concurrent-queries limit exceeded(...)". */
 int bbi_running_enter(struct bbi_running *r, struct bbi_running_query *q,
                       struct bb_error *err) BB_CHECKED;

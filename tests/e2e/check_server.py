@@ -6,4 +6,5 @@ import sys
 from e2e_run import main
 
 sys.exit(main(["http", "write", "query", "lines", "hostile", "lifecycle", "admin",
-               "rejects", "docs", "api", "formats", "udp", "debug", "auth", "write_pieces"]))
+               "rejects", "docs", "api", "formats", "udp", "debug", "auth", "write_pieces",
+               "limits"]))

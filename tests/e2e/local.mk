@@ -30,6 +30,7 @@ EXTRA_DIST += \
 	tests/e2e/test_import.py \
 	tests/e2e/test_import_resume.py \
 	tests/e2e/test_lifecycle.py \
+	tests/e2e/test_limits.py \
 	tests/e2e/test_lines.py \
 	tests/e2e/test_query.py \
 	tests/e2e/test_rejects.py \
