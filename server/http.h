@@ -37,15 +37,16 @@ enum conn_state {
 };
 
 /** Headers that are kept; X(member, lower-case name). */
-#define HTTP_HEADER_TABLE(X)                \
-    X(content_type, "content-type")         \
-    X(content_encoding, "content-encoding") \
-    X(expect, "expect")                     \
-    X(authorization, "authorization")       \
-    X(accept, "accept")                     \
-    X(accept_encoding, "accept-encoding")   \
-    X(origin, "origin")                     \
-    X(request_id, "request-id")             \
+#define HTTP_HEADER_TABLE(X)                  \
+    X(content_type, "content-type")           \
+    X(content_encoding, "content-encoding")   \
+    X(transfer_encoding, "transfer-encoding") \
+    X(expect, "expect")                       \
+    X(authorization, "authorization")         \
+    X(accept, "accept")                       \
+    X(accept_encoding, "accept-encoding")     \
+    X(origin, "origin")                       \
+    X(request_id, "request-id")               \
     X(x_request_id, "x-request-id")
 
 /** What a route asks of who comes, where auth-enabled is true. */

@@ -208,8 +208,11 @@ static int on_headers_complete(llhttp_t *parser)
     request->keep_alive = llhttp_should_keep_alive(parser) != 0;
     make_request_id(conn);
     conn->state = CONN_BODY;
+    const char *coding = http_text(conn, request->transfer_encoding);
     if (parser->http_major != 1)
         http_error(conn, 505, "HTTP/1.0 and HTTP/1.1 are spoken here");
+    else if (coding[0] != '\0' && strcasecmp(coding, "chunked") != 0)
+        http_error(conn, 501, "unsupported transfer encoding: %.100s", coding);
     else if (http_route(conn))
         http_head_taken(conn);
     if (conn->client.closing || (conn->state != CONN_BODY && conn->state != CONN_AUTH))

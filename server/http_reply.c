@@ -34,6 +34,7 @@ static const char *status_text(int status)
                  {417, "Expectation Failed"},
                  {431, "Request Header Fields Too Large"},
                  {500, "Internal Server Error"},
+                 {501, "Not Implemented"},
                  {503, "Service Unavailable"},
                  {505, "HTTP Version Not Supported"}};
     for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
