@@ -59,6 +59,10 @@ int form_get(const char *text, size_t n, const char *name, struct buf *value)
 {
     const char *end = n == 0 ? text : text + n; /* of nothing there is no text */
     for (const char *p = text; p < end;) {
+        if (*p == '&') {
+            p++; /* nothing, and maybe much of it */
+            continue;
+        }
         const char *next = memchr(p, '&', (size_t)(end - p));
         if (next == NULL)
             next = end;

@@ -36,7 +36,7 @@ void http_requests_count(const struct http_conn *conn, bool write);
  */
 int http_url_param(struct http_conn *conn, const char *name, struct buf *value) BB_CHECKED;
 
-/** Refuse with the reason why a parameter could not be taken. */
-void http_refuse_param(struct http_conn *conn, const char *name, int code);
+/** Say why a parameter could not be taken; err->code has the status. */
+void http_param_fault(const char *name, int code, struct bb_error *err);
 
 #endif

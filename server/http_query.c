@@ -2,22 +2,18 @@
  * GET and POST /query. A thread of the query pool runs the statements and lays their result out;
  * every 64 KiB go to the loop as a piece of a chunked reply. A result of one piece is sent whole.
  */
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "server/form.h"
 #include "server/http_auth.h"
 #include "server/http_handlers.h"
 #include "server/http_query_run.h"
 #include "server/log.h"
-#include "server/multipart.h"
-#include "server/units.h"
 
-#define PIECE_BYTES     ((size_t)64 << 10)
-#define PIECE_MAX_BYTES ((size_t)64 << 20)
-#define PARAM_MAX_BYTES ((size_t)64 << 10)
-#define CHUNK_ROWS      10000
+#define PIECE_BYTES      ((size_t)64 << 10)
+#define PIECE_MAX_BYTES  ((size_t)64 << 20)
+#define NAME_MAX_BYTES   ((size_t)64 << 10)
+#define PARAMS_MAX_BYTES ((size_t)1 << 20) /* of params: read, they take some 40 times as much */
 
 void http_query_release(struct query_run *run)
 {
@@ -40,7 +36,7 @@ void http_query_release(struct query_run *run)
 
 static void reply_error(struct query_run *run, struct http_conn *conn)
 {
-    http_error_text(conn, bb_code_http(run->err.code), run->err.text, strlen(run->err.text));
+    http_error(conn, bb_code_http(run->err.code), "%s", run->err.text);
 }
 
 /** The text has become too much for something. */
@@ -94,72 +90,16 @@ static void destroy(struct http_job *job)
 
 /* ---- the request ---- */
 
-static bool is_form(const struct http_conn *conn)
-{
-    static const char form[] = "application/x-www-form-urlencoded";
-    return conn->request.method == HTTP_POST &&
-           strncasecmp(http_text(conn, conn->request.content_type), form, sizeof(form) - 1) == 0;
-}
-
-/** From the form or the parts of the body if it has them, else from the URL. */
-static bool get_param(struct http_conn *conn, const char *name, struct buf *value)
-{
-    const char *type = http_text(conn, conn->request.content_type);
-    bool parts = conn->request.method == HTTP_POST && multipart_is(type);
-    if (is_form(conn) || parts) {
-        const struct buf *body = &conn->body;
-        int rc = parts ? multipart_get(type, body->data, body->len, name, value)
-                       : form_get(body->data, body->len, name, value);
-        if (rc == BB_OK)
-            return true;
-        if (rc != BB_ENOTFOUND) {
-            http_refuse_param(conn, name, rc);
-            return false;
-        }
-    }
-    return http_url_param(conn, name, value) == BB_OK;
-}
-
-static bool get_flag(struct http_conn *conn, const char *name, struct buf *value, bool *on)
-{
-    bool ok = get_param(conn, name, value);
-    *on = ok && strcmp(value->data, "true") == 0;
-    return ok;
-}
-
-static bool get_format(struct http_conn *conn, struct result_format *format, bool *async)
-{
-    struct buf value;
-    bool chunked = false;
-    buf_init(&value, PARAM_MAX_BYTES, NULL);
-    bool ok = get_flag(conn, "async", &value, async) &&
-              get_flag(conn, "chunked", &value, &chunked) &&
-              get_flag(conn, "pretty", &value, &format->pretty) && get_param(conn, "epoch", &value);
-    if (ok) {
-        format->epoch_ns = units_epoch_ns(value.data);
-        ok = get_param(conn, "chunk_size", &value);
-    }
-    if (ok && chunked) {
-        char *end;
-        errno = 0;
-        long rows = strtol(value.data, &end, 10);
-        bool good = *end == '\0' && errno == 0 && rows > 0;
-        format->chunk_rows = good ? (size_t)rows : CHUNK_ROWS;
-    }
-    buf_fini(&value);
-    return ok;
-}
-
 static struct query_run *make_run(struct server *server)
 {
     struct query_run *run = calloc(1, sizeof(*run));
     if (run == NULL)
         return NULL;
     size_t text_max = server->settings.max_body + server->settings.max_head;
-    buf_init(&run->database, PARAM_MAX_BYTES, NULL);
-    buf_init(&run->policy, PARAM_MAX_BYTES, NULL);
+    buf_init(&run->database, NAME_MAX_BYTES, NULL);
+    buf_init(&run->policy, NAME_MAX_BYTES, NULL);
     buf_init(&run->text, text_max, &server->request_budget);
-    buf_init(&run->params, text_max, &server->request_budget);
+    buf_init(&run->params, PARAMS_MAX_BYTES, &server->request_budget);
     buf_init(&run->reply, PIECE_MAX_BYTES, &server->request_budget);
     pthread_mutex_init(&run->lock, NULL);
     pthread_cond_init(&run->taken, NULL);
@@ -169,21 +109,6 @@ static struct query_run *make_run(struct server *server)
     run->base.abandon = abandon;
     run->base.destroy = destroy;
     return run;
-}
-
-/* As InfluxDB: blanks around the text do not count for places in messages. */
-static void trim(struct buf *text)
-{
-    static const char blanks[] = " \t\n\v\f\r";
-    size_t at = 0;
-    while (text->len > 0 && strchr(blanks, text->data[text->len - 1]) != NULL &&
-           text->data[text->len - 1] != '\0')
-        text->len--;
-    while (at < text->len && strchr(blanks, text->data[at]) != NULL && text->data[at] != '\0')
-        at++;
-    text->len -= at;
-    if (at > 0)
-        memmove(text->data, text->data + at, text->len);
 }
 
 static bool keep_user(struct query_run *run, struct http_conn *conn)
@@ -197,6 +122,24 @@ static bool keep_user(struct query_run *run, struct http_conn *conn)
     return run->user != NULL;
 }
 
+/** On the query's thread: to look through a body of many parameters must not hold up the loop. */
+static void work(struct http_job *job)
+{
+    struct query_run *run = (struct query_run *)job;
+    if (http_query_read(run) != BB_OK) {
+        http_job_done(job);
+        return;
+    }
+    result_writer_init(&run->writer, run->type, &run->format, &run->reply, PIECE_BYTES,
+                       http_query_flush, run);
+    if (run->type == ACCEPT_MSGPACK)
+        run->reply.max = (size_t)job->loop->server->settings.request_memory / 2;
+    if (run->async)
+        http_query_work_async(job);
+    else
+        http_query_work(job);
+}
+
 void http_query_run(struct http_conn *conn)
 {
     struct server *server = conn->client.loop->server;
@@ -205,27 +148,13 @@ void http_query_run(struct http_conn *conn)
         http_error(conn, 503, "overloaded: no memory for more requests");
         return;
     }
-    bool ok = get_param(conn, "q", &run->text) && get_param(conn, "db", &run->database) &&
-              get_param(conn, "rp", &run->policy) && get_param(conn, "params", &run->params) &&
-              get_format(conn, &run->format, &run->async);
-    if (ok)
-        trim(&run->text);
-    if (ok && run->text.len == 0) {
-        http_error(conn, 400, "missing required parameter \"q\"");
-        ok = false;
-    }
-    ok = ok && keep_user(run, conn);
-    if (!ok) { /* and answered: what the head said is gone */
+    if (!keep_user(run, conn)) {
         http_query_release(run);
         return;
     }
+    run->base.work = work;
     run->read_only = conn->request.method == HTTP_GET;
-    run->base.work = run->async ? http_query_work_async : http_query_work;
     run->type = accept_choose(http_text(conn, conn->request.accept));
-    result_writer_init(&run->writer, run->type, &run->format, &run->reply, PIECE_BYTES,
-                       http_query_flush, run);
-    if (run->type == ACCEPT_MSGPACK)
-        run->reply.max = (size_t)server->settings.request_memory / 2;
     run->as_gzip = gzip_accepted(http_text(conn, conn->request.accept_encoding));
     memcpy(run->request_id, conn->request.id, sizeof(run->request_id));
     http_job_submit(&run->base, conn, &server->query_pool);

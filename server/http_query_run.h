@@ -48,7 +48,10 @@ struct query_run {
 /** Who holds the run lets go of it. Any thread. */
 void http_query_release(struct query_run *run);
 
-/* ---- on the query's thread (http_query_work.c, http_query_async.c) ---- */
+/* ---- on the query's thread (http_query_read.c, http_query_work.c, http_query_async.c) ---- */
+
+/** Read the request's parameters: BB_OK, or why not, as run->err. */
+int http_query_read(struct query_run *run) BB_CHECKED;
 
 /** The job's work: run the text, lay its result out. */
 void http_query_work(struct http_job *job);

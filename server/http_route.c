@@ -1,3 +1,4 @@
+#include <stdio.h>
 #include <string.h>
 
 #include "server/form.h"
@@ -94,14 +95,15 @@ bool http_route_check(struct http_conn *conn)
     return route->check == NULL || route->check(conn);
 }
 
-void http_refuse_param(struct http_conn *conn, const char *name, int code)
+void http_param_fault(const char *name, int code, struct bb_error *err)
 {
-    if (code == BB_EPARSE)
-        http_error(conn, 400, "parameter %s: cannot be read", name);
-    else if (code == BB_ELIMIT)
-        http_error(conn, 400, "parameter %s: too long", name);
+    bool bad = code == BB_EPARSE || code == BB_ELIMIT;
+    err->code = bad ? BB_EPARSE : BB_EBUSY;
+    if (bad)
+        snprintf(err->text, sizeof(err->text), "parameter %s: %s", name,
+                 code == BB_EPARSE ? "cannot be read" : "too long");
     else
-        http_error(conn, 503, "overloaded: no memory for more requests");
+        snprintf(err->text, sizeof(err->text), "overloaded: no memory for more requests");
 }
 
 int http_url_param(struct http_conn *conn, const char *name, struct buf *value)
@@ -110,7 +112,10 @@ int http_url_param(struct http_conn *conn, const char *name, struct buf *value)
     int rc = form_get(query, strlen(query), name, value);
     if (rc == BB_ENOTFOUND)
         rc = BB_OK;
-    if (rc != BB_OK)
-        http_refuse_param(conn, name, rc);
+    if (rc != BB_OK) {
+        struct bb_error err;
+        http_param_fault(name, rc, &err);
+        http_error(conn, bb_code_http(err.code), "%s", err.text);
+    }
     return rc;
 }

@@ -45,6 +45,7 @@ libserver_la_SOURCES = \
 	server/http_parse.c \
 	server/http_query.c \
 	server/http_query_async.c \
+	server/http_query_read.c \
 	server/http_query_run.h \
 	server/http_query_stream.c \
 	server/http_query_work.c \

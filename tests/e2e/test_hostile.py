@@ -376,6 +376,48 @@ def test_a_query_of_ten_megabytes(server):
     assert server.rows("SELECT v FROM m", epoch="ns") == [[1, 1]]
 
 
+FORM = {"Content-Type": "application/x-www-form-urlencoded"}
+
+
+def test_a_form_of_many_parameters_holds_up_nobody(make_server):
+    """Looking through 24 MB for a parameter that is not there is not done on the loop."""
+    server = make_server(loops=1).create()
+    body = b"a&" * 12000000
+    replies = []
+    thread = threading.Thread(target=lambda: replies.append(
+        server.request("POST", "/query", body=body, headers=FORM)))
+    thread.start()
+    slowest = 0
+    while thread.is_alive():
+        start = time.monotonic()
+        assert server.get("/ping").status == 204
+        slowest = max(slowest, time.monotonic() - start)
+        time.sleep(0.01)
+    assert (replies[0].status, replies[0].error()) == (400, 'missing required parameter "q"')
+    assert slowest < 1
+
+
+def test_great_params_are_refused(server):
+    """As values in memory they would take much more than as text."""
+    before = server.metrics()["process_resident_memory_bytes"]
+    for params in (b'{"a":[' + b"1," * 5000000 + b"1]}",
+                   b"{" + b",".join(b'"k%d":1' % i for i in range(600000)) + b"}"):
+        reply = server.request("POST", "/query", body=b"q=SHOW+DATABASES&params=" + params,
+                               headers=FORM)
+        assert (reply.status, reply.error()) == (400, "parameter params: too long")
+    assert server.metrics()["process_resident_memory_bytes"] - before < 64 << 20
+
+
+def test_other_transfer_codings(server):
+    """Taken for chunks alone, such a body would be another than the one that was sent."""
+    for coding in (b"gzip, chunked", b"gzip"):
+        with server.raw() as sock:
+            sock.sendall(b"POST /write?db=test HTTP/1.1\r\nTransfer-Encoding: " + coding +
+                         b"\r\n\r\n5\r\nm v=1\r\n0\r\n\r\n")
+            assert read_reply(sock)[0] in (400, 501)
+    assert server.query("SHOW MEASUREMENTS") == []
+
+
 def test_invalid_utf8_in_tags_and_paths(server):
     """Bytes are kept as they are; JSON cannot show them and says so with U+FFFD."""
     assert server.write(b"m,id=\xff\xfe v=1 1\nm,id=\xc3\xa9 v=2 2").status == 204
