@@ -410,9 +410,9 @@ static const struct client_ops ops = {.tick = on_tick,
                                       .destroy = on_destroy,
                                       .count = count_of};
 
-void http_accept(struct listener *listener)
+void http_accept(struct listener *listener, int fd)
 {
-    struct client *client = client_accept(listener, sizeof(struct http_conn), &ops, refusal);
+    struct client *client = client_accept(listener, fd, sizeof(struct http_conn), &ops, refusal);
     if (client == NULL)
         return;
     struct http_conn *conn = (struct http_conn *)client;

@@ -126,7 +126,7 @@ struct http_conn {
 };
 
 /** A listener's accept function. */
-void http_accept(struct listener *listener);
+void http_accept(struct listener *listener, int fd);
 
 /* ---- the parser (http_parse.c) ---- */
 

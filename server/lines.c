@@ -351,9 +351,9 @@ static const struct client_ops ops = {.tick = on_tick,
                                       .destroy = on_destroy,
                                       .count = count_of};
 
-void lines_accept(struct listener *listener)
+void lines_accept(struct listener *listener, int fd)
 {
-    struct client *client = client_accept(listener, sizeof(struct line_conn), &ops, NULL);
+    struct client *client = client_accept(listener, fd, sizeof(struct line_conn), &ops, NULL);
     if (client == NULL)
         return;
     struct line_conn *conn = (struct line_conn *)client;

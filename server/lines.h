@@ -13,6 +13,6 @@
 #include "server/loop.h"
 
 /** A listener's accept function. */
-void lines_accept(struct listener *listener);
+void lines_accept(struct listener *listener, int fd);
 
 #endif

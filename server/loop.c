@@ -1,9 +1,12 @@
 #include "server/loop.h"
 
 #include <arpa/inet.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include "server/http.h"
 #include "server/lines.h"
@@ -11,8 +14,13 @@
 #include "server/udp.h"
 
 #define LISTEN_BACKLOG    1024
+#define ACCEPTS_AT_ONCE   64
+#define REST_LOG_MS       10000
 #define SPARE_MAX_BYTES   ((size_t)2 << 20)
 #define KEEPALIVE_SECONDS 60
+
+static void close_listener(struct listener *listener);
+static void wake_listener(struct listener *listener);
 
 static int uv_fail(struct bb_error *err, const char *what, int rc)
 {
@@ -58,10 +66,8 @@ static void on_wake(uv_async_t *wake)
     if (atomic_load_explicit(&loop->server->stopping, memory_order_acquire) &&
         loop->stop_at_ms == 0) {
         loop->stop_at_ms = loop_now_ms(loop) + loop->server->settings.drain_timeout;
-        if (loop->http.open)
-            uv_close((uv_handle_t *)&loop->http.tcp, NULL);
-        if (loop->line.open)
-            uv_close((uv_handle_t *)&loop->line.tcp, NULL);
+        close_listener(&loop->http);
+        close_listener(&loop->line);
         if (loop->udp != NULL)
             udp_stop(loop->udp, false);
         for (struct client *c = loop->clients, *after; c != NULL; c = after) {
@@ -96,6 +102,8 @@ static void on_tick(uv_timer_t *tick)
         rates_tick(&loop->server->rates, now);
     for (size_t i = 0; i < LOOP_SPARES && memory_is_short(loop); i++)
         buf_fini(&loop->spares[i]);
+    wake_listener(&loop->http);
+    wake_listener(&loop->line);
     bool overdue = loop->stop_at_ms != 0 && now >= loop->stop_at_ms;
     for (struct client *c = loop->clients, *after; c != NULL; c = after) {
         after = c->next;
@@ -125,31 +133,81 @@ void loop_tick_soon(struct loop *loop, unsigned ms)
         uv_timer_start(&loop->soon, on_tick, ms + 1, 0);
 }
 
-/* ---- start and end ---- */
+/* ---- listeners ---- */
 
-static void on_connection(uv_stream_t *stream, int status)
+/** What cannot be accepted now (no descriptor, no memory) waits in the kernel's queue until the
+ * next tick: the socket stays readable, and asking at once would keep the loop from all else. */
+static void rest(struct listener *listener, int error)
 {
-    struct listener *listener = (struct listener *)stream;
-    if (status == 0)
-        listener->accept(listener);
-    else
-        log_event(LOG_WARNING, "accept error=\"%s\"", uv_strerror(status));
+    uint64_t now = loop_now_ms(listener->loop);
+    uv_poll_stop(&listener->poll);
+    listener->resting = true;
+    if (listener->logged_at_ms != 0 && now - listener->logged_at_ms < REST_LOG_MS)
+        return;
+    listener->logged_at_ms = now;
+    log_event(LOG_WARNING, "accept error=\"%s\"", uv_strerror(uv_translate_sys_error(error)));
+}
+
+static void on_acceptable(uv_poll_t *poll, int status, int events)
+{
+    struct listener *listener = (struct listener *)poll;
+    (void)events;
+    if (status < 0) {
+        rest(listener, -status);
+        return;
+    }
+    for (int i = 0; i < ACCEPTS_AT_ONCE; i++) {
+        int fd = accept4(listener->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        if (fd >= 0) {
+            listener->accept(listener, fd);
+        } else if (errno != EINTR && errno != ECONNABORTED) {
+            if (errno != EAGAIN)
+                rest(listener, errno);
+            break;
+        }
+    }
+}
+
+static void wake_listener(struct listener *listener)
+{
+    if (!listener->resting)
+        return;
+    listener->resting = false;
+    uv_poll_start(&listener->poll, UV_READABLE, on_acceptable);
+}
+
+static void on_listener_closed(uv_handle_t *handle)
+{
+    close(((struct listener *)handle)->fd);
+}
+
+static void close_listener(struct listener *listener)
+{
+    if (!listener->open)
+        return;
+    listener->open = listener->resting = false;
+    uv_close((uv_handle_t *)&listener->poll, on_listener_closed);
 }
 
 static int open_listener(struct loop *loop, struct listener *listener, int fd,
-                         void (*accept)(struct listener *), struct bb_error *err)
+                         void (*accept)(struct listener *, int), struct bb_error *err)
 {
     if (fd < 0)
         return BB_OK;
     listener->loop = loop;
     listener->accept = accept;
-    uv_tcp_init(&loop->uv, &listener->tcp);
+    listener->fd = fd;
+    if (listen(fd, LISTEN_BACKLOG) != 0)
+        return uv_fail(err, "listen", uv_translate_sys_error(errno));
+    int rc = uv_poll_init(&loop->uv, &listener->poll, fd);
+    if (rc != 0)
+        return uv_fail(err, "listen", rc);
     listener->open = true;
-    int rc = uv_tcp_open(&listener->tcp, fd);
-    if (rc == 0)
-        rc = uv_listen((uv_stream_t *)&listener->tcp, LISTEN_BACKLOG, on_connection);
+    rc = uv_poll_start(&listener->poll, UV_READABLE, on_acceptable);
     return rc == 0 ? BB_OK : uv_fail(err, "listen", rc);
 }
+
+/* ---- start and end ---- */
 
 int loop_init(struct loop *loop, struct server *server, size_t index, int http_fd, int line_fd,
               struct bb_error *err)
@@ -240,27 +298,16 @@ void client_release(struct client *client)
         destroy_client(client);
 }
 
-static void free_handle(uv_handle_t *handle)
+/** The text fits the socket's empty buffer. */
+static void refuse(int fd, const char *refusal)
 {
-    free(handle);
+    if (refusal != NULL)
+        (void)send(fd, refusal, strlen(refusal), MSG_NOSIGNAL);
+    close(fd);
 }
 
-/** Accept and close at once; the text fits the socket's empty buffer. */
-static void refuse(struct listener *listener, const char *refusal)
-{
-    uv_tcp_t *tcp = malloc(sizeof(*tcp));
-    if (tcp == NULL)
-        return;
-    uv_tcp_init(&listener->loop->uv, tcp);
-    if (uv_accept((uv_stream_t *)&listener->tcp, (uv_stream_t *)tcp) == 0 && refusal != NULL) {
-        uv_buf_t buf = uv_buf_init((char *)(uintptr_t)refusal, (unsigned)strlen(refusal));
-        (void)uv_try_write((uv_stream_t *)tcp, &buf, 1);
-    }
-    uv_close((uv_handle_t *)tcp, free_handle);
-}
-
-struct client *client_accept(struct listener *listener, size_t size, const struct client_ops *ops,
-                             const char *refusal)
+struct client *client_accept(struct listener *listener, int fd, size_t size,
+                             const struct client_ops *ops, const char *refusal)
 {
     struct loop *loop = listener->loop;
     struct server *server = loop->server;
@@ -270,7 +317,7 @@ struct client *client_accept(struct listener *listener, size_t size, const struc
         client = calloc(1, size);
     if (client == NULL) {
         count_add(&server->counters.clients_refused, 1);
-        refuse(listener, refusal);
+        refuse(fd, refusal);
         return NULL;
     }
     client->loop = loop;
@@ -278,7 +325,8 @@ struct client *client_accept(struct listener *listener, size_t size, const struc
     uv_tcp_init(&loop->uv, &client->tcp);
     link_client(client);
     atomic_fetch_add(ops->count(server), 1);
-    if (uv_accept((uv_stream_t *)&listener->tcp, (uv_stream_t *)&client->tcp) != 0) {
+    if (uv_tcp_open(&client->tcp, fd) != 0) {
+        close(fd);
         client_close(client);
         return NULL;
     }

@@ -51,10 +51,13 @@ struct client {
 };
 
 struct listener {
-    uv_tcp_t tcp;
+    uv_poll_t poll; /* first: handle and listener are cast into each other */
     struct loop *loop;
-    void (*accept)(struct listener *listener);
+    void (*accept)(struct listener *listener, int fd);
+    int fd;
     bool open;
+    bool resting; /* nothing could be accepted; again with the next tick */
+    uint64_t logged_at_ms;
 };
 
 struct loop {
@@ -99,13 +102,13 @@ void loop_tick_soon(struct loop *loop, unsigned ms);
 uint64_t loop_now_ms(const struct loop *loop);
 
 /**
- * Take a connection that waits on the listener as a new client of `size` bytes, zeroed.
+ * Make the connection `fd` that the listener accepted a new client of `size` bytes, zeroed.
  *
- * Returns NULL when there is none, memory is short or max-connections is reached; the connection is
- * closed then, after `refusal`, if any, has been sent.
+ * Returns NULL when memory is short or max-connections is reached; the connection is closed then,
+ * after `refusal`, if any, has been sent.
  */
-struct client *client_accept(struct listener *listener, size_t size, const struct client_ops *ops,
-                             const char *refusal);
+struct client *client_accept(struct listener *listener, int fd, size_t size,
+                             const struct client_ops *ops, const char *refusal);
 
 /** Close the socket; may be called again. The client may be gone on return unless it is held. */
 void client_close(struct client *client);

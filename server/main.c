@@ -70,21 +70,27 @@ static void resolve_settings(struct settings *s)
 }
 
 /** Every connection is a descriptor, and the engine needs some for files. */
-static void raise_descriptor_limit(struct settings *s)
+static int raise_descriptor_limit(struct settings *s, struct bb_error *err)
 {
     struct rlimit limit;
     if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
-        return;
+        return BB_OK;
     limit.rlim_cur = limit.rlim_max;
     (void)setrlimit(RLIMIT_NOFILE, &limit);
     if (limit.rlim_max == RLIM_INFINITY ||
-        limit.rlim_max > s->max_connections + DESCRIPTORS_OF_FILES)
-        return;
-    uint64_t fit = limit.rlim_max > 2 * DESCRIPTORS_OF_FILES ? limit.rlim_max - DESCRIPTORS_OF_FILES
-                                                             : limit.rlim_max / 2;
+        limit.rlim_max >= s->max_connections + DESCRIPTORS_OF_FILES)
+        return BB_OK;
+    if (limit.rlim_max <= DESCRIPTORS_OF_FILES) {
+        snprintf(err->text, sizeof(err->text),
+                 "%" PRIu64 " open files are too few: want %d, and one more for each connection "
+                 "(ulimit -Hn)",
+                 (uint64_t)limit.rlim_max, DESCRIPTORS_OF_FILES);
+        return err->code = BB_EINVAL;
+    }
+    s->max_connections = limit.rlim_max - DESCRIPTORS_OF_FILES;
     log_event(LOG_WARNING, "limit max-connections=%" PRIu64 " reason=\"%" PRIu64 " open files\"",
-              fit, (uint64_t)limit.rlim_max);
-    s->max_connections = fit;
+              s->max_connections, (uint64_t)limit.rlim_max);
+    return BB_OK;
 }
 
 static int open_database(struct server *server, struct bb_error *err)
@@ -302,7 +308,9 @@ static int start(struct server *server, struct bb_error *err)
 {
     struct settings *s = &server->settings;
     resolve_settings(s);
-    raise_descriptor_limit(s);
+    int rc = raise_descriptor_limit(s, err);
+    if (rc != BB_OK)
+        return rc;
     server->request_budget.limit_bytes = s->request_memory;
     rates_init(&server->rates, server);
     request_profiles_init(&server->request_profiles);
@@ -310,7 +318,7 @@ static int start(struct server *server, struct bb_error *err)
     server->udp_precision_ns = units_precision_ns(s->udp_precision);
     log_set_level(s->log_level);
     /* Ports first: opening the data may take seconds, and a server that runs already has them. */
-    int rc = init_loops(server, err);
+    rc = init_loops(server, err);
     if (rc == BB_OK)
         rc = open_database(server, err);
     if (rc == BB_OK && !listen_is_off(s->line))

@@ -1,6 +1,8 @@
 """Clients that do not keep to the rules: bounded, answered or closed with a reason, and others are
 served meanwhile."""
 
+import os
+import resource
 import socket
 import struct
 import threading
@@ -182,6 +184,32 @@ def test_max_connections(make_server):
     for sock in socks:
         sock.close()
     assert wait_until(lambda: server.get("/ping").status == 204)
+
+
+def test_no_descriptor_left(make_server):
+    """Connections beyond what the process may open wait; those that are there are served, and the
+    log is not filled."""
+    server = make_server(loops=1).create()
+    connection = server.connection()
+    assert server.get("/ping", connection=connection).status == 204
+    open_files = len(os.listdir("/proc/%d/fd" % server.pid))
+    resource.prlimit(server.pid, resource.RLIMIT_NOFILE, (open_files + 3, 20000))
+    socks = [server.raw() for _ in range(20)]
+    for sock in socks:
+        sock.sendall(b"GET /ping HTTP/1.1\r\n\r\n")
+    assert [read_reply(sock)[0] for sock in socks[:3]] == [204] * 3
+    for i in range(20):
+        assert server.get("/ping", connection=connection).status == 204
+        time.sleep(0.05)
+    assert server.log().count("accept error") == 1
+    for sock in socks[:10]:
+        sock.close()
+    assert [read_reply(sock)[0] for sock in socks[10:13]] == [204] * 3
+    resource.prlimit(server.pid, resource.RLIMIT_NOFILE, (20000, 20000))
+    assert [read_reply(sock)[0] for sock in socks[13:]] == [204] * 7
+    for sock in socks[10:]:
+        sock.close()
+    assert server.stop()[0] == 0
 
 
 def test_request_memory_is_bounded(make_server):

@@ -37,9 +37,9 @@ def test_bad_settings():
     assert result.returncode == 1 and "BUSBAR_MAX_BODY" in result.stderr
 
 
-def start_fails(server, *words):
-    result = subprocess.run(server.command(), capture_output=True, text=True, timeout=60,
-                            check=False)
+def start_fails(server, *words, before=()):
+    result = subprocess.run([*before, *server.command()], capture_output=True, text=True,
+                            timeout=60, check=False)
     assert result.returncode == 1, result.stderr
     last = result.stderr.rstrip("\n").split("\n")[-1]
     assert last.startswith("busbard: cannot start: ")
@@ -54,6 +54,11 @@ def test_port_in_use(make_server, tmp_path):
                 "in use")
     start_fails(Server(tmp_path / "other", line=server.line_address), server.line_address,
                 "in use")
+
+
+def test_too_few_open_files(tmp_path):
+    start_fails(Server(tmp_path / "data"), "512 open files are too few",
+                before=("prlimit", "--nofile=512:512", "--"))
 
 
 def test_data_in_use(make_server):

@@ -343,7 +343,7 @@ static void set_up(const uint8_t *head)
     must(loop_init(&loop, &server, 1, -1, -1, &err) == BB_OK, "a loop");
     loop.id_seed = 1;
     loop.http.loop = &loop;
-    http_accept(&loop.http);
+    http_accept(&loop.http, -1);
 }
 
 /* One thing that can happen without the client, or in HOSTILE mode time. */
