@@ -155,6 +155,22 @@ static bool require_regex(struct bbi_ql_parser *p, struct node *out)
     return true;
 }
 
+/* A pattern may be an operand of arithmetic as far as the syntax goes, so what follows it is read
+ * as such first; it is none all the same. */
+static bool regex_stands_alone(struct bbi_ql_parser *p)
+{
+    struct bbi_ql_token token = bbi_qlp_scan(p);
+    struct node rhs;
+
+    bbi_qlp_unscan(p);
+    for (int level = LEVEL_ADD; level <= LEVEL_MULTIPLY; level++) {
+        if (accept_operator(p, level) != BBI_QL_OP_NONE) {
+            return parse_level(p, LEVEL_ADD, &rhs) && bbi_qlp_unexpected(p, token, ";");
+        }
+    }
+    return true;
+}
+
 static bool parse_level(struct bbi_ql_parser *p, int level, struct node *out)
 {
     struct node rhs;
@@ -171,7 +187,8 @@ static bool parse_level(struct bbi_ql_parser *p, int level, struct node *out)
     }
     while ((op = accept_operator(p, level)) != BBI_QL_OP_NONE) {
         bool regex = op == BBI_QL_EQREGEX || op == BBI_QL_NEQREGEX;
-        if (!(regex ? require_regex(p, &rhs) : parse_level(p, level + 1, &rhs)) ||
+        if (!(regex ? require_regex(p, &rhs) && regex_stands_alone(p)
+                    : parse_level(p, level + 1, &rhs)) ||
             !make_binary(p, op, *out, rhs, out)) {
             return false;
         }

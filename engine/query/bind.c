@@ -291,7 +291,8 @@ static int filter_leaf(void *arg, const struct bbi_ql_expr *leaf, uint32_t *slot
     }
     if (rc == BB_OK && found) {
         s.missing = !can_cast(type, cast);
-        s.cast = cast == BBI_QL_TYPE_FIELD ? BBI_QL_TYPE_UNKNOWN : cast;
+        s.cast = cast == BBI_QL_TYPE_FIELD || cast == bbi_ql_type_of(type) ? BBI_QL_TYPE_UNKNOWN
+                                                                           : cast;
         rc = add_field(x->ctx, &x->fields, id, type, err);
     } else if (rc == BB_OK && (cast == BBI_QL_TYPE_UNKNOWN || cast == BBI_QL_TYPE_TAG)) {
         s.is_tag = true;

@@ -140,6 +140,7 @@ unit_tests += \
 	tests/unit/test_query_parse \
 	tests/unit/test_query_show \
 	tests/unit/test_query_sketch \
+	tests/unit/test_query_sources \
 	tests/unit/test_query_state \
 	tests/unit/test_query_states \
 	tests/unit/test_query_users \

@@ -8,6 +8,7 @@
 #include "engine/influxql/influxql.h"
 #include "engine/query/emit.h"
 #include "engine/query/plan_internal.h"
+#include "engine/query/stream.h"
 
 /* ---- column names ---- */
 
@@ -258,6 +259,17 @@ static int refuse(struct bbi_plan *plan, struct bbi_call *call, struct bb_error 
     return plan->refusal == NULL ? bbi_error_nomem(err, "an error's text") : BB_OK;
 }
 
+/* What is a tag within a subquery is a string outside. */
+static bool of_subquery(const struct bbi_plan *plan, const struct bbi_call *call)
+{
+    struct bbi_ref name = {.name = call->field, .cast = call->cast, .type = call->input};
+    bool found = false;
+    for (size_t i = 0; i < plan->sub_count; i++) {
+        found = found || bbi_stream_subquery_has(plan->subs[i], &name);
+    }
+    return found;
+}
+
 static int type_call(struct bbi_plan *plan, struct bbi_call *call, struct bb_error *err)
 {
     int rc = BB_OK;
@@ -266,6 +278,9 @@ static int type_call(struct bbi_plan *plan, struct bbi_call *call, struct bb_err
     } else {
         rc = bbi_plan_name_type(plan, call->field, call->cast, &call->input, err);
         call->input = cast_input(call->input, call->cast);
+        if (call->input == BBI_QL_TYPE_TAG && of_subquery(plan, call)) {
+            call->input = BBI_QL_TYPE_STRING;
+        }
     }
     /* Many know their type without a field, and with a cast that it does not have. */
     (void)bbi_func_type(call->func, given_type(call), &call->type);
@@ -498,7 +513,10 @@ static bool picks_rows(const struct bbi_call *call)
 /* From names to programs, once the sources are known. */
 static int compile(struct bbi_plan *plan, struct bb_error *err)
 {
-    int rc = bbi_plan_expand(plan, err);
+    int rc = bbi_plan_type_condition(plan, err);
+    if (rc == BB_OK) {
+        rc = bbi_plan_expand(plan, err);
+    }
     if (rc == BB_OK) {
         rc = name_columns(plan, err);
     }
@@ -553,7 +571,7 @@ int bbi_plan_build(struct bbi_qctx *ctx, const struct bbi_ql_select *select,
     out->soffset = (uint64_t)select->soffset;
     int rc = bbi_plan_check(out, err);
     if (rc == BB_OK) {
-        rc = bbi_plan_inherit(out, err);
+        bbi_plan_inherit(out);
     }
     rc = rc == BB_OK ? limit_intervals(out, err) : rc;
     if (rc == BB_OK && select->lookback_ns != 0 && out->descending) {

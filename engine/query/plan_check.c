@@ -405,6 +405,21 @@ static int check_when(struct bbi_plan *plan, struct bb_error *err)
     return check_condition(plan->when.rest, 0, err);
 }
 
+/* A subquery's order is that of the query around it, and may be said again. */
+static int check_order(struct bbi_plan *plan, struct bb_error *err)
+{
+    const struct bbi_ql_select *select = plan->select;
+    plan->descending = select->sort_count > 0 && select->sorts[0].descending;
+    if (plan->parent == NULL) {
+        return BB_OK;
+    }
+    if (select->sort_count > 0 && plan->descending != plan->parent->descending) {
+        return refuse(err, "subqueries must be ordered in the same direction as the query itself");
+    }
+    plan->descending = plan->parent->descending;
+    return BB_OK;
+}
+
 int bbi_plan_check(struct bbi_plan *plan, struct bb_error *err)
 {
     const struct bbi_ql_select *select = plan->select;
@@ -414,6 +429,9 @@ int bbi_plan_check(struct bbi_plan *plan, struct bb_error *err)
     }
     if (rc == BB_OK) {
         rc = check_dimensions(plan, err);
+    }
+    if (rc == BB_OK) {
+        rc = check_order(plan, err);
     }
     if (rc == BB_OK) {
         rc = check_fields(plan, err);
@@ -431,6 +449,5 @@ int bbi_plan_check(struct bbi_plan *plan, struct bb_error *err)
                                ? bbi_value_float(select->fill_value->u.number)
                                : bbi_value_int(select->fill_value->u.integer);
     }
-    plan->descending = select->sort_count > 0 && select->sorts[0].descending;
     return BB_OK;
 }

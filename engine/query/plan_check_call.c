@@ -395,9 +395,12 @@ int bbi_plan_refuse_type(const struct bbi_call *call, struct bb_error *err)
 {
     enum bbi_func func = call->func;
     bool over_distinct = call->inner != NULL && call->inner->func == BBI_FUNC_DISTINCT;
-    enum bbi_func machine = func == BBI_FUNC_NN_DERIVATIVE   ? BBI_FUNC_DERIVATIVE
-                            : func == BBI_FUNC_NN_DIFFERENCE ? BBI_FUNC_DIFFERENCE
-                                                             : func;
+    bool by_tags = call->expr->kind == BBI_QL_CALL && call->expr->u.call.arg_count > 2;
+    enum bbi_func machine = func == BBI_FUNC_NN_DERIVATIVE       ? BBI_FUNC_DERIVATIVE
+                            : func == BBI_FUNC_NN_DIFFERENCE     ? BBI_FUNC_DIFFERENCE
+                            : func == BBI_FUNC_TOP && by_tags    ? BBI_FUNC_MAX
+                            : func == BBI_FUNC_BOTTOM && by_tags ? BBI_FUNC_MIN
+                                                                 : func;
     char name[64];
     (void)snprintf(name, sizeof(name), "%s", bbi_func_info(machine)->name);
     for (char *at = name; *at != '\0'; at++) {

@@ -58,23 +58,19 @@ static void raise(enum bbi_ql_type *type, enum bbi_ql_type found)
     }
 }
 
-/* A name with a cast that says which type is that type, of a subquery's column. */
-static enum bbi_ql_type cast_type(enum bbi_ql_type found, enum bbi_ql_type cast)
+/* A subquery's column, or a tag that it groups by; with a cast that says which type, even if the
+ * column's own is not known, it is that type. */
+static enum bbi_ql_type type_in(const struct bbi_plan *sub, const char *name, enum bbi_ql_type cast)
 {
     bool plain = cast == BBI_QL_TYPE_UNKNOWN || cast == BBI_QL_TYPE_FIELD;
-    return plain || found == BBI_QL_TYPE_UNKNOWN ? found : cast;
-}
-
-static enum bbi_ql_type type_in(const struct bbi_plan *sub, const char *name)
-{
     for (size_t i = 0; i < sub->output_count; i++) {
         if (strcmp(sub->outputs[i].name, name) == 0) {
-            return sub->outputs[i].type;
+            return plain ? sub->outputs[i].type : cast;
         }
     }
     for (size_t i = 0; i < sub->own_dim_count; i++) {
         if (strcmp(sub->own_dims[i], name) == 0) {
-            return BBI_QL_TYPE_TAG;
+            return plain ? BBI_QL_TYPE_TAG : cast;
         }
     }
     return BBI_QL_TYPE_UNKNOWN;
@@ -122,7 +118,7 @@ int bbi_plan_name_type(struct bbi_plan *plan, const char *name, enum bbi_ql_type
 {
     *type = BBI_QL_TYPE_UNKNOWN;
     for (size_t i = 0; i < plan->sub_count; i++) {
-        raise(type, cast_type(type_in(plan->subs[i], name), cast));
+        raise(type, type_in(plan->subs[i], name, cast));
     }
     int rc = BB_OK;
     for (size_t i = 0; rc == BB_OK && i < plan->from.count; i++) {

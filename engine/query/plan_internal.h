@@ -47,11 +47,15 @@ int bbi_plan_expand(struct bbi_plan *plan, struct bb_error *err) BB_CHECKED;
  * not go together, in InfluxDB's words. */
 int bbi_plan_types(struct bbi_plan *plan, struct bb_error *err) BB_CHECKED;
 
+/** plan_types.c: give the names of a condition on several sources their types. So a field that only
+ * some of them have is no tag of the others. */
+int bbi_plan_type_condition(struct bbi_plan *plan, struct bb_error *err) BB_CHECKED;
+
 /** plan_sub.c: plan the subqueries of FROM. */
 int bbi_plan_subqueries(struct bbi_plan *plan, struct bb_error *err) BB_CHECKED;
 
 /** plan_sub.c: what a subquery takes from the query around it, once that is checked. */
-int bbi_plan_inherit(struct bbi_plan *plan, struct bb_error *err) BB_CHECKED;
+void bbi_plan_inherit(struct bbi_plan *plan);
 
 /** plan_sub.c: let the subqueries group as the outermost query wants it. */
 int bbi_plan_order(struct bbi_plan *plan, struct bb_error *err) BB_CHECKED;

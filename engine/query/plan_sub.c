@@ -37,7 +37,7 @@ static void inherit_times(struct bbi_plan *plan)
     when->has_tmax = when->has_tmax || outer->has_tmax;
 }
 
-int bbi_plan_inherit(struct bbi_plan *plan, struct bb_error *err)
+void bbi_plan_inherit(struct bbi_plan *plan)
 {
     const struct bbi_plan *outer = plan->parent;
     plan->own_tmin = plan->when.tmin;
@@ -47,14 +47,8 @@ int bbi_plan_inherit(struct bbi_plan *plan, struct bb_error *err)
         if (plan->select->into != NULL && plan->fill == BBI_QL_FILL_NULL) {
             plan->fill = BBI_QL_FILL_NONE;
         }
-        return BB_OK;
+        return;
     }
-    if (plan->select->sort_count > 0 && plan->descending != outer->descending) {
-        return bbi_error_set(err, BB_EINVAL,
-                             "subqueries must be ordered in the same direction as the query "
-                             "itself");
-    }
-    plan->descending = outer->descending;
     inherit_times(plan);
     if (plan->buckets.width_ns == 0) {
         plan->buckets = outer->buckets;
@@ -65,7 +59,6 @@ int bbi_plan_inherit(struct bbi_plan *plan, struct bb_error *err)
     }
     plan->slimit += outer->slimit;
     plan->soffset += outer->soffset;
-    return BB_OK;
 }
 
 /* ---- groups ---- */

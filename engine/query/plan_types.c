@@ -54,34 +54,55 @@ static int type_of_name(struct bbi_plan *plan, const struct bbi_ql_expr *var,
     return is_plain(*type) ? bbi_plan_name_type(plan, var->u.var.name, *type, type, err) : BB_OK;
 }
 
-/* A copy in which each name has its type. */
+/* A copy in which each name has its type. There may be very many operators in a row: they hang on
+ * each other's left sides. */
 static int copy_typed(struct bbi_plan *plan, const struct bbi_ql_expr *expr,
                       struct bbi_ql_expr **out, struct bb_error *err)
 {
-    int rc = bbi_qctx_array(plan->ctx, 1, sizeof(**out), out, err);
-    if (rc != BB_OK) {
-        return rc;
-    }
-    struct bbi_ql_expr *copy = *out;
-    *copy = *expr;
-    switch (expr->kind) {
-    case BBI_QL_VAR:
-        return type_of_name(plan, expr, &copy->u.var.type, err);
-    case BBI_QL_PAREN:
-        return copy_typed(plan, expr->u.inner, &copy->u.inner, err);
-    case BBI_QL_BINARY:
-        rc = copy_typed(plan, expr->u.binary.lhs, &copy->u.binary.lhs, err);
-        return rc == BB_OK ? copy_typed(plan, expr->u.binary.rhs, &copy->u.binary.rhs, err) : rc;
-    case BBI_QL_CALL:
-        rc = bbi_qctx_array(plan->ctx, expr->u.call.arg_count, sizeof(copy->u.call.args[0]),
-                            &copy->u.call.args, err);
-        for (size_t i = 0; rc == BB_OK && i < expr->u.call.arg_count; i++) {
-            rc = copy_typed(plan, expr->u.call.args[i], &copy->u.call.args[i], err);
+    for (;;) {
+        int rc = bbi_qctx_array(plan->ctx, 1, sizeof(**out), out, err);
+        if (rc != BB_OK) {
+            return rc;
         }
-        return rc;
-    default:
+        struct bbi_ql_expr *copy = *out;
+        *copy = *expr;
+        switch (expr->kind) {
+        case BBI_QL_VAR:
+            return type_of_name(plan, expr, &copy->u.var.type, err);
+        case BBI_QL_PAREN:
+            expr = expr->u.inner;
+            out = &copy->u.inner;
+            break;
+        case BBI_QL_BINARY:
+            rc = copy_typed(plan, expr->u.binary.rhs, &copy->u.binary.rhs, err);
+            expr = expr->u.binary.lhs;
+            out = &copy->u.binary.lhs;
+            break;
+        case BBI_QL_CALL:
+            rc = bbi_qctx_array(plan->ctx, expr->u.call.arg_count, sizeof(copy->u.call.args[0]),
+                                &copy->u.call.args, err);
+            for (size_t i = 0; rc == BB_OK && i < expr->u.call.arg_count; i++) {
+                rc = copy_typed(plan, expr->u.call.args[i], &copy->u.call.args[i], err);
+            }
+            return rc;
+        default:
+            return BB_OK;
+        }
+        if (rc != BB_OK) {
+            return rc;
+        }
+    }
+}
+
+int bbi_plan_type_condition(struct bbi_plan *plan, struct bb_error *err)
+{
+    struct bbi_ql_expr *typed;
+    if (plan->when.rest == NULL || plan->from.count + plan->sub_count < 2) {
         return BB_OK;
     }
+    int rc = copy_typed(plan, plan->when.rest, &typed, err);
+    plan->when.rest = rc == BB_OK ? typed : plan->when.rest;
+    return rc;
 }
 
 static int incompatible(struct bbi_plan *plan, const struct bbi_ql_expr *expr, enum bbi_ql_type lhs,

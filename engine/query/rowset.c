@@ -29,10 +29,14 @@ struct bbi_flow bbi_flow_of(const struct bbi_plan *plan)
                              .is_hasty = plan->limit != 0};
 }
 
+/* A cast that says which type makes a name known, be there such a column or not; measurements have
+ * no rows of one that they do not have. */
 static bool knows_a_name(const struct bbi_plan *plan)
 {
     for (size_t i = 0; i < plan->ref_count; i++) {
-        if (plan->refs[i].type != BBI_QL_TYPE_UNKNOWN) {
+        const struct bbi_ref *ref = &plan->refs[i];
+        bool plain = ref->cast == BBI_QL_TYPE_UNKNOWN || ref->cast == BBI_QL_TYPE_FIELD;
+        if (ref->type != BBI_QL_TYPE_UNKNOWN || !plain) {
             return true;
         }
     }

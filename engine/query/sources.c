@@ -87,6 +87,15 @@ static int add_source(struct builder *b, uint32_t db_id, const struct bbi_ql_sou
     return rc == BB_OK ? add(b, db_id, mid, name, len, rp, err) : rc;
 }
 
+/* By name; those of one name in the order of FROM. */
+static int by_name(const void *a, const void *b)
+{
+    const struct bbi_measurement *x = a;
+    const struct bbi_measurement *y = b;
+    int c = strcmp(x->name, y->name);
+    return c != 0 ? c : (x->source > y->source) - (x->source < y->source);
+}
+
 static int compare(const void *a, const void *b)
 {
     const struct bbi_measurement *x = a;
@@ -148,15 +157,19 @@ int bbi_sources_resolve(struct bbi_qctx *ctx, const struct bbi_ql_source *source
         if (rc == BB_OK) {
             rc = resolve_policy(ctx, db_id, &sources[i], &rp, err);
         }
+        size_t before = out->count;
         if (rc == BB_OK) {
             rc = add_source(&b, db_id, &sources[i], &rp, err);
         }
         if (rc != BB_OK) {
             return rc;
         }
+        for (size_t k = before; k < out->count; k++) {
+            out->list[k].source = i;
+        }
     }
     if (out->count > 1) {
-        qsort(out->list, out->count, sizeof(out->list[0]), compare);
+        qsort(out->list, out->count, sizeof(out->list[0]), by_name);
     }
     return BB_OK;
 }

@@ -12,6 +12,7 @@ struct bbi_measurement {
     uint32_t id;
     const char *name; /* in the statement's arena */
     struct bbi_rp rp;
+    size_t source; /* of FROM, which it is of */
     /* presence.h: what of it lies where the query looks */
     bool is_looked_up;
     bool has_shard;   /* some row of some measurement does */
@@ -21,7 +22,7 @@ struct bbi_measurement {
 };
 
 struct bbi_measurements {
-    struct bbi_measurement *list; /* by name, then policy */
+    struct bbi_measurement *list; /* by name, then as in FROM */
     size_t count;
 };
 

@@ -149,6 +149,19 @@ static int pass_call(const struct bbi_flow *flow, const struct bbi_call *call,
     return rc;
 }
 
+/* Of several sources InfluxDB merges those whose results have the type of the first one's; a
+ * subquery without the name counts as floats that are none. mean() and count() have one type. */
+static bool first_source_decides(const struct bbi_plan *plan, const struct bbi_call *call)
+{
+    struct bbi_ref driver = {.name = call->field, .cast = call->cast, .type = call->input};
+    bool merges = call->func == BBI_FUNC_MIN || call->func == BBI_FUNC_MAX ||
+                  call->func == BBI_FUNC_SUM || call->func == BBI_FUNC_FIRST ||
+                  call->func == BBI_FUNC_LAST;
+    return merges && call->inner == NULL && call->input != BBI_QL_TYPE_FLOAT &&
+           plan->select->source_count > 1 && plan->select->sources[0].subquery != NULL &&
+           !bbi_stream_subquery_has(plan->subs[0], &driver);
+}
+
 static int reduce_call(const struct bbi_flow *flow, const struct bbi_call *call, bool to_window,
                        struct bbi_stream **out, struct bb_error *err)
 {
@@ -158,7 +171,11 @@ static int reduce_call(const struct bbi_flow *flow, const struct bbi_call *call,
     int rc = bbi_trace_begin(flow, "windows to points:", call->name, &inner, &node, err);
     /* What is of the whole group reads all of it. */
     inner.is_hasty = inner.is_hasty && inner.plan->buckets.width_ns != 0;
-    rc = rc == BB_OK ? source_of(&inner, call, &input, err) : rc;
+    if (rc == BB_OK) {
+        rc = first_source_decides(flow->plan, call)
+                 ? bbi_stream_merge(&inner, NULL, 0, true, &input, err)
+                 : source_of(&inner, call, &input, err);
+    }
     if (rc == BB_OK) {
         rc = bbi_stream_reduce(flow, call, to_window, input, out, err);
         return rc == BB_OK ? bbi_trace_wrap(flow, node, out, err) : rc;

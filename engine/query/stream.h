@@ -122,9 +122,13 @@ int bbi_stream_subquery(const struct bbi_flow *flow, const struct bbi_plan *sub,
                         const struct bbi_ref *driver, struct bbi_stream **out,
                         struct bb_error *err) BB_CHECKED;
 
-/** Several streams as one, in their order where points are alike. */
+/** Whether a subquery has what a name of the query around it may be. */
+bool bbi_stream_subquery_has(const struct bbi_plan *sub, const struct bbi_ref *name);
+
+/** Several streams as one. by_window: points of one group and window come stream by stream, else by
+ * time. */
 int bbi_stream_merge(const struct bbi_flow *flow, struct bbi_stream **inputs, size_t count,
-                     struct bbi_stream **out, struct bb_error *err) BB_CHECKED;
+                     bool by_window, struct bbi_stream **out, struct bb_error *err) BB_CHECKED;
 
 /** The results of a call's function over windows of points. to_window: each has the time of its
  * window. */

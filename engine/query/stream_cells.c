@@ -3,8 +3,8 @@
  * by many threads (agg.h).
  *
  * As many groups as fit are filled at a time; of groups that do not fit, stretches of intervals.
- * Groups that come together in the order of the query are told interval by interval; points with
- * times of their own, by time.
+ * Groups that come together in the order of the query are told interval by interval, those of a
+ * function that picks a point in the order of these points' times.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -41,7 +41,8 @@ struct cells {
     uint32_t *group_at;        /* [groups] by rank */
     uint32_t *rank_of;         /* [groups] */
     size_t *place_at;          /* [places + 1] ranks of each place */
-    struct timed_group *timed; /* [groups] by rank, those of a place by time; NULL: as they are */
+    struct timed_group *timed; /* [groups] by rank, those of a place by time, of one bucket; NULL:
+                                  as they are */
     size_t done;               /* places that are done or in the portion */
     /* the portion: places [place_first, place_end), which begin at a rank */
     size_t place_first;
@@ -88,6 +89,12 @@ static int rank_groups(struct cells *c, struct bb_error *err)
     return BB_OK;
 }
 
+static bool picks_points(const struct bbi_call *call)
+{
+    return call->func == BBI_FUNC_MIN || call->func == BBI_FUNC_MAX ||
+           call->func == BBI_FUNC_FIRST || call->func == BBI_FUNC_LAST;
+}
+
 static int cells_open(struct cells *c, struct bb_error *err)
 {
     struct bbi_binding *b = &c->binding;
@@ -102,8 +109,7 @@ static int cells_open(struct cells *c, struct bb_error *err)
     size_t n = b->series.count;
     rc = bbi_agg_prepare(&c->agg, b, &c->bucket_first, &c->bucket_count, err);
     rc = rc == BB_OK ? rank_groups(c, err) : rc;
-    if (rc == BB_OK && c->agg.buckets.width_ns == 0 && !c->to_window &&
-        b->order_count < b->series.groups.count) {
+    if (rc == BB_OK && picks_points(&c->call) && b->order_count < b->series.groups.count) {
         rc = bbi_qctx_array(ctx, b->series.groups.count, sizeof(c->timed[0]), &c->timed, err);
     }
     rc = rc == BB_OK ? bbi_qctx_array(ctx, n, sizeof(uint32_t), &c->portion, err) : rc;
@@ -179,23 +185,20 @@ static int later(const void *a, const void *b)
     return earlier(b, a);
 }
 
-static void order_by_time(struct cells *c)
+static void order_by_time(struct cells *c, size_t place, size_t bucket)
 {
     const struct bbi_agg *agg = &c->agg;
     const struct bbi_state_field *f = &agg->layout.fields[c->binding.call_fields[0]];
     size_t first = c->place_at[c->place_first];
-    for (size_t place = c->place_first; place < c->place_end; place++) {
-        size_t from = c->place_at[place];
-        size_t end = c->place_at[place + 1];
-        for (size_t rank = from; rank < end; rank++) {
-            void *cell = bbi_agg_cell(agg, rank - first, 0);
-            bool has = cell != NULL && *bbi_state_count(cell, f) != 0;
-            c->timed[rank].rank = (uint32_t)rank;
-            c->timed[rank].time_ns = has ? bbi_call_point(&c->call, f, cell)->time : 0;
-        }
-        qsort(c->timed + from, end - from, sizeof(c->timed[0]),
-              c->plan.descending ? later : earlier);
+    size_t from = c->place_at[place];
+    size_t end = c->place_at[place + 1];
+    for (size_t rank = from; rank < end; rank++) {
+        void *cell = bbi_agg_cell(agg, rank - first, bucket);
+        bool has = cell != NULL && *bbi_state_count(cell, f) != 0;
+        c->timed[rank].rank = (uint32_t)rank;
+        c->timed[rank].time_ns = has ? bbi_call_point(&c->call, f, cell)->time : 0;
     }
+    qsort(c->timed + from, end - from, sizeof(c->timed[0]), c->plan.descending ? later : earlier);
 }
 
 /* Fill cells of [first, first + count) of the data's buckets. */
@@ -228,9 +231,6 @@ static int fill_cells(struct cells *c, size_t first, size_t count, struct bb_err
     if (rc == BB_OK) {
         c->has_cells = true;
         rc = bbi_agg_run(agg, err);
-    }
-    if (rc == BB_OK && c->timed != NULL) {
-        order_by_time(c);
     }
     return rc;
 }
@@ -274,6 +274,9 @@ static void *next_cell(struct cells *c, size_t *rank, size_t *bucket)
         size_t from = c->place_at[place];
         for (; c->bucket_step < agg->bucket_count; c->bucket_step++, c->group_step = 0) {
             *bucket = descending ? agg->bucket_count - 1 - c->bucket_step : c->bucket_step;
+            if (c->timed != NULL && c->group_step == 0) {
+                order_by_time(c, place, *bucket);
+            }
             while (from + c->group_step < c->place_at[place + 1]) {
                 size_t step = c->group_step++;
                 *rank = c->timed != NULL ? c->timed[from + step].rank

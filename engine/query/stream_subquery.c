@@ -279,12 +279,17 @@ static int map_names(struct sub *s, const struct bbi_ref *driver, struct bb_erro
     return rc == BB_OK ? compile_filter(s, err) : rc;
 }
 
+bool bbi_stream_subquery_has(const struct bbi_plan *sub, const struct bbi_ref *name)
+{
+    return map_ref(sub, name).kind != FROM_NOTHING;
+}
+
 int bbi_stream_subquery(const struct bbi_flow *flow, const struct bbi_plan *sub,
                         const struct bbi_ref *driver, struct bbi_stream **out, struct bb_error *err)
 {
     struct sub *s;
     *out = NULL;
-    if (driver != NULL && map_ref(sub, driver).kind == FROM_NOTHING) {
+    if (driver != NULL && !bbi_stream_subquery_has(sub, driver)) {
         return BB_OK;
     }
     int rc = bbi_qctx_array(sub->ctx, 1, sizeof(*s), &s, err);

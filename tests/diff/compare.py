@@ -17,7 +17,12 @@ class Difference:
         self.behind_change = False  # whether a DELETE or DROP ran before
         self.several_policies = False  # whether the data set has
         self.ties = False  # whether the data has several series at one time
+        self.replies = None  # bodies: busbard's, influxd's
         self.ask = None  # text -> (busbard's reply to the query, influxd's to the text, floor)
+
+    def answers(self):
+        """The results of busbard's reply and of influxd's."""
+        return [joined(body).get("results", []) for body in (self.replies or [])] or ([], [])
 
     def asked(self, text, change=lambda document: document):
         """Whether influxd answers to another text, changed, what busbard did to the query."""

@@ -82,6 +82,9 @@ static const struct bad_query as_influxd[] = {
      "found foo, expected SELECT, DELETE, SHOW, CREATE, DROP, EXPLAIN, GRANT, REVOKE, ALTER, "
      "SET, KILL at line 1, char 1"},
     {"SELECT a FROM m x", "found x, expected ; at line 1, char 17"},
+    {"SELECT a FROM m WHERE b =~ /c/ * LIMIT 1",
+     "found LIMIT, expected identifier, string, number, bool at line 1, char 34"},
+    {"SELECT a FROM m WHERE b =~ /c/ - d", "found -, expected ; at line 1, char 32"},
     {"SELECT a FROM m; SELECT",
      "found EOF, expected identifier, string, number, bool at line 1, char 25"},
     {"KILL QUERY x", "found x, expected integer at line 1, char 12"},
