@@ -30,13 +30,14 @@ static void put_u64(struct json *j, const char *key, uint64_t value)
     jsonw_u64(j, value);
 }
 
-/** "NAME:TEXT": {"name":NAME,"tags":{TAG:TEXT},"values":{ ... tag NULL: "NAME" and no tags. */
-static void begin_point(struct json *j, const char *name, const char *tag, const char *text)
+/** "NAME" or "NAME:TAG:TAG": {"name":NAME,"tags":{...},"values":{ ... */
+static void begin_point(struct json *j, const struct bb_series *series)
 {
     struct buf key;
     buf_init(&key, COLUMNS_MAX_BYTES, NULL);
-    int rc = tag == NULL ? buf_put(&key, name, strlen(name))
-                         : buf_printf(&key, "%s:%s", name, text);
+    int rc = buf_put(&key, series->name, strlen(series->name));
+    for (size_t i = 0; i < series->tag_count && rc == BB_OK; i++)
+        rc = buf_printf(&key, ":%s", series->tag_values[i]);
     rc = rc == BB_OK ? buf_put(&key, "", 1) : rc;
     if (j->err == BB_OK)
         j->err = rc;
@@ -45,12 +46,12 @@ static void begin_point(struct json *j, const char *name, const char *tag, const
     buf_fini(&key);
     jsonw_object_begin(j);
     jsonw_key(j, "name");
-    jsonw_cstring(j, name);
+    jsonw_cstring(j, series->name);
     jsonw_key(j, "tags");
     jsonw_object_begin(j);
-    if (tag != NULL) {
-        put_key(j, tag);
-        jsonw_cstring(j, text);
+    for (size_t i = 0; i < series->tag_count; i++) {
+        put_key(j, series->tag_keys[i]);
+        jsonw_cstring(j, series->tag_values[i]);
     }
     jsonw_object_end(j);
     jsonw_key(j, "values");
@@ -75,13 +76,11 @@ static int on_statement_begin(void *arg, size_t index)
 static int on_series(void *arg, const struct bb_series *series)
 {
     struct vars *vars = arg;
-    bool tagged = series->tag_count > 0;
     vars->columns.len = 0;
     for (size_t i = 0; i < series->column_count && vars->json.err == BB_OK; i++)
         vars->json.err = buf_put(&vars->columns, series->columns[i],
                                  strlen(series->columns[i]) + 1);
-    begin_point(&vars->json, series->name, tagged ? series->tag_keys[0] : NULL,
-                tagged ? series->tag_values[0] : NULL);
+    begin_point(&vars->json, series);
     return vars->json.err;
 }
 
@@ -127,18 +126,6 @@ static int put_stats(struct vars *vars, struct server *server, struct bb_error *
 }
 
 /* ---- the rest ---- */
-
-static int put_database(void *arg, const struct bb_database_stats *s)
-{
-    struct json *j = &((struct vars *)arg)->json;
-    begin_point(j, "database", "database", s->name);
-    put_u64(j, "numMeasurements", s->measurements);
-    put_u64(j, "numSeries", s->series);
-    put_u64(j, "numShards", s->partitions);
-    put_u64(j, "diskBytes", s->segment_bytes);
-    end_point(j);
-    return j->err;
-}
 
 static void put_system(struct json *j, const struct process *process)
 {
@@ -186,8 +173,6 @@ int debug_vars_write(struct server *server, struct buf *out, struct bb_error *er
     jsonw_array_end(j);
     put_memory(j, &process, server);
     int rc = put_stats(&vars, server, err);
-    if (rc == BB_OK)
-        rc = bb_stats_databases(server->db, put_database, &vars, err);
     jsonw_object_end(j);
     jsonw_newline(j);
     buf_fini(&vars.columns);

@@ -98,6 +98,7 @@ libbusbar_la_SOURCES += \
 	engine/query/show_group.c \
 	engine/query/show_shard.c \
 	engine/query/show_state.c \
+	engine/query/show_stats.c \
 	engine/query/sources.c \
 	engine/query/sources.h \
 	engine/query/show_value.c \

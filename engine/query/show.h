@@ -83,6 +83,13 @@ int bbi_show_grouped(struct bbi_qctx *ctx, const struct bbi_show_groups *g,
 int bbi_show_shards(struct bbi_qctx *ctx, bool groups, struct bbi_emit *e,
                     struct bb_error *err) BB_CHECKED;
 
+/** Of SHOW STATS, a row for each shard: show_shard.c. */
+int bbi_show_shard_stats(struct bbi_qctx *ctx, struct bbi_emit *e, struct bb_error *err) BB_CHECKED;
+
+/** SHOW STATS; module NULL: all. */
+int bbi_show_stats(struct bbi_qctx *ctx, const char *module, struct bbi_emit *e,
+                   struct bb_error *err) BB_CHECKED;
+
 /** SHOW USERS, SHOW GRANTS: users.c. */
 int bbi_show_users(struct bbi_qctx *ctx, struct bbi_emit *e, struct bb_error *err) BB_CHECKED;
 int bbi_show_grants(struct bbi_qctx *ctx, const char *user, struct bbi_emit *e,

@@ -5,6 +5,7 @@
  * flushed or compacted. Shown are those in which a segment or a memtable may have rows: a file that
  * holds scattered rows of many partitions counts for all from its first row to its last.
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -206,6 +207,109 @@ int bbi_show_shards(struct bbi_qctx *ctx, bool groups, struct bbi_emit *e, struc
     bbi_names_fini(&names);
     return rc;
 }
+
+/* ---- numbers ---- */
+
+/* bytes [l->count] of the segments that begin in each shard; one that reaches into others counts
+ * once. */
+static void add_segments(const struct shard_list *l, uint64_t *bytes)
+{
+    const struct bbi_version *version = l->ctx->snapshot.version;
+    size_t first;
+    size_t count;
+    bbi_version_range(version, l->rp->db_id, l->rp->id, &first, &count);
+    for (size_t i = first; i < first + count; i++) {
+        const struct bbi_segment_meta *meta = &version->segments[i].meta;
+        int64_t place = place_of(meta->tmin, l->rp->shard_ns);
+        const int64_t *at = bsearch(&place, l->places, l->count, sizeof(l->places[0]), by_value);
+        BB_ASSERT(at != NULL); /* list_places saw the same version */
+        bytes[at - l->places] += meta->file_bytes;
+    }
+}
+
+static int put_shard_stats(struct shard_list *l, const char *database, const char *policy,
+                           int64_t place, uint64_t bytes, struct bbi_emit *e, struct bb_error *err)
+{
+    static const char *const tags[] = {"database", "engine", "id", "retentionPolicy"};
+    static const char *const columns[] = {"diskBytes"};
+    char id[24];
+    (void)snprintf(id, sizeof(id), "%llu", (unsigned long long)shard_id(l->rp, place));
+    const char *const values[] = {database, "busbar", id, policy};
+    struct bb_series series = {.name = "shard",
+                               .tag_count = 4,
+                               .tag_keys = tags,
+                               .tag_values = values,
+                               .column_count = 1,
+                               .columns = columns};
+    struct bb_value *row;
+    int rc = bbi_emit_series(e, &series, err);
+    rc = rc == BB_OK ? bbi_emit_row(e, &row, err) : rc;
+    if (rc == BB_OK) {
+        row[0] = bbi_value_uint(bytes);
+        rc = bbi_emit_flush(e, err);
+    }
+    return rc;
+}
+
+static int policy_stats(struct bbi_qctx *ctx, const char *database, const struct bbi_rp *rp,
+                        struct bbi_emit *e, struct bb_error *err)
+{
+    struct shard_list l = {.ctx = ctx, .rp = rp};
+    uint64_t *bytes = NULL;
+    const char *policy = bbi_arena_dup(&ctx->arena, rp->name, rp->name_len);
+    int rc = policy == NULL ? bbi_error_nomem(err, "shards") : list_places(&l, err);
+    if (rc == BB_OK && l.count > 0) {
+        bytes = bbi_mem_alloc(&ctx->acct, l.count * sizeof(bytes[0]));
+        rc = bytes == NULL ? bbi_error_nomem(err, "shards") : BB_OK;
+    }
+    if (bytes != NULL) {
+        memset(bytes, 0, l.count * sizeof(bytes[0]));
+        add_segments(&l, bytes);
+    }
+    for (size_t i = 0; rc == BB_OK && i < l.count; i++) {
+        rc = put_shard_stats(&l, database, policy, l.places[i], bytes[i], e, err);
+    }
+    bbi_mem_free(bytes);
+    bbi_mem_free(l.places);
+    return rc;
+}
+
+static int database_stats(struct bbi_qctx *ctx, const struct bbi_name *database, struct bbi_emit *e,
+                          struct bb_error *err)
+{
+    struct bbi_rp *rps;
+    size_t count;
+    const char *name = bbi_arena_dup(&ctx->arena, database->name, database->len);
+    if (name == NULL) {
+        return bbi_error_nomem(err, "shards");
+    }
+    int rc = bbi_catalog_rps(ctx->env->catalog, database->id, &ctx->acct, &rps, &count, err);
+    if (rc != BB_OK) {
+        return rc == BB_ENOTFOUND ? BB_OK : rc; /* dropped meanwhile */
+    }
+    for (size_t i = 0; rc == BB_OK && i < count; i++) {
+        rc = policy_stats(ctx, name, &rps[i], e, err);
+    }
+    bbi_mem_free(rps);
+    return rc;
+}
+
+int bbi_show_shard_stats(struct bbi_qctx *ctx, struct bbi_emit *e, struct bb_error *err)
+{
+    struct bbi_names names;
+    int rc = bbi_qctx_snapshot(ctx, err);
+    rc = rc == BB_OK ? bbi_catalog_databases(ctx->env->catalog, &ctx->acct, &names, err) : rc;
+    if (rc != BB_OK) {
+        return rc;
+    }
+    for (size_t i = 0; rc == BB_OK && i < names.count; i++) {
+        rc = database_stats(ctx, &names.list[i], e, err);
+    }
+    bbi_names_fini(&names);
+    return rc;
+}
+
+/* ---- DROP SHARD ---- */
 
 int bbi_statement_drop_shard(struct bbi_qctx *ctx, uint64_t id, struct bb_error *err)
 {

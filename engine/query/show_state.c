@@ -113,137 +113,6 @@ static int show_queries(struct bbi_qctx *ctx, struct bbi_emit *e, struct bb_erro
     return rc;
 }
 
-/* ---- numbers ---- */
-
-/* X(module, name, member of struct bb_stats); InfluxDB's names stand beside ours. */
-#define STATS_TABLE(X)                                                \
-    X("write", points_written, points_written)                        \
-    X("write", points_rejected, points_rejected)                      \
-    X("write", batches_written, batches_written)                      \
-    X("write", req, batches_written)                                  \
-    X("write", pointReq, points_written)                              \
-    X("write", writeOk, batches_written)                              \
-    X("write", writeDrop, points_rejected)                            \
-    X("wal", wal_bytes_written, wal_bytes_written)                    \
-    X("wal", wal_syncs, wal_syncs)                                    \
-    X("wal", wal_bytes_on_disk, wal_bytes_on_disk)                    \
-    X("wal", wal_corruptions, wal_corruptions)                        \
-    X("wal", durable_lsn, durable_lsn)                                \
-    X("wal", checkpoint_lsn, checkpoint_lsn)                          \
-    X("memtable", memtable_bytes, memtable_bytes)                     \
-    X("memtable", memtable_rows, memtable_rows)                       \
-    X("segments", flushes, flushes)                                   \
-    X("segments", flush_bytes_written, flush_bytes_written)           \
-    X("segments", compactions, compactions)                           \
-    X("segments", compaction_bytes_read, compaction_bytes_read)       \
-    X("segments", compaction_bytes_written, compaction_bytes_written) \
-    X("segments", segments, segments)                                 \
-    X("segments", segment_bytes, segment_bytes)                       \
-    X("segments", segments_quarantined, segments_quarantined)         \
-    X("deletions", deletions_pending, deletions_pending)              \
-    X("deletions", segments_to_rewrite, deletion_segments)            \
-    X("deletions", bytes_to_rewrite, deletion_bytes)                  \
-    X("deletions", values_removed, values_removed)                    \
-    X("queryExecutor", queries, queries)                              \
-    X("queryExecutor", query_errors, query_errors)                    \
-    X("queryExecutor", queriesExecuted, queries)                      \
-    X("catalog", databases, databases)                                \
-    X("catalog", series, series)                                      \
-    X("memory", memory_used_bytes, memory_used_bytes)                 \
-    X("memory", memory_peak_bytes, memory_peak_bytes)
-
-struct stat_line {
-    const char *module;
-    const char *name;
-    size_t offset;
-};
-
-static const struct stat_line stat_lines[] = {
-#define STAT_LINE(module, name, member) {module, #name, offsetof(struct bb_stats, member)},
-    STATS_TABLE(STAT_LINE)
-#undef STAT_LINE
-};
-
-#define STAT_COUNT     (sizeof(stat_lines) / sizeof(stat_lines[0]))
-#define MORE_STATS_MAX 128
-
-/* One module's numbers in one row: lines [from, to). */
-static int show_module(const struct bb_stats *stats, size_t from, size_t to, struct bbi_emit *e,
-                       struct bb_error *err)
-{
-    const char *columns[STAT_COUNT];
-    struct bb_value *row;
-    for (size_t i = from; i < to; i++) {
-        columns[i - from] = stat_lines[i].name;
-    }
-    int rc = bbi_emit_columns(e, stat_lines[from].module, columns, to - from, err);
-    rc = rc == BB_OK ? bbi_emit_row(e, &row, err) : rc;
-    for (size_t i = from; rc == BB_OK && i < to; i++) {
-        uint64_t value;
-        memcpy(&value, (const char *)stats + stat_lines[i].offset, sizeof(value));
-        row[i - from] = bbi_value_uint(value);
-    }
-    return rc == BB_OK ? bbi_emit_flush(e, err) : rc;
-}
-
-/* Numbers [0, n) of one module of the program around the library. */
-static int show_more_module(const struct bb_stat *list, size_t n, struct bbi_emit *e,
-                            struct bb_error *err)
-{
-    const char *columns[MORE_STATS_MAX];
-    struct bb_value *row;
-    for (size_t i = 0; i < n; i++) {
-        columns[i] = list[i].name;
-    }
-    struct bb_series series = {.name = list[0].module,
-                               .tag_count = list[0].tag != NULL,
-                               .tag_keys = &list[0].tag,
-                               .tag_values = &list[0].tag_text,
-                               .column_count = n,
-                               .columns = columns};
-    int rc = bbi_emit_series(e, &series, err);
-    rc = rc == BB_OK ? bbi_emit_row(e, &row, err) : rc;
-    for (size_t i = 0; rc == BB_OK && i < n; i++) {
-        row[i] = bbi_value_uint(list[i].value);
-    }
-    return rc == BB_OK ? bbi_emit_flush(e, err) : rc;
-}
-
-static int show_more_stats(struct bbi_qctx *ctx, const char *module, struct bbi_emit *e,
-                           struct bb_error *err)
-{
-    const struct bbi_query_env *env = ctx->env;
-    struct bb_stat list[MORE_STATS_MAX];
-    size_t count = env->more_stats(env->more_stats_arg, list, MORE_STATS_MAX);
-    int rc = BB_OK;
-    for (size_t from = 0, to; rc == BB_OK && from < count; from = to) {
-        const char *name = list[from].module;
-        for (to = from; to < count && strcmp(list[to].module, name) == 0; to++) {
-        }
-        if (module == NULL || strcmp(module, name) == 0) {
-            rc = show_more_module(&list[from], to - from, e, err);
-        }
-    }
-    return rc;
-}
-
-static int show_stats(struct bbi_qctx *ctx, const char *module, struct bbi_emit *e,
-                      struct bb_error *err)
-{
-    struct bb_stats stats;
-    int rc = BB_OK;
-    ctx->env->stats(ctx->env->arg, &stats);
-    for (size_t from = 0, to; rc == BB_OK && from < STAT_COUNT; from = to) {
-        const char *name = stat_lines[from].module;
-        for (to = from; to < STAT_COUNT && strcmp(stat_lines[to].module, name) == 0; to++) {
-        }
-        if (module == NULL || strcmp(module, name) == 0) {
-            rc = show_module(&stats, from, to, e, err);
-        }
-    }
-    return rc == BB_OK && ctx->env->more_stats != NULL ? show_more_stats(ctx, module, e, err) : rc;
-}
-
 /* ---- diagnostics ---- */
 
 static int time_text(struct bbi_qctx *ctx, int64_t time_ns, struct bb_value *value,
@@ -323,7 +192,7 @@ int bbi_show_state(struct bbi_qctx *ctx, const struct bbi_ql_statement *statemen
     case BBI_QL_SHOW_QUERIES:
         return show_queries(ctx, e, err);
     case BBI_QL_SHOW_STATS:
-        return show_stats(ctx, statement->u.show.name, e, err);
+        return bbi_show_stats(ctx, statement->u.show.name, e, err);
     case BBI_QL_SHOW_DIAGNOSTICS:
         return show_diagnostics(ctx, statement->u.show.name, e, err);
     case BBI_QL_SHOW_SHARDS:

@@ -43,11 +43,33 @@ def test_vars(server):
     assert httpd["writeReq"] == 2 and httpd["pingReq"] == 1 and httpd["clientError"] == 1
     assert httpd["pointsWrittenOK"] == 2 and httpd["pointsWrittenDropped"] == 1
     assert httpd["queryReq"] == 2 and httpd["queryRespBytes"] > 50
-    assert found[("database", "test")] == {"numMeasurements": 1, "numSeries": 2, "numShards": 0,
-                                           "diskBytes": 0}
+    assert found[("database", "test")] == {"numMeasurements": 1, "numSeries": 2}
     assert found[("write",)]["pointReq"] == 2
     assert ("udp",) not in {k[:1] for k in found}
     assert "httpd:" + server.http_address in all_of_it and "database:test" in all_of_it
+
+
+def test_vars_of_queries_and_shards(server):
+    week = 7 * 86400
+    server.write("".join("m,id=a v=1 %d\n" % (i * week) for i in range(3)), precision="s")
+    for flushed in (False, True):
+        if flushed:
+            server.flush()
+        found = points(server)
+        shards = {key[1:]: values for key, values in found.items() if key[0] == "shard"}
+        ids = [str(row[0]) for row in server.query("SHOW SHARDS")[0]["values"]]
+        assert sorted(shards) == sorted(("test", "busbar", i, "autogen") for i in ids)
+        assert len(ids) == 3
+        total = sum(values["diskBytes"] for values in shards.values())
+        assert total == found[("segments",)]["segment_bytes"]
+        assert (total > 0) == flushed
+    executor = found[("queryExecutor",)]
+    assert executor["queriesActive"] == 1  # SHOW STATS itself
+    assert executor["queriesExecuted"] == executor["queriesFinished"] + 1 > 3
+    assert executor["queryDurationNs"] > 0
+    assert set(stats(server, "shard")) == {("shard",) + key for key in shards}
+    assert stats(server, "database")[("database", "test")] == {
+        "numMeasurements": 1, "numSeries": 1}
 
 
 def test_vars_of_odd_names(server):
