@@ -24,11 +24,26 @@ static void fly(struct udp *udp);
 
 /* ---- reading or not ---- */
 
-static bool is_full(const struct udp *udp)
+/** The batch is to go when the one before it has gone. */
+static bool is_due(const struct udp *udp)
 {
     const struct settings *settings = &server_of(udp)->settings;
     return udp->filling != NULL && (udp->filling->lines.len >= settings->line_batch_bytes ||
                                     udp->filling->line_count >= settings->line_batch_lines);
+}
+
+/** A batch that is due and has to wait grows to what a frame of the log may hold: the system keeps
+ * few datagrams, and what it cannot keep is lost. */
+static size_t batch_max_bytes(const struct settings *settings)
+{
+    return settings->write_piece > settings->line_batch_bytes ? settings->write_piece
+                                                              : settings->line_batch_bytes;
+}
+
+static bool is_full(const struct udp *udp)
+{
+    return udp->filling != NULL &&
+           udp->filling->lines.len >= batch_max_bytes(&server_of(udp)->settings);
 }
 
 static void read_on(struct udp *udp, bool want)
@@ -78,7 +93,7 @@ static void land(struct udp *udp)
     line_batch_destroy(udp->flying);
     udp->flying = NULL;
     udp->retry_at_ms = 0;
-    if (is_full(udp) || udp->ending)
+    if (is_due(udp) || udp->ending)
         fly(udp);
     read_on(udp, true);
 }
@@ -154,7 +169,7 @@ static bool begin_batch(struct udp *udp)
 {
     const struct server *server = server_of(udp);
     const char *database = server->settings.udp_database;
-    struct line_batch *batch = line_batch_create(udp->loop, server->settings.line_batch_bytes +
+    struct line_batch *batch = line_batch_create(udp->loop, batch_max_bytes(&server->settings) +
                                                                 DATAGRAM_BYTES + 1);
     if (batch == NULL)
         return false;
@@ -231,7 +246,7 @@ static void on_readable(uv_poll_t *poll, int status, int events)
     (void)status;
     (void)events;
     for (unsigned i = 0; i < DATAGRAMS_AT_ONCE && udp->reading && receive(udp); i++) {
-        if (is_full(udp))
+        if (is_due(udp))
             fly(udp);
         read_on(udp, true);
     }
