@@ -218,6 +218,24 @@ static struct bbi_ql_expr *split_logic(struct split *s, struct bbi_ql_expr *expr
     return bbi_ql_fold_binary(&s->fold, op, lhs, rhs);
 }
 
+static void bad_condition(struct split *s, const struct bbi_ql_expr *expr)
+{
+    struct bbi_buf text;
+
+    bbi_buf_init(&text, s->fold.arena->acct, SIZE_MAX);
+    bbi_ql_format_brief(expr, &text);
+    s->code = bbi_error_set(s->err, BB_EPARSE, "invalid condition expression: %.*s", (int)text.len,
+                            text.data == NULL ? "" : (const char *)text.data);
+    bbi_buf_fini(&text);
+}
+
+/* What arithmetic on constants comes to, other than a truth. */
+static bool is_literal(const struct bbi_ql_expr *expr)
+{
+    return expr->kind != BBI_QL_BINARY && expr->kind != BBI_QL_PAREN &&
+           expr->kind != BBI_QL_BOOLEAN;
+}
+
 static struct bbi_ql_expr *split_binary(struct split *s, struct bbi_ql_expr *expr,
                                         struct range *range)
 {
@@ -234,18 +252,11 @@ static struct bbi_ql_expr *split_binary(struct split *s, struct bbi_ql_expr *exp
         (void)compare_time(s, swap_sides(op), expr->u.binary.lhs, range);
         return NULL;
     }
-    return bbi_ql_fold_expr(&s->fold, expr);
-}
-
-static void bad_condition(struct split *s, const struct bbi_ql_expr *expr)
-{
-    struct bbi_buf text;
-
-    bbi_buf_init(&text, s->fold.arena->acct, SIZE_MAX);
-    bbi_ql_format_brief(expr, &text);
-    s->code = bbi_error_set(s->err, BB_EPARSE, "invalid condition expression: %.*s", (int)text.len,
-                            text.data == NULL ? "" : (const char *)text.data);
-    bbi_buf_fini(&text);
+    struct bbi_ql_expr *rest = bbi_ql_fold_expr(&s->fold, expr);
+    if (rest != NULL && is_literal(rest)) {
+        bad_condition(s, rest);
+    }
+    return rest;
 }
 
 static struct bbi_ql_expr *split_expr(struct split *s, struct bbi_ql_expr *expr,

@@ -385,6 +385,23 @@ static int as_test(struct binder *x, const struct bbi_ql_expr *expr, struct bbi_
     return BB_OK;
 }
 
+static bool pushes_tag(const struct bbi_filter *f, const struct bbi_instruction *in)
+{
+    return in->code == BBI_PUSH_SLOT && f->slots[in->slot].is_tag;
+}
+
+/* Two tags are compared as InfluxDB's index does it. */
+static void mark_tags(struct bbi_filter *f)
+{
+    struct bbi_instruction *code = f->program.code;
+    for (size_t i = 2; i < f->program.count; i++) {
+        if (code[i].code == BBI_APPLY && pushes_tag(f, &code[i - 1]) &&
+            pushes_tag(f, &code[i - 2]) && code[i].op >= BBI_QL_EQ && code[i].op <= BBI_QL_GTE) {
+            code[i].code = BBI_TAGS;
+        }
+    }
+}
+
 static int compile_filter(struct binder *x, struct bb_error *err)
 {
     struct bbi_ql_expr *all;
@@ -393,9 +410,12 @@ static int compile_filter(struct binder *x, struct bb_error *err)
     }
     x->b->has_filter = true;
     int rc = join_rest(x, &all, err);
-    return rc == BB_OK
-               ? bbi_program_compile(x->ctx, all, filter_leaf, x, &x->b->filter.program, err)
-               : rc;
+    rc = rc == BB_OK ? bbi_program_compile(x->ctx, all, filter_leaf, x, &x->b->filter.program, err)
+                     : rc;
+    if (rc == BB_OK) {
+        mark_tags(&x->b->filter);
+    }
+    return rc;
 }
 
 static int settle_filter(struct binder *x, struct bb_error *err)

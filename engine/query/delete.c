@@ -2,7 +2,7 @@
 #include <string.h>
 
 #include "engine/influxql/expr.h"
-#include "engine/query/sources.h"
+#include "engine/query/show.h"
 #include "engine/query/statement.h"
 #include "engine/query/tagcond.h"
 
@@ -48,6 +48,26 @@ static int delete_range(struct bbi_qctx *ctx, const struct bbi_measurement *m,
     return rc == BB_OK ? bbi_statement_forget(ctx, m->db_id, m->id, series, err) : rc;
 }
 
+/* What is not about tags is refused where there are series to ask it of, in InfluxDB's words. */
+static int refuse_fields(struct bbi_qctx *ctx, const struct bbi_measurement *m,
+                         const roaring_bitmap_t *series, const struct bbi_ql_condition *when,
+                         struct bb_error *err)
+{
+    uint64_t shard = 0;
+    bool found = false;
+    int rc = BB_OK;
+    if (!roaring_bitmap_is_empty(series)) {
+        rc = bbi_shard_find(ctx, m->db_id, when, &found, &shard, err);
+        bbi_qctx_drop_snapshot(ctx); /* the next statement sees what this one deleted */
+    }
+    if (rc == BB_OK && found) {
+        rc = bbi_error_set(err, BB_EINVAL,
+                           "shard %llu: fields not supported in WHERE clause during deletion",
+                           (unsigned long long)shard);
+    }
+    return rc;
+}
+
 static int delete_from(struct bbi_qctx *ctx, const struct bbi_measurement *m,
                        const struct bbi_ql_condition *when, struct bb_error *err)
 {
@@ -60,7 +80,9 @@ static int delete_from(struct bbi_qctx *ctx, const struct bbi_measurement *m,
     if (rc == BB_OK) {
         rc = bbi_tagcond_select(ctx, m->db_id, m->id, &cond, &series, err);
     }
-    if (rc == BB_OK && !when->has_tmin && !when->has_tmax) {
+    if (rc == BB_OK && cond.rest_count > 0) {
+        rc = refuse_fields(ctx, m, series, when, err);
+    } else if (rc == BB_OK && !when->has_tmin && !when->has_tmax) {
         rc = ctx->env->drop_series(ctx->env->arg, m->db_id, m->id, series, err);
     } else if (rc == BB_OK) {
         rc = delete_range(ctx, m, series, when, err);

@@ -93,7 +93,10 @@ libbusbar_la_SOURCES += \
 	engine/query/select_raw.c \
 	engine/query/show.c \
 	engine/query/show.h \
+	engine/query/shards.c \
+	engine/query/shards.h \
 	engine/query/show_count.c \
+	engine/query/show_each.c \
 	engine/query/show_filter.c \
 	engine/query/show_group.c \
 	engine/query/show_shard.c \
@@ -138,6 +141,7 @@ unit_tests += \
 	tests/unit/test_query_refused \
 	tests/unit/test_query_limits \
 	tests/unit/test_query_model \
+	tests/unit/test_query_names \
 	tests/unit/test_query_parse \
 	tests/unit/test_query_show \
 	tests/unit/test_query_sketch \

@@ -3,8 +3,7 @@
 #include <string.h>
 
 #include "engine/query/raw_cursor.h"
-
-#define SECONDS_FROM_YEAR_1 62135596800LL
+#include "engine/query/shards.h"
 
 /* Bytes of rows to hold while looking for one. */
 #define PROBE_BYTES (1 << 20)
@@ -40,17 +39,6 @@ static void note(struct search *s, uint32_t field_id, enum known known)
         s->known[i] = (uint8_t)known;
         s->certain_count += known == CERTAIN;
     }
-}
-
-/* Shards begin where InfluxDB's do: they are counted from the first of January of the year 1. An
- * empty range touches the shard that it lies in. */
-static void round_to_shards(struct search *s, int64_t tmin, int64_t tmax)
-{
-    int64_t width = s->m->rp.shard_ns;
-    __int128 from_year_1 = (__int128)SECONDS_FROM_YEAR_1 * 1000000000;
-    struct bbi_buckets shards = {.width_ns = width, .offset_ns = -(int64_t)(from_year_1 % width)};
-    s->tmin = tmin <= BBI_TIME_MIN ? tmin : bbi_bucket_start(&shards, bbi_bucket_of(&shards, tmin));
-    s->tmax = bbi_bucket_last(&shards, bbi_bucket_of(&shards, tmax));
 }
 
 /* ---- segments ---- */
@@ -231,24 +219,6 @@ static int list_fields(struct search *s, struct bb_error *err)
     return rc;
 }
 
-/* Without bounds and with one policy there is nothing to leave out. */
-static int is_everything(struct bbi_qctx *ctx, const struct bbi_measurement *m, bool bounded,
-                         bool *out, struct bb_error *err)
-{
-    struct bbi_rp *rps;
-    size_t count;
-    *out = false;
-    if (bounded) {
-        return BB_OK;
-    }
-    int rc = bbi_catalog_rps(ctx->env->catalog, m->db_id, &ctx->acct, &rps, &count, err);
-    if (rc == BB_OK) {
-        *out = count == 1;
-        bbi_mem_free(rps);
-    }
-    return rc;
-}
-
 int bbi_presence_find(struct bbi_qctx *ctx, struct bbi_measurement *m,
                       const struct bbi_ql_condition *when, struct bb_error *err)
 {
@@ -257,10 +227,10 @@ int bbi_presence_find(struct bbi_qctx *ctx, struct bbi_measurement *m,
     if (m->is_looked_up) {
         return BB_OK;
     }
-    rc = is_everything(ctx, m, when->has_tmin || when->has_tmax, &m->has_all, err);
+    rc = bbi_shards_are_all(ctx, m->db_id, when, &m->has_all, err);
     m->has_shard = m->has_all;
     if (rc == BB_OK && !m->has_all) {
-        round_to_shards(&s, when->tmin, when->tmax);
+        bbi_shards_round(&m->rp, when, &s.tmin, &s.tmax);
         rc = list_fields(&s, err);
         rc = rc == BB_OK ? look_at_segments(&s, err) : rc;
         rc = rc == BB_OK ? look_at_memory(&s, err) : rc;

@@ -195,6 +195,14 @@ static int match(const struct bbi_instruction *in, struct bb_value *top, struct 
     return rc;
 }
 
+/* Only equality and its opposite hold of tags. */
+static struct bb_value compare_tags(enum bbi_ql_op op, struct bb_value a, struct bb_value b)
+{
+    bool same = a.kind == BB_VALUE_STRING && b.kind == BB_VALUE_STRING && a.length > 0 &&
+                a.length == b.length && memcmp(a.v.str, b.v.str, a.length) == 0;
+    return bbi_value_bool(op == BBI_QL_EQ ? same : op == BBI_QL_NEQ && !same);
+}
+
 static void make_false(struct bb_value *a, struct bb_value *b)
 {
     if (a->kind == BB_VALUE_NULL && b->kind == BB_VALUE_BOOL) {
@@ -223,6 +231,10 @@ int bbi_program_run(const struct bbi_program *program, const struct bb_value *sl
                 make_false(&stack[top - 1], &stack[top]);
             }
             stack[top - 1] = bbi_program_apply(in->op, stack[top - 1], stack[top]);
+            break;
+        case BBI_TAGS:
+            top--;
+            stack[top - 1] = compare_tags(in->op, stack[top - 1], stack[top]);
             break;
         case BBI_CALL:
             top -= in->args - 1U;

@@ -17,6 +17,7 @@ enum bbi_opcode {
     BBI_PUSH_CONST,
     BBI_PUSH_SLOT,
     BBI_APPLY,  /* op on the two topmost */
+    BBI_TAGS,   /* op on the two topmost, tags, of which "" is none and equals nothing */
     BBI_CALL,   /* the math function func on the one or two topmost */
     BBI_MATCH,  /* regex on the topmost */
     BBI_NOMATCH /* likewise */

@@ -2,12 +2,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "engine/catalog/names.h"
 #include "engine/influxql/expr.h"
 #include "engine/query/authorize.h"
 #include "engine/query/emit.h"
 #include "engine/query/keytext.h"
 #include "engine/query/presence.h"
 #include "engine/query/regex.h"
+#include "engine/query/shards.h"
 #include "engine/query/show.h"
 #include "engine/query/sources.h"
 #include "engine/query/statement.h"
@@ -158,22 +160,6 @@ static int show_policies(struct bbi_qctx *ctx, const struct bbi_ql_show *show, s
 
 /* ---- conditions ---- */
 
-/* Times of a SHOW's condition only say which shards InfluxDB looks into: they are read and dropped.
- */
-static int without_time(struct bbi_qctx *ctx, struct bbi_ql_expr *condition,
-                        struct bbi_ql_expr **rest, struct bb_error *err)
-{
-    struct bbi_ql_world world = {.now_ns = ctx->now_ns};
-    struct bbi_ql_condition split;
-    *rest = NULL;
-    if (condition == NULL) {
-        return BB_OK;
-    }
-    int rc = bbi_ql_condition_split(condition, &world, &ctx->arena, &split, err);
-    *rest = rc == BB_OK ? split.rest : NULL;
-    return rc;
-}
-
 int bbi_show_no_time(struct bbi_qctx *ctx, struct bbi_ql_expr *condition, const char *what,
                      struct bbi_ql_expr **rest, struct bb_error *err)
 {
@@ -189,20 +175,6 @@ int bbi_show_no_time(struct bbi_qctx *ctx, struct bbi_ql_expr *condition, const 
     }
     *rest = rc == BB_OK ? split.rest : NULL;
     return rc;
-}
-
-/* The series of a measurement that the condition selects; *out NULL: no condition, all. */
-static int series_within(struct bbi_qctx *ctx, const struct bbi_measurement *m,
-                         struct bbi_ql_expr *condition, enum bbi_tagcond_fields fields,
-                         roaring_bitmap_t **out, struct bb_error *err)
-{
-    struct bbi_tagcond cond;
-    *out = NULL;
-    if (condition == NULL) {
-        return BB_OK;
-    }
-    int rc = bbi_tagcond_split(ctx, m->db_id, m->id, condition, fields, &cond, err);
-    return rc == BB_OK ? bbi_tagcond_select(ctx, m->db_id, m->id, &cond, out, err) : rc;
 }
 
 /* ---- measurements ---- */
@@ -244,81 +216,39 @@ static int show_measurements(struct bbi_qctx *ctx, const struct bbi_ql_show *sho
 
 /* ---- per measurement: tag keys, tag values, field keys ---- */
 
-static int each_listed(struct bbi_qctx *ctx, const struct bbi_ql_show *show,
-                       const struct bbi_measurements *list, enum bbi_tagcond_fields fields,
-                       bbi_show_fn fn, struct bbi_emit *e, struct bb_error *err)
+static int add_fields(struct bbi_qctx *ctx, const struct bbi_measurement *m,
+                      struct bbi_names_builder *out, struct bb_error *err)
 {
-    struct bbi_ql_expr *rest;
-    int rc = without_time(ctx, show->condition, &rest, err);
-    for (size_t i = 0; rc == BB_OK && i < list->count; i++) {
-        roaring_bitmap_t *within = NULL;
-        rc = bbi_qctx_check(ctx, err);
-        if (rc == BB_OK) {
-            rc = series_within(ctx, &list->list[i], rest, fields, &within, err);
-        }
-        if (rc == BB_OK && (within == NULL || !roaring_bitmap_is_empty(within))) {
-            rc = fn(ctx, show, &list->list[i], within, e, err);
-        }
-        if (within != NULL) {
-            roaring_bitmap_free(within);
-        }
+    struct bbi_measurement here = *m;
+    struct bbi_names names;
+    int rc = bbi_presence_find(ctx, &here, &bbi_shards_always, err);
+    rc = rc == BB_OK
+             ? bbi_catalog_fields(ctx->env->catalog, m->db_id, m->id, &ctx->acct, &names, err)
+             : rc;
+    if (rc != BB_OK) {
+        return rc;
     }
+    for (size_t i = 0; rc == BB_OK && i < names.count; i++) {
+        const struct bbi_name *n = &names.list[i];
+        rc = bbi_presence_has(&here, n->id)
+                 ? bbi_names_builder_add(out, n->name, n->len, n->type, n->id, err)
+                 : BB_OK;
+    }
+    bbi_names_fini(&names);
     return rc;
 }
 
-int bbi_show_each(struct bbi_qctx *ctx, const struct bbi_ql_show *show,
-                  enum bbi_tagcond_fields fields, bbi_show_fn fn, struct bbi_emit *e,
-                  struct bb_error *err)
-{
-    struct bbi_measurements list;
-    uint32_t db_id;
-    int rc = bbi_qctx_database(ctx, show->database, &db_id, err);
-    if (rc == BB_OK) {
-        rc = bbi_sources_list(ctx, db_id, show->sources, show->source_count, &list, err);
-    }
-    return rc == BB_OK ? each_listed(ctx, show, &list, fields, fn, e, err) : rc;
-}
-
-int bbi_show_each_policy(struct bbi_qctx *ctx, const struct bbi_ql_show *show,
-                         enum bbi_tagcond_fields fields, bbi_show_fn fn, struct bbi_emit *e,
-                         struct bb_error *err)
-{
-    struct bbi_measurements list;
-    struct bbi_ql_source *sources;
-    size_t count = show->source_count == 0 ? 1 : show->source_count; /* of none, all measurements */
-    int rc = bbi_qctx_array(ctx, count, sizeof(sources[0]), &sources, err);
-    for (size_t i = 0; rc == BB_OK && i < count; i++) {
-        if (show->source_count > 0) {
-            sources[i] = show->sources[i];
-        }
-        sources[i].database = sources[i].database == NULL ? show->database : sources[i].database;
-    }
-    rc = rc == BB_OK ? bbi_sources_resolve(ctx, sources, count, &list, err) : rc;
-    rc = rc == BB_OK ? bbi_qctx_snapshot(ctx, err) : rc;
-    if (rc == BB_OK) {
-        bbi_sources_unique(&list);
-        rc = each_listed(ctx, show, &list, fields, fn, e, err);
-    }
-    return rc;
-}
-
-int bbi_show_field_names(struct bbi_qctx *ctx, const struct bbi_measurement *m,
+int bbi_show_field_names(struct bbi_qctx *ctx, const struct bbi_measurement *m, size_t count,
                          struct bbi_names *names, struct bb_error *err)
 {
-    static const struct bbi_ql_condition always = {NULL, BBI_TIME_MIN, BBI_TIME_MAX, false, false};
-    struct bbi_measurement here = *m;
-    int rc = bbi_presence_find(ctx, &here, &always, err);
-    rc = rc == BB_OK
-             ? bbi_catalog_fields(ctx->env->catalog, m->db_id, m->id, &ctx->acct, names, err)
-             : rc;
-    size_t kept = 0;
-    for (size_t i = 0; rc == BB_OK && i < names->count; i++) {
-        names->list[kept] = names->list[i];
-        kept += bbi_presence_has(&here, names->list[i].id);
+    struct bbi_names_builder builder;
+    int rc = BB_OK;
+    bbi_names_builder_init(&builder, &ctx->acct);
+    for (size_t i = 0; rc == BB_OK && i < count; i++) {
+        rc = add_fields(ctx, &m[i], &builder, err);
     }
-    if (rc == BB_OK) {
-        names->count = kept;
-    }
+    rc = rc == BB_OK ? bbi_names_builder_finish(&builder, names, err) : rc;
+    bbi_names_builder_fini(&builder);
     return rc;
 }
 
@@ -346,15 +276,16 @@ static int any_value_wanted(struct bbi_qctx *ctx, const struct bbi_measurement *
 }
 
 static int tag_keys_of(struct bbi_qctx *ctx, const struct bbi_ql_show *show,
-                       const struct bbi_measurement *m, const roaring_bitmap_t *within,
-                       struct bbi_emit *e, struct bb_error *err)
+                       const struct bbi_measurement *m, size_t count,
+                       const roaring_bitmap_t *within, struct bbi_emit *e, struct bb_error *err)
 {
     static const char *const columns[] = {"tagKey"};
     struct bbi_show_series series = {e, m->name, columns, 1, false};
     struct bbi_show_page page = page_of(show->limit, show->offset);
     struct bbi_value_filter filter;
     struct bbi_names names;
-    int rc = bbi_value_filter_read(ctx, show->condition, &filter, err);
+    (void)count;
+    int rc = bbi_value_filter_read(ctx, "value", show->condition, &filter, err);
     rc = rc == BB_OK ? bbi_catalog_tag_keys(ctx->env->catalog, m->db_id, m->id, within, &ctx->acct,
                                             &names, err)
                      : rc;
@@ -383,15 +314,15 @@ static int tag_keys_of(struct bbi_qctx *ctx, const struct bbi_ql_show *show,
 }
 
 static int field_keys_of(struct bbi_qctx *ctx, const struct bbi_ql_show *show,
-                         const struct bbi_measurement *m, const roaring_bitmap_t *within,
-                         struct bbi_emit *e, struct bb_error *err)
+                         const struct bbi_measurement *m, size_t count,
+                         const roaring_bitmap_t *within, struct bbi_emit *e, struct bb_error *err)
 {
     static const char *const columns[] = {"fieldKey", "fieldType"};
     struct bbi_show_series series = {e, m->name, columns, 2, false};
     struct bbi_show_page page = page_of(show->limit, show->offset);
     struct bbi_names names;
     (void)within;
-    int rc = bbi_show_field_names(ctx, m, &names, err);
+    int rc = bbi_show_field_names(ctx, m, count, &names, err);
     if (rc != BB_OK) {
         return rc;
     }
@@ -444,15 +375,19 @@ static int values_of_key(struct bbi_qctx *ctx, const struct bbi_measurement *m,
 }
 
 static int tag_values_of(struct bbi_qctx *ctx, const struct bbi_ql_show *show,
-                         const struct bbi_measurement *m, const roaring_bitmap_t *within,
-                         struct bbi_emit *e, struct bb_error *err)
+                         const struct bbi_measurement *m, size_t count,
+                         const roaring_bitmap_t *within, struct bbi_emit *e, struct bb_error *err)
 {
     static const char *const columns[] = {"key", "value"};
     struct bbi_show_series series = {e, m->name, columns, 2, false};
     struct bbi_show_page page = page_of(show->limit, show->offset);
     struct bbi_value_filter filter;
+    struct bbi_value_filter key_filter;
     struct bbi_names keys;
-    int rc = bbi_value_filter_read(ctx, show->condition, &filter, err);
+    (void)count;
+    int rc = bbi_value_filter_read(ctx, "value", show->condition, &filter, err);
+    rc = rc == BB_OK ? bbi_value_filter_read(ctx, "_tagKey", show->condition, &key_filter, err)
+                     : rc;
     rc = rc == BB_OK ? bbi_catalog_tag_keys(ctx->env->catalog, m->db_id, m->id, within, &ctx->acct,
                                             &keys, err)
                      : rc;
@@ -462,6 +397,9 @@ static int tag_values_of(struct bbi_qctx *ctx, const struct bbi_ql_show *show,
     for (size_t i = 0; rc == BB_OK && i < keys.count; i++) {
         bool wanted;
         rc = bbi_show_key_wanted(ctx, show, &keys.list[i], &wanted, err);
+        if (rc == BB_OK && wanted) {
+            rc = bbi_value_filter_takes(&key_filter, &keys.list[i], &wanted, err);
+        }
         if (rc == BB_OK && wanted) {
             rc = values_of_key(ctx, m, &keys.list[i], within, &filter, &page, &series, err);
         }
@@ -503,6 +441,12 @@ static int gather_key(void *arg, uint32_t sid, uint32_t mid, const uint8_t *key,
     return l->count % 1024 == 0 ? bbi_qctx_check(l->ctx, err) : BB_OK;
 }
 
+/* A SHOW SERIES; who is told of a measurement finds the keys behind it. */
+struct series_show {
+    struct bbi_ql_show show;
+    struct key_list *keys;
+};
+
 static int compare_text(const void *a, const void *b)
 {
     const char *const *x = a;
@@ -529,7 +473,8 @@ static int emit_keys(struct key_list *l, const struct bbi_ql_show *show, struct 
     }
     for (size_t i = 0; rc == BB_OK && i < l->count && page.left > 0; i++) {
         struct bb_value *row;
-        if (bbi_show_page_takes(&page)) {
+        bool again = i > 0 && strcmp(sorted[i - 1], sorted[i]) == 0; /* of two databases */
+        if (!again && bbi_show_page_takes(&page)) {
             rc = bbi_show_row(&series, &row, err);
             if (rc == BB_OK) {
                 row[0] = bbi_value_string(sorted[i], strlen(sorted[i]));
@@ -543,40 +488,36 @@ static int emit_keys(struct key_list *l, const struct bbi_ql_show *show, struct 
     return rc;
 }
 
+/* show is that of a struct series_show. */
+static int series_of(struct bbi_qctx *ctx, const struct bbi_ql_show *show,
+                     const struct bbi_measurement *m, size_t count, const roaring_bitmap_t *within,
+                     struct bbi_emit *e, struct bb_error *err)
+{
+    const struct series_show *s = (const struct series_show *)show;
+    roaring_bitmap_t *all = NULL;
+    (void)count;
+    (void)e;
+    int rc = within != NULL
+                 ? BB_OK
+                 : bbi_catalog_select(ctx->env->catalog, m->db_id, m->id, NULL, &all, err);
+    rc = rc == BB_OK
+             ? bbi_catalog_series_each(ctx->env->catalog, m->db_id, within != NULL ? within : all,
+                                       &ctx->acct, gather_key, s->keys, err)
+             : rc;
+    if (all != NULL) {
+        roaring_bitmap_free(all);
+    }
+    return rc;
+}
+
 static int show_series(struct bbi_qctx *ctx, const struct bbi_ql_show *show, struct bbi_emit *e,
                        struct bb_error *err)
 {
     struct key_list l = {.ctx = ctx};
-    struct bbi_measurements list;
-    struct bbi_ql_expr *rest;
-    uint32_t db_id;
+    struct series_show s = {*show, &l};
     bbi_buf_init(&l.text, &ctx->acct, SIZE_MAX / 4);
-    int rc = bbi_qctx_database(ctx, show->database, &db_id, err);
-    if (rc == BB_OK) {
-        rc = bbi_sources_list(ctx, db_id, show->sources, show->source_count, &list, err);
-    }
-    if (rc == BB_OK) {
-        rc = without_time(ctx, show->condition, &rest, err);
-    }
-    for (size_t i = 0; rc == BB_OK && i < list.count; i++) {
-        const struct bbi_measurement *m = &list.list[i];
-        struct bbi_tagcond cond;
-        roaring_bitmap_t *ids = NULL;
-        rc = bbi_tagcond_split(ctx, m->db_id, m->id, rest, BBI_FIELDS_IGNORE, &cond, err);
-        if (rc == BB_OK) {
-            rc = bbi_tagcond_select(ctx, m->db_id, m->id, &cond, &ids, err);
-        }
-        if (rc == BB_OK) {
-            rc = bbi_catalog_series_each(ctx->env->catalog, m->db_id, ids, &ctx->acct, gather_key,
-                                         &l, err);
-        }
-        if (ids != NULL) {
-            roaring_bitmap_free(ids);
-        }
-    }
-    if (rc == BB_OK) {
-        rc = emit_keys(&l, show, e, err);
-    }
+    int rc = bbi_show_each_series(ctx, &s.show, series_of, e, err);
+    rc = rc == BB_OK ? emit_keys(&l, show, e, err) : rc;
     bbi_mem_free(l.at);
     bbi_buf_fini(&l.text);
     return rc;
@@ -603,13 +544,13 @@ int bbi_statement_show(struct bbi_qctx *ctx, const struct bbi_ql_statement *stat
         rc = show_series(ctx, show, &e, err);
         break;
     case BBI_QL_SHOW_TAG_KEYS:
-        rc = bbi_show_each(ctx, show, BBI_FIELDS_IGNORE, tag_keys_of, &e, err);
+        rc = bbi_show_each(ctx, show, tag_keys_of, &e, err);
         break;
     case BBI_QL_SHOW_TAG_VALUES:
-        rc = bbi_show_each(ctx, show, BBI_FIELDS_IGNORE, tag_values_of, &e, err);
+        rc = bbi_show_each(ctx, show, tag_values_of, &e, err);
         break;
     case BBI_QL_SHOW_FIELD_KEYS:
-        rc = bbi_show_each_policy(ctx, show, BBI_FIELDS_IGNORE, field_keys_of, &e, err);
+        rc = bbi_show_each_field(ctx, show, field_keys_of, &e, err);
         break;
     case BBI_QL_SHOW_MEASUREMENT_CARDINALITY:
     case BBI_QL_SHOW_SERIES_CARDINALITY:

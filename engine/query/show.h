@@ -2,6 +2,7 @@
 #ifndef BBI_QUERY_SHOW_H
 #define BBI_QUERY_SHOW_H
 
+#include "engine/influxql/expr.h"
 #include "engine/query/emit.h"
 #include "engine/query/sources.h"
 #include "engine/query/tagcond.h"
@@ -25,24 +26,50 @@ struct bbi_show_series {
 };
 int bbi_show_row(struct bbi_show_series *s, struct bb_value **row, struct bb_error *err) BB_CHECKED;
 
-/** One measurement of a SHOW; within: the series that the condition selects, NULL: all. */
+/** One measurement of a SHOW: m[count] is it in one or several policies; within: the series that
+ * the condition selects, NULL: all. */
 typedef int (*bbi_show_fn)(struct bbi_qctx *ctx, const struct bbi_ql_show *show,
-                           const struct bbi_measurement *m, const roaring_bitmap_t *within,
-                           struct bbi_emit *e, struct bb_error *err);
+                           const struct bbi_measurement *m, size_t count,
+                           const roaring_bitmap_t *within, struct bbi_emit *e,
+                           struct bb_error *err);
 
-/** Call fn for each measurement of FROM that has series that the condition selects; fields: what
- * becomes of comparisons that are not about tags. */
-int bbi_show_each(struct bbi_qctx *ctx, const struct bbi_ql_show *show,
-                  enum bbi_tagcond_fields fields, bbi_show_fn fn, struct bbi_emit *e,
-                  struct bb_error *err) BB_CHECKED;
+/** The condition without its times; none: all times. */
+int bbi_show_split(struct bbi_qctx *ctx, const struct bbi_ql_show *show,
+                   struct bbi_ql_condition *when, struct bb_error *err) BB_CHECKED;
 
-/** The same, for what belongs to a policy: that of FROM, or the default one. m->rp is set. */
-int bbi_show_each_policy(struct bbi_qctx *ctx, const struct bbi_ql_show *show,
-                         enum bbi_tagcond_fields fields, bbi_show_fn fn, struct bbi_emit *e,
-                         struct bb_error *err) BB_CHECKED;
+/** The measurements of a database that FROM names, whatever policies it says; none twice. */
+int bbi_show_names(struct bbi_qctx *ctx, const struct bbi_ql_show *show, uint32_t db_id,
+                   struct bbi_measurements *out, struct bb_error *err) BB_CHECKED;
 
-/** The fields that a measurement has in its policy; free with bbi_names_fini. */
-int bbi_show_field_names(struct bbi_qctx *ctx, const struct bbi_measurement *m,
+/** Those that FROM names in their policies, or the default one; crossed: each name in each policy
+ * that FROM has anywhere. */
+int bbi_show_places(struct bbi_qctx *ctx, const struct bbi_ql_show *show, bool crossed,
+                    struct bbi_measurements *out, struct bb_error *err) BB_CHECKED;
+
+/** TAG KEYS, TAG VALUES: call fn for each name of FROM that has series which the condition selects,
+ * if the times touch any shard of the database. rp is not set. */
+int bbi_show_each(struct bbi_qctx *ctx, const struct bbi_ql_show *show, bbi_show_fn fn,
+                  struct bbi_emit *e, struct bb_error *err) BB_CHECKED;
+
+/** SHOW SERIES: with times, those that have rows in the shards which they touch; without, all of
+ * the database if a policy of FROM has rows. */
+int bbi_show_each_series(struct bbi_qctx *ctx, const struct bbi_ql_show *show, bbi_show_fn fn,
+                         struct bbi_emit *e, struct bb_error *err) BB_CHECKED;
+
+/** FIELD KEYS: call fn for each name of FROM with all policies of FROM; databases may differ. */
+int bbi_show_each_field(struct bbi_qctx *ctx, const struct bbi_ql_show *show, bbi_show_fn fn,
+                        struct bbi_emit *e, struct bb_error *err) BB_CHECKED;
+
+/** The exact CARDINALITY forms: call fn for each measurement of FROM that has rows in its policies
+ * of series which the condition selects. fields: what becomes of comparisons that are not about
+ * tags. */
+int bbi_show_each_present(struct bbi_qctx *ctx, const struct bbi_ql_show *show,
+                          enum bbi_tagcond_fields fields, bbi_show_fn fn, struct bbi_emit *e,
+                          struct bb_error *err) BB_CHECKED;
+
+/** The fields that a measurement has in these policies, each once, by name; free with
+ * bbi_names_fini. */
+int bbi_show_field_names(struct bbi_qctx *ctx, const struct bbi_measurement *m, size_t count,
                          struct bbi_names *names, struct bb_error *err) BB_CHECKED;
 
 /** A condition of a statement that has no times: BB_EINVAL "<what> doesn't support time ...". */
@@ -90,6 +117,10 @@ int bbi_show_shard_stats(struct bbi_qctx *ctx, struct bbi_emit *e, struct bb_err
 int bbi_show_stats(struct bbi_qctx *ctx, const char *module, struct bbi_emit *e,
                    struct bb_error *err) BB_CHECKED;
 
+/** The number of a shard of a database that has rows in these times, deletions left aside. */
+int bbi_shard_find(struct bbi_qctx *ctx, uint32_t db_id, const struct bbi_ql_condition *when,
+                   bool *found, uint64_t *id, struct bb_error *err) BB_CHECKED;
+
 /** SHOW USERS, SHOW GRANTS: users.c. */
 int bbi_show_users(struct bbi_qctx *ctx, struct bbi_emit *e, struct bb_error *err) BB_CHECKED;
 int bbi_show_grants(struct bbi_qctx *ctx, const char *user, struct bbi_emit *e,
@@ -103,17 +134,27 @@ int bbi_show_state(struct bbi_qctx *ctx, const struct bbi_ql_statement *statemen
 int bbi_show_key_wanted(struct bbi_qctx *ctx, const struct bbi_ql_show *show,
                         const struct bbi_name *key, bool *wanted, struct bb_error *err) BB_CHECKED;
 
-/** What a condition of SHOW TAG VALUES or TAG KEYS says of `value`, the tag values themselves: its
- * comparisons, patterns compiled. */
+/** Whether a comparison is one of a tag with a value: BB_EINVAL, in InfluxDB's words. */
+int bbi_show_check_leaf(const struct bbi_ql_expr *expr, struct bb_error *err) BB_CHECKED;
+
+/** What a condition of SHOW TAG VALUES or TAG KEYS says of `value`, the tag values themselves, or
+ * of `_tagKey` or `_name`: its comparisons, patterns compiled. */
 struct bbi_value_filter {
+    const char *name;                    /* `value`, `_tagKey`, `_name` */
     const struct bbi_ql_expr *condition; /* NULL: says nothing */
     struct bbi_regex **regexes;          /* [regex_count] in the order of the condition */
     size_t regex_count;
 };
 
-/** Read it; everything lies in the statement's arena. */
-int bbi_value_filter_read(struct bbi_qctx *ctx, const struct bbi_ql_expr *condition,
-                          struct bbi_value_filter *out, struct bb_error *err) BB_CHECKED;
+/** Read it; everything lies in the statement's arena. BB_EINVAL where a comparison has no name on
+ * its left. */
+int bbi_value_filter_read(struct bbi_qctx *ctx, const char *name,
+                          const struct bbi_ql_expr *condition, struct bbi_value_filter *out,
+                          struct bb_error *err) BB_CHECKED;
+
+/** A condition without its comparisons of `_name` and `_tagKey`; *out NULL: nothing is left. */
+int bbi_show_strip(struct bbi_qctx *ctx, struct bbi_ql_expr *condition, struct bbi_ql_expr **out,
+                   struct bb_error *err) BB_CHECKED;
 
 /** Whether a value is wanted; what the condition says of other names does not count. */
 int bbi_value_filter_takes(const struct bbi_value_filter *filter, const struct bbi_name *value,

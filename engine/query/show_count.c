@@ -24,13 +24,14 @@ static int one_row(struct bbi_emit *e, const char *name, const char *const *colu
 
 /* How many of something a measurement has; within: as for bbi_show_fn. */
 typedef int (*count_fn)(struct bbi_qctx *ctx, const struct bbi_ql_show *show,
-                        const struct bbi_measurement *m, const roaring_bitmap_t *within,
-                        uint64_t *count, struct bb_error *err);
+                        const struct bbi_measurement *m, size_t places,
+                        const roaring_bitmap_t *within, uint64_t *count, struct bb_error *err);
 
 struct counter {
     struct bbi_qctx *ctx;
     const struct bbi_show_groups *groups;
-    const struct bbi_measurement *m;
+    const struct bbi_measurement *m; /* [places] */
+    size_t places;
     struct bbi_emit *e;
     count_fn fn;
 };
@@ -40,30 +41,32 @@ static int count_group(void *arg, const char *const *tags, const roaring_bitmap_
 {
     const struct counter *c = arg;
     uint64_t count = 0;
-    int rc = c->fn(c->ctx, &c->groups->show, c->m, series, &count, err);
+    int rc = c->fn(c->ctx, &c->groups->show, c->m, c->places, series, &count, err);
     return rc == BB_OK ? bbi_show_count_row(c->e, c->m->name, c->groups, tags, count, err) : rc;
 }
 
 /* show is that of a struct bbi_show_groups. */
 static int tell_count(struct bbi_qctx *ctx, const struct bbi_ql_show *show,
-                      const struct bbi_measurement *m, const roaring_bitmap_t *within,
-                      struct bbi_emit *e, count_fn fn, struct bb_error *err)
+                      const struct bbi_measurement *m, size_t places,
+                      const roaring_bitmap_t *within, struct bbi_emit *e, count_fn fn,
+                      struct bb_error *err)
 {
     const struct bbi_show_groups *groups = (const struct bbi_show_groups *)show;
-    struct counter c = {.ctx = ctx, .groups = groups, .m = m, .e = e, .fn = fn};
+    struct counter c = {.ctx = ctx, .groups = groups, .m = m, .places = places, .e = e, .fn = fn};
     uint64_t count = 0;
     if (groups->dim_count > 0) {
         return bbi_show_grouped(ctx, groups, m, within, count_group, &c, err);
     }
-    int rc = fn(ctx, show, m, within, &count, err);
+    int rc = fn(ctx, show, m, places, within, &count, err);
     return rc == BB_OK ? bbi_show_count_row(e, m->name, groups, NULL, count, err) : rc;
 }
 
 static int count_series(struct bbi_qctx *ctx, const struct bbi_ql_show *show,
-                        const struct bbi_measurement *m, const roaring_bitmap_t *within,
-                        uint64_t *count, struct bb_error *err)
+                        const struct bbi_measurement *m, size_t places,
+                        const roaring_bitmap_t *within, uint64_t *count, struct bb_error *err)
 {
     (void)show;
+    (void)places;
     if (within == NULL) {
         return bbi_catalog_series_count(ctx->env->catalog, m->db_id, m->id, count, err);
     }
@@ -72,11 +75,12 @@ static int count_series(struct bbi_qctx *ctx, const struct bbi_ql_show *show,
 }
 
 static int count_tag_keys(struct bbi_qctx *ctx, const struct bbi_ql_show *show,
-                          const struct bbi_measurement *m, const roaring_bitmap_t *within,
-                          uint64_t *count, struct bb_error *err)
+                          const struct bbi_measurement *m, size_t places,
+                          const roaring_bitmap_t *within, uint64_t *count, struct bb_error *err)
 {
     struct bbi_names names;
     (void)show;
+    (void)places;
     int rc = bbi_catalog_tag_keys(ctx->env->catalog, m->db_id, m->id, within, &ctx->acct, &names,
                                   err);
     if (rc == BB_OK) {
@@ -87,13 +91,13 @@ static int count_tag_keys(struct bbi_qctx *ctx, const struct bbi_ql_show *show,
 }
 
 static int count_field_keys(struct bbi_qctx *ctx, const struct bbi_ql_show *show,
-                            const struct bbi_measurement *m, const roaring_bitmap_t *within,
-                            uint64_t *count, struct bb_error *err)
+                            const struct bbi_measurement *m, size_t places,
+                            const roaring_bitmap_t *within, uint64_t *count, struct bb_error *err)
 {
     struct bbi_names names;
     (void)show;
     (void)within;
-    int rc = bbi_show_field_names(ctx, m, &names, err);
+    int rc = bbi_show_field_names(ctx, m, places, &names, err);
     if (rc == BB_OK) {
         *count = names.count;
         bbi_names_fini(&names);
@@ -162,11 +166,12 @@ static int list_values(struct bbi_qctx *ctx, const struct bbi_ql_show *show,
 }
 
 static int count_tag_values(struct bbi_qctx *ctx, const struct bbi_ql_show *show,
-                            const struct bbi_measurement *m, const roaring_bitmap_t *within,
-                            uint64_t *count, struct bb_error *err)
+                            const struct bbi_measurement *m, size_t places,
+                            const roaring_bitmap_t *within, uint64_t *count, struct bb_error *err)
 {
     struct value_set set = {.list_count = 0};
     struct bbi_names keys;
+    (void)places;
     int rc = bbi_catalog_tag_keys(ctx->env->catalog, m->db_id, m->id, within, &ctx->acct, &keys,
                                   err);
     if (rc != BB_OK) {
@@ -184,34 +189,34 @@ static int count_tag_values(struct bbi_qctx *ctx, const struct bbi_ql_show *show
     return rc;
 }
 
-/* ---- as bbi_show_each wants them ---- */
+/* ---- as bbi_show_each_present wants them ---- */
 
 static int tell_series(struct bbi_qctx *ctx, const struct bbi_ql_show *show,
-                       const struct bbi_measurement *m, const roaring_bitmap_t *within,
-                       struct bbi_emit *e, struct bb_error *err)
+                       const struct bbi_measurement *m, size_t places,
+                       const roaring_bitmap_t *within, struct bbi_emit *e, struct bb_error *err)
 {
-    return tell_count(ctx, show, m, within, e, count_series, err);
+    return tell_count(ctx, show, m, places, within, e, count_series, err);
 }
 
 static int tell_tag_keys(struct bbi_qctx *ctx, const struct bbi_ql_show *show,
-                         const struct bbi_measurement *m, const roaring_bitmap_t *within,
-                         struct bbi_emit *e, struct bb_error *err)
+                         const struct bbi_measurement *m, size_t places,
+                         const roaring_bitmap_t *within, struct bbi_emit *e, struct bb_error *err)
 {
-    return tell_count(ctx, show, m, within, e, count_tag_keys, err);
+    return tell_count(ctx, show, m, places, within, e, count_tag_keys, err);
 }
 
 static int tell_tag_values(struct bbi_qctx *ctx, const struct bbi_ql_show *show,
-                           const struct bbi_measurement *m, const roaring_bitmap_t *within,
-                           struct bbi_emit *e, struct bb_error *err)
+                           const struct bbi_measurement *m, size_t places,
+                           const roaring_bitmap_t *within, struct bbi_emit *e, struct bb_error *err)
 {
-    return tell_count(ctx, show, m, within, e, count_tag_values, err);
+    return tell_count(ctx, show, m, places, within, e, count_tag_values, err);
 }
 
 static int tell_field_keys(struct bbi_qctx *ctx, const struct bbi_ql_show *show,
-                           const struct bbi_measurement *m, const roaring_bitmap_t *within,
-                           struct bbi_emit *e, struct bb_error *err)
+                           const struct bbi_measurement *m, size_t places,
+                           const roaring_bitmap_t *within, struct bbi_emit *e, struct bb_error *err)
 {
-    return tell_count(ctx, show, m, within, e, count_field_keys, err);
+    return tell_count(ctx, show, m, places, within, e, count_field_keys, err);
 }
 
 /* ---- measurements ---- */
@@ -277,47 +282,68 @@ static int tell_tuples(const struct tuples *t, const struct bbi_show_groups *gro
     return rc;
 }
 
-static int count_measurements(struct bbi_qctx *ctx, const struct bbi_show_groups *groups,
-                              bool is_estimate, struct bbi_emit *e, struct bb_error *err)
+/* A SHOW MEASUREMENT CARDINALITY; who is told of a measurement finds the rest behind it. */
+struct measurement_count {
+    struct bbi_show_groups groups; /* which begins with the show */
+    struct measurement_tally {
+        struct tuples tuples;
+        const char *last; /* the name that was counted last */
+        uint64_t count;
+    } * tally;
+};
+
+static int tally_measurement(struct bbi_qctx *ctx, const struct bbi_ql_show *show,
+                             const struct bbi_measurement *m, size_t places,
+                             const roaring_bitmap_t *within, struct bbi_emit *e,
+                             struct bb_error *err)
 {
-    const struct bbi_ql_show *show = &groups->show;
-    struct tuples tuples = {.ctx = ctx, .dim_count = groups->dim_count};
-    struct bbi_measurements list;
+    const struct measurement_count *c = (const struct measurement_count *)show;
+    (void)places;
+    (void)e;
+    if (c->tally->last != NULL && strcmp(c->tally->last, m->name) == 0) {
+        return BB_OK; /* it was there in another database */
+    }
+    c->tally->last = m->name;
+    c->tally->count++;
+    return c->groups.dim_count == 0
+               ? BB_OK
+               : bbi_show_grouped(ctx, &c->groups, m, within, keep_tuple, &c->tally->tuples, err);
+}
+
+static int count_measurements(struct bbi_qctx *ctx, const struct bbi_show_groups *groups,
+                              struct bbi_emit *e, struct bb_error *err)
+{
+    struct measurement_tally tally = {.tuples = {.ctx = ctx, .dim_count = groups->dim_count}};
+    struct measurement_count c = {*groups, &tally};
     struct bbi_ql_expr *rest;
+    int rc = bbi_show_no_time(ctx, groups->show.condition, "SHOW MEASUREMENT EXACT CARDINALITY",
+                              &rest, err);
+    rc = rc == BB_OK ? bbi_show_each_present(ctx, &c.groups.show, BBI_FIELDS_NEVER,
+                                             tally_measurement, e, err)
+                     : rc;
+    if (rc != BB_OK) {
+        return rc;
+    }
+    return groups->dim_count > 0 ? tell_tuples(&tally.tuples, groups, e, err)
+                                 : bbi_show_count_row(e, NULL, groups, NULL, tally.count, err);
+}
+
+/* InfluxDB's estimate; all policies together. */
+static int estimate_measurements(struct bbi_qctx *ctx, const struct bbi_ql_show *show,
+                                 struct bbi_emit *e, struct bb_error *err)
+{
+    struct bbi_names names;
     uint32_t db_id;
     uint64_t count = 0;
     int rc = bbi_qctx_database(ctx, show->database, &db_id, err);
-    if (rc == BB_ENOTFOUND && is_estimate) {
-        return one_row(e, NULL, estimate_column, 0, err);
-    }
-    rc = rc == BB_OK ? bbi_sources_list(ctx, db_id, show->sources, show->source_count, &list, err)
-                     : rc;
     if (rc == BB_OK) {
-        rc = bbi_show_no_time(ctx, show->condition, "SHOW MEASUREMENT EXACT CARDINALITY", &rest,
-                              err);
+        rc = bbi_catalog_measurements(ctx->env->catalog, db_id, &ctx->acct, &names, err);
     }
-    for (size_t i = 0; rc == BB_OK && i < list.count; i++) {
-        struct bbi_tagcond cond;
-        roaring_bitmap_t *ids = NULL;
-        const struct bbi_measurement *m = &list.list[i];
-        rc = bbi_qctx_check(ctx, err);
-        rc = rc == BB_OK
-                 ? bbi_tagcond_split(ctx, m->db_id, m->id, rest, BBI_FIELDS_NEVER, &cond, err)
-                 : rc;
-        rc = rc == BB_OK ? bbi_tagcond_select(ctx, m->db_id, m->id, &cond, &ids, err) : rc;
-        count += rc == BB_OK && !roaring_bitmap_is_empty(ids);
-        if (rc == BB_OK && groups->dim_count > 0) {
-            rc = bbi_show_grouped(ctx, groups, m, ids, keep_tuple, &tuples, err);
-        }
-        if (ids != NULL) {
-            roaring_bitmap_free(ids);
-        }
+    if (rc == BB_OK) {
+        count = names.count;
+        bbi_names_fini(&names);
     }
-    if (rc != BB_OK || is_estimate) {
-        return rc == BB_OK ? one_row(e, NULL, estimate_column, count, err) : rc;
-    }
-    return groups->dim_count > 0 ? tell_tuples(&tuples, groups, e, err)
-                                 : bbi_show_count_row(e, NULL, groups, NULL, count, err);
+    return rc == BB_OK || rc == BB_ENOTFOUND ? one_row(e, NULL, estimate_column, count, err) : rc;
 }
 
 static int estimate_series(struct bbi_qctx *ctx, const struct bbi_ql_show *show, struct bbi_emit *e,
@@ -346,7 +372,7 @@ static int count_each(struct bbi_qctx *ctx, const struct bbi_ql_show *show, cons
 {
     struct bbi_ql_expr *rest;
     int rc = bbi_show_no_time(ctx, show->condition, what, &rest, err);
-    return rc == BB_OK ? bbi_show_each(ctx, show, BBI_FIELDS_NEVER, fn, e, err) : rc;
+    return rc == BB_OK ? bbi_show_each_present(ctx, show, BBI_FIELDS_NEVER, fn, e, err) : rc;
 }
 
 /* Tag values have no time of their own: to InfluxDB each has time 0. */
@@ -362,7 +388,7 @@ static int count_all_values(struct bbi_qctx *ctx, const struct bbi_ql_show *show
     if (rc != BB_OK || (when.has_tmin && when.tmin > 0) || (when.has_tmax && when.tmax < 0)) {
         return rc;
     }
-    return bbi_show_each(ctx, show, BBI_FIELDS_ABSENT, tell_tag_values, e, err);
+    return bbi_show_each_present(ctx, show, BBI_FIELDS_ABSENT, tell_tag_values, e, err);
 }
 
 int bbi_show_cardinality(struct bbi_qctx *ctx, const struct bbi_ql_statement *statement,
@@ -377,7 +403,8 @@ int bbi_show_cardinality(struct bbi_qctx *ctx, const struct bbi_ql_statement *st
     }
     switch (statement->kind) {
     case BBI_QL_SHOW_MEASUREMENT_CARDINALITY:
-        return count_measurements(ctx, &groups, is_estimate(show), e, err);
+        return is_estimate(show) ? estimate_measurements(ctx, show, e, err)
+                                 : count_measurements(ctx, &groups, e, err);
     case BBI_QL_SHOW_SERIES_CARDINALITY:
         if (is_estimate(show)) {
             return estimate_series(ctx, show, e, err);
@@ -390,7 +417,7 @@ int bbi_show_cardinality(struct bbi_qctx *ctx, const struct bbi_ql_statement *st
     default:
         rc = bbi_show_no_time(ctx, show->condition, "SHOW FIELD KEY CARDINALITY", &rest, err);
         return rc == BB_OK
-                   ? bbi_show_each_policy(ctx, show, BBI_FIELDS_NEVER, tell_field_keys, e, err)
+                   ? bbi_show_each_present(ctx, show, BBI_FIELDS_NEVER, tell_field_keys, e, err)
                    : rc;
     }
 }

@@ -83,8 +83,7 @@ static int any_value_equals(struct bbi_qctx *ctx, const struct bbi_measurement *
     return rc;
 }
 
-/* In InfluxDB's words. */
-static int check_leaf(const struct bbi_ql_expr *expr, struct bb_error *err)
+int bbi_show_check_leaf(const struct bbi_ql_expr *expr, struct bb_error *err)
 {
     enum bbi_ql_op op = expr->u.binary.op;
     enum bbi_ql_expr_kind kind = expr->u.binary.rhs->kind;
@@ -133,7 +132,7 @@ static int leaf_has(struct bbi_qctx *ctx, const struct bbi_measurement *m,
     const struct bbi_ql_expr *value = expr->u.binary.rhs;
     enum bbi_ql_op op = expr->u.binary.op;
     *has = true;
-    int rc = check_leaf(expr, err);
+    int rc = bbi_show_check_leaf(expr, err);
     if (rc == BB_OK && strcmp(var->u.var.name, "_name") == 0) {
         return name_has(ctx, m, op, value->u.string, has, err);
     }

@@ -311,6 +311,59 @@ int bbi_show_shard_stats(struct bbi_qctx *ctx, struct bbi_emit *e, struct bb_err
 
 /* ---- DROP SHARD ---- */
 
+/* The first time in the range that a stretch may have, if they overlap. */
+static bool shared_time(const struct bbi_ql_condition *when, int64_t tmin, int64_t tmax,
+                        int64_t *time)
+{
+    *time = tmin > when->tmin ? tmin : when->tmin;
+    return tmin <= when->tmax && tmax >= when->tmin;
+}
+
+static bool find_in_policy(const struct bbi_snapshot *snapshot, const struct bbi_rp *rp,
+                           const struct bbi_ql_condition *when, int64_t *time)
+{
+    size_t first;
+    size_t count;
+    bbi_version_range(snapshot->version, rp->db_id, rp->id, &first, &count);
+    for (size_t i = first; i < first + count; i++) {
+        const struct bbi_segment_meta *meta = &snapshot->version->segments[i].meta;
+        if (shared_time(when, meta->tmin, meta->tmax, time)) {
+            return true;
+        }
+    }
+    for (size_t i = 0; i < snapshot->memtable_count; i++) {
+        struct bbi_memspace_info info;
+        const struct bbi_memspace *space = bbi_memtable_space(snapshot->memtables[i], rp->db_id,
+                                                              rp->id);
+        if (space == NULL) {
+            continue;
+        }
+        bbi_memspace_info(space, &info);
+        if (info.value_count > 0 && shared_time(when, info.tmin, info.tmax, time)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+int bbi_shard_find(struct bbi_qctx *ctx, uint32_t db_id, const struct bbi_ql_condition *when,
+                   bool *found, uint64_t *id, struct bb_error *err)
+{
+    struct bbi_rp *rps = NULL;
+    size_t count = 0;
+    int64_t time;
+    *found = false;
+    int rc = bbi_qctx_snapshot(ctx, err);
+    rc = rc == BB_OK ? bbi_catalog_rps(ctx->env->catalog, db_id, &ctx->acct, &rps, &count, err)
+                     : rc;
+    for (size_t i = 0; rc == BB_OK && !*found && i < count; i++) {
+        *found = find_in_policy(&ctx->snapshot, &rps[i], when, &time);
+        *id = *found ? shard_id(&rps[i], place_of(time, rps[i].shard_ns)) : 0;
+    }
+    bbi_mem_free(rps);
+    return rc;
+}
+
 int bbi_statement_drop_shard(struct bbi_qctx *ctx, uint64_t id, struct bb_error *err)
 {
     struct bbi_rp rp;

@@ -1,24 +1,33 @@
 /* SHOW TAG VALUES ... WHERE value: beside choosing series, in which `value` is a tag that is not
- * there, the condition is asked of each tag value, as InfluxDB 1.8 does. */
+ * there, the condition is asked of each tag value, as InfluxDB 1.8 does. Likewise it is asked of
+ * tag keys as `_tagKey`, and of measurements as `_name`. */
 #include <string.h>
 
 #include "engine/influxql/influxql.h"
 #include "engine/query/regex.h"
 #include "engine/query/show.h"
 
-/* A comparison of `value` that counts. */
-static bool is_about_value(const struct bbi_ql_expr *expr)
+static bool compares(const struct bbi_ql_expr *expr)
 {
     enum bbi_ql_op op = expr->u.binary.op;
-    bool compares = op == BBI_QL_EQ || op == BBI_QL_NEQ || op == BBI_QL_EQREGEX ||
-                    op == BBI_QL_NEQREGEX;
+    return op == BBI_QL_EQ || op == BBI_QL_NEQ || op == BBI_QL_EQREGEX || op == BBI_QL_NEQREGEX;
+}
+
+static bool names(const struct bbi_ql_expr *expr, const char *name)
+{
     const struct bbi_ql_expr *lhs = expr->u.binary.lhs;
-    return compares && lhs->kind == BBI_QL_VAR && strcmp(lhs->u.var.name, "value") == 0;
+    return compares(expr) && lhs->kind == BBI_QL_VAR && strcmp(lhs->u.var.name, name) == 0;
 }
 
 static bool joins(const struct bbi_ql_expr *expr)
 {
     return expr->u.binary.op == BBI_QL_AND || expr->u.binary.op == BBI_QL_OR;
+}
+
+static bool is_about_time(const struct bbi_ql_expr *expr)
+{
+    const struct bbi_ql_expr *rhs = expr->u.binary.rhs;
+    return rhs->kind == BBI_QL_VAR && strcmp(rhs->u.var.name, "time") == 0;
 }
 
 /* Compile patterns (compile) or count them, in the order in which they stand. */
@@ -39,7 +48,11 @@ static int read_regexes(struct bbi_qctx *ctx, const struct bbi_ql_expr *expr, bo
         rc = read_regexes(ctx, expr->u.binary.lhs, compile, depth + 1, f, err);
         return rc == BB_OK ? read_regexes(ctx, expr->u.binary.rhs, compile, depth + 1, f, err) : rc;
     }
-    if (is_about_value(expr)) {
+    if (strcmp(f->name, "_tagKey") == 0 && compares(expr) && !is_about_time(expr) &&
+        (expr->u.binary.lhs->kind != BBI_QL_VAR || names(expr, f->name))) {
+        rc = bbi_show_check_leaf(expr, err);
+    }
+    if (rc == BB_OK && names(expr, f->name)) {
         f->condition = expr;
         if (expr->u.binary.rhs->kind == BBI_QL_REGEX) {
             size_t at = f->regex_count++;
@@ -51,10 +64,11 @@ static int read_regexes(struct bbi_qctx *ctx, const struct bbi_ql_expr *expr, bo
     return rc;
 }
 
-int bbi_value_filter_read(struct bbi_qctx *ctx, const struct bbi_ql_expr *condition,
-                          struct bbi_value_filter *out, struct bb_error *err)
+int bbi_value_filter_read(struct bbi_qctx *ctx, const char *name,
+                          const struct bbi_ql_expr *condition, struct bbi_value_filter *out,
+                          struct bb_error *err)
 {
-    *out = (struct bbi_value_filter){.regex_count = 0};
+    *out = (struct bbi_value_filter){.name = name};
     if (condition == NULL) {
         return BB_OK;
     }
@@ -111,7 +125,7 @@ static int judge(const struct bbi_value_filter *f, const struct bbi_ql_expr *exp
         return BB_OK;
     }
     if (!joins(expr)) {
-        return is_about_value(expr) ? compare_value(f, expr, value, regex_at, out, err) : BB_OK;
+        return names(expr, f->name) ? compare_value(f, expr, value, regex_at, out, err) : BB_OK;
     }
     int rc = judge(f, expr->u.binary.lhs, value, regex_at, &left, err);
     rc = rc == BB_OK ? judge(f, expr->u.binary.rhs, value, regex_at, &right, err) : rc;
@@ -137,5 +151,40 @@ int bbi_value_filter_takes(const struct bbi_value_filter *filter, const struct b
                  ? BB_OK
                  : judge(filter, filter->condition, value, &regex_at, &verdict, err);
     *wanted = verdict != REFUSES;
+    return rc;
+}
+
+/* ---- what is left for the choice of series ---- */
+
+int bbi_show_strip(struct bbi_qctx *ctx, struct bbi_ql_expr *condition, struct bbi_ql_expr **out,
+                   struct bb_error *err)
+{
+    struct bbi_ql_expr *lhs;
+    struct bbi_ql_expr *rhs;
+    struct bbi_ql_expr *inner = condition;
+    while (inner != NULL && inner->kind == BBI_QL_PAREN) {
+        inner = inner->u.inner;
+    }
+    *out = condition;
+    if (inner == NULL || inner->kind != BBI_QL_BINARY) {
+        return BB_OK;
+    }
+    if (!joins(inner)) {
+        bool away = names(inner, "_name") || names(inner, "_tagKey");
+        *out = away ? NULL : condition;
+        return BB_OK;
+    }
+    int rc = bbi_show_strip(ctx, inner->u.binary.lhs, &lhs, err);
+    rc = rc == BB_OK ? bbi_show_strip(ctx, inner->u.binary.rhs, &rhs, err) : rc;
+    if (rc != BB_OK || lhs == NULL || rhs == NULL) {
+        *out = rc == BB_OK && lhs == NULL ? rhs : lhs;
+        return rc;
+    }
+    rc = bbi_qctx_array(ctx, 1, sizeof(**out), out, err);
+    if (rc == BB_OK) {
+        **out = *inner;
+        (*out)->u.binary.lhs = lhs;
+        (*out)->u.binary.rhs = rhs;
+    }
     return rc;
 }

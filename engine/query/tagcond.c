@@ -63,6 +63,13 @@ static int operands(struct bbi_qctx *ctx, struct bbi_ql_expr *expr, enum bbi_ql_
     return rc;
 }
 
+/* What InfluxDB's shards name themselves: SHOW SERIES takes them for fields. */
+static bool is_system_name(const char *name)
+{
+    return strcmp(name, "_tagKey") == 0 || strcmp(name, "_tagValue") == 0 ||
+           strcmp(name, "_seriesKey") == 0;
+}
+
 static int is_field(const struct splitter *s, const struct bbi_ql_expr *var, bool *field,
                     struct bb_error *err)
 {
@@ -70,6 +77,9 @@ static int is_field(const struct splitter *s, const struct bbi_ql_expr *var, boo
     enum bbi_type type;
     const char *name = var->u.var.name;
     *field = var->u.var.type != BBI_QL_TYPE_TAG;
+    if (s->fields == BBI_FIELDS_IGNORE && is_system_name(name)) {
+        return BB_OK;
+    }
     if (var->u.var.type != BBI_QL_TYPE_UNKNOWN || s->mid == 0) {
         *field = *field && var->u.var.type != BBI_QL_TYPE_UNKNOWN;
         return BB_OK;
@@ -154,6 +164,30 @@ static int compare_name(const struct splitter *s, enum bbi_tagpred_op op, const 
     return rc == BB_OK ? constant(s, holds, out, err) : rc;
 }
 
+/* Of two tags the index only knows who has them: equal are those of series that have both. *out
+ * stays NULL if one is a field. */
+static int compare_tags(const struct splitter *s, const struct bbi_ql_expr *expr,
+                        struct bbi_tagpred **out, struct bb_error *err)
+{
+    const struct bbi_ql_expr *lhs = expr->u.binary.lhs;
+    const struct bbi_ql_expr *rhs = expr->u.binary.rhs;
+    struct bbi_tagpred *first;
+    struct bbi_tagpred *second;
+    bool field;
+    int rc = is_field(s, lhs, &field, err);
+    if (rc == BB_OK && !field) {
+        rc = is_field(s, rhs, &field, err);
+    }
+    if (rc != BB_OK || field) {
+        return rc;
+    }
+    rc = leaf(s, BBI_TAGPRED_NEQ, lhs->u.var.name, "", &first, err);
+    rc = rc == BB_OK ? leaf(s, expr->u.binary.op == BBI_QL_EQ ? BBI_TAGPRED_NEQ : BBI_TAGPRED_EQ,
+                            rhs->u.var.name, "", &second, err)
+                     : rc;
+    return rc == BB_OK ? both(s, first, second, out, err) : rc;
+}
+
 /* A comparison of a tag with a literal; *out stays NULL if it is something else. */
 static int convert_comparison(const struct splitter *s, const struct bbi_ql_expr *expr,
                               struct bbi_tagpred **out, struct bb_error *err)
@@ -191,16 +225,34 @@ static bool is_comparison(enum bbi_ql_op op)
     return op == BBI_QL_EQ || op == BBI_QL_NEQ || op == BBI_QL_EQREGEX || op == BBI_QL_NEQREGEX;
 }
 
+static bool is_math(enum bbi_ql_op op)
+{
+    return op >= BBI_QL_ADD && op <= BBI_QL_BITAND;
+}
+
+static bool compares_names(const struct bbi_ql_expr *expr)
+{
+    enum bbi_ql_op op = expr->u.binary.op;
+    return (op == BBI_QL_EQ || op == BBI_QL_NEQ) && expr->u.binary.lhs->kind == BBI_QL_VAR &&
+           expr->u.binary.rhs->kind == BBI_QL_VAR;
+}
+
 static int convert_leaf(const struct splitter *s, const struct bbi_ql_expr *expr,
                         struct bbi_tagpred **out, struct bb_error *err)
 {
     bool never = s->fields == BBI_FIELDS_NEVER || s->fields == BBI_FIELDS_ABSENT;
+    bool by_index = s->fields == BBI_FIELDS_IGNORE || s->fields == BBI_FIELDS_REFUSE;
     int rc = BB_OK;
     if (expr->kind == BBI_QL_BINARY) {
-        if (s->fields == BBI_FIELDS_IGNORE && !is_comparison(expr->u.binary.op)) {
+        enum bbi_ql_op op = expr->u.binary.op;
+        if (s->fields == BBI_FIELDS_IGNORE && !is_comparison(op)) {
             return bbi_error_set(err, BB_EINVAL, "invalid tag comparison operator");
         }
-        rc = convert_comparison(s, expr, out, err);
+        if (s->fields == BBI_FIELDS_KEEP && is_math(op)) {
+            return constant(s, true, out, err); /* InfluxDB does not ask what it comes to */
+        }
+        rc = by_index && compares_names(expr) ? compare_tags(s, expr, out, err)
+                                              : convert_comparison(s, expr, out, err);
     }
     if (rc == BB_OK && *out == NULL && never) {
         rc = constant(s, expr->kind == BBI_QL_BOOLEAN && expr->u.boolean, out, err);
@@ -262,8 +314,6 @@ static int keep(const struct splitter *s, struct bbi_ql_expr *expr, struct expr_
         out->never = true;
         return BB_OK;
     case BBI_FIELDS_REFUSE:
-        return bbi_error_set(err, BB_EINVAL,
-                             "fields not supported in WHERE clause during deletion");
     case BBI_FIELDS_KEEP:
         break;
     }
