@@ -31,6 +31,23 @@ const struct bbi_func_info *bbi_func_info(enum bbi_func func)
     return &infos[func];
 }
 
+bool bbi_func_takes_any_order(enum bbi_func func, bool has_others)
+{
+    switch (func) {
+    case BBI_FUNC_COUNT:
+    case BBI_FUNC_STDDEV:
+    case BBI_FUNC_MEDIAN:
+    case BBI_FUNC_MODE:
+        return true;
+    case BBI_FUNC_PERCENTILE:
+    case BBI_FUNC_TOP:
+    case BBI_FUNC_BOTTOM:
+        return !has_others;
+    default:
+        return false;
+    }
+}
+
 static unsigned bit_of(enum bbi_ql_type type)
 {
     switch (type) {

@@ -154,6 +154,10 @@ struct bbi_func_info {
 /** By name, in lower case; false: no function of InfluxQL. */
 bool bbi_func_find(const char *name, enum bbi_func *func);
 
+/** Whether a function's results are the same whatever the order of a window's points. has_others:
+ * points have other values, which come out with the one that is chosen. */
+bool bbi_func_takes_any_order(enum bbi_func func, bool has_others);
+
 const struct bbi_func_info *bbi_func_info(enum bbi_func func);
 
 /** The types that a function takes, and the one that it gives for each; false: not taken. Also what

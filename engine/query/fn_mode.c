@@ -61,10 +61,18 @@ static int mode_push(struct bbi_fn *fn, const struct bbi_fn_point *point, struct
     return BB_OK;
 }
 
+/* Equal ones by time, as the query goes through it. */
 static int by_value(const void *a, const void *b, const void *arg)
 {
-    (void)arg;
-    return bbi_fn_compare(&((const struct entry *)a)->value, &((const struct entry *)b)->value);
+    const struct entry *x = a;
+    const struct entry *y = b;
+    const struct bbi_fn_spec *spec = arg;
+    int c = bbi_fn_compare(&x->value, &y->value);
+    if (c == 0) {
+        c = (x->time_ns > y->time_ns) - (x->time_ns < y->time_ns);
+        return spec->descending ? -c : c;
+    }
+    return c;
 }
 
 static const struct entry *best_of(void **order, size_t count)
@@ -112,7 +120,7 @@ static int mode_finish(struct bbi_fn *fn, struct bb_error *err)
     for (size_t i = 0; i < m->count; i++) {
         order[i] = &m->list[i];
     }
-    int rc = bbi_fn_sort(fn, order, m->count, by_value, NULL, err);
+    int rc = bbi_fn_sort(fn, order, m->count, by_value, &fn->spec, err);
     if (rc == BB_OK) {
         bbi_fn_put_timeless(fn, bbi_fn_plain_zero(best_of(order, m->count)->value));
     }

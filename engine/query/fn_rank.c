@@ -2,8 +2,9 @@
  * Functions of the order of a window's values, which are all kept: median and percentile.
  *
  * A value is kept as a key, an integer in the same order, beside its time. Values that are equal
- * stay in the order in which they came: with the key, that order is what ranks them. So the k-th
- * is found without sorting.
+ * are ranked by time, as the query goes through it, and those of one time in the order in which
+ * they came. So the k-th is found without sorting, and without other values of its row it is the
+ * same whatever the order.
  */
 #include <math.h>
 #include <string.h>
@@ -14,7 +15,7 @@
 struct item {
     uint64_t key;
     int64_t time_ns;
-    size_t at; /* which it was */
+    size_t at; /* which it was: of the row's other values */
 };
 
 struct rank {
@@ -61,9 +62,15 @@ static struct bb_value value_of(const struct bbi_fn *fn, uint64_t key)
     }
 }
 
-static bool before(const struct item *a, const struct item *b)
+static bool before(const struct rank *r, const struct item *a, const struct item *b)
 {
-    return a->key != b->key ? a->key < b->key : a->at < b->at;
+    if (a->key != b->key) {
+        return a->key < b->key;
+    }
+    if (a->time_ns != b->time_ns) {
+        return (a->time_ns < b->time_ns) != r->base.spec.descending;
+    }
+    return a->at < b->at;
 }
 
 /* ---- keeping ---- */
@@ -148,11 +155,11 @@ static int partition(struct rank *r, size_t low, size_t high, size_t *at, struct
     r->random = r->random * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
     struct item pivot = list[low + (size_t)((r->random >> 32) % (high - low))];
     while (rc == BB_OK) {
-        while (rc == BB_OK && before(&list[left], &pivot)) {
+        while (rc == BB_OK && before(r, &list[left], &pivot)) {
             left++;
             rc = bbi_fn_step(&r->base, r->steps++, err);
         }
-        while (rc == BB_OK && before(&pivot, &list[right])) {
+        while (rc == BB_OK && before(r, &pivot, &list[right])) {
             right--;
             rc = bbi_fn_step(&r->base, r->steps++, err);
         }
@@ -211,7 +218,7 @@ static int median_finish(struct bbi_fn *fn, struct bb_error *err)
     }
     size_t below = 0;
     for (size_t i = 1; i < half; i++) {
-        below = before(&r->items[below], &r->items[i]) ? i : below;
+        below = before(r, &r->items[below], &r->items[i]) ? i : below;
     }
     bbi_fn_put_timeless(fn, bbi_value_float(middle(value_of(fn, r->items[below].key), high)));
     return BB_OK;

@@ -194,9 +194,95 @@ static bool next_shard(struct bbi_raw_cursor *c)
     return any;
 }
 
+/* ---- sweeps ---- */
+
+/* To look at each series once a window is worth it where most of them have rows in each. */
+static bool is_dense(const struct bbi_raw_cursor *c, double rows, int64_t tmin, int64_t tmax)
+{
+    const struct bbi_buckets *buckets = &c->b->plan->buckets;
+    double windows = (double)bbi_bucket_of(buckets, tmax) - (double)bbi_bucket_of(buckets, tmin);
+    return rows >= (windows + 1) * (double)c->series_count;
+}
+
+static bool is_dense_group(const struct bbi_raw_cursor *c)
+{
+    int64_t tmin = INT64_MAX;
+    int64_t tmax = INT64_MIN;
+    double rows = 0;
+    for (size_t i = 0; i < c->series_count; i++) {
+        const struct bbi_raw_series *s = &c->store.series[c->series[i]];
+        if (s->first != NULL) {
+            int64_t first = s->first->times[0];
+            int64_t last = s->last->times[s->last->count - 1];
+            tmin = first < tmin ? first : tmin;
+            tmax = last > tmax ? last : tmax;
+            rows += (double)s->rows;
+        }
+    }
+    return rows > 0 && is_dense(c, rows, tmin, tmax);
+}
+
+/* The first window that a series has rows left in; those without any leave. */
+static bool next_bucket(struct bbi_raw_cursor *c)
+{
+    struct bbi_raw_sweep *s = &c->sweep;
+    const struct bbi_buckets *buckets = &c->b->plan->buckets;
+    uint32_t *live = c->series + c->series_count;
+    size_t left = 0;
+    int64_t first = 0;
+    for (size_t i = 0; i < s->count; i++) {
+        struct bbi_raw_head head = c->merge.heads[live[i]];
+        if (head.piece == NULL) {
+            continue;
+        }
+        int64_t time = bbi_raw_time(head);
+        if (left == 0 || (c->merge.descending ? time > first : time < first)) {
+            first = time;
+        }
+        live[left++] = live[i];
+    }
+    int64_t bucket = bbi_bucket_of(buckets, first);
+    s->tmin = buckets->width_ns == 0 ? INT64_MIN : bbi_bucket_start(buckets, bucket);
+    s->tmax = bbi_bucket_last(buckets, bucket);
+    s->count = left;
+    s->at = 0;
+    return left > 0;
+}
+
+static void begin_sweep(struct bbi_raw_cursor *c)
+{
+    memcpy(c->series + c->series_count, c->series, c->series_count * sizeof(c->series[0]));
+    c->sweep.count = c->series_count;
+    c->sweep.at = c->sweep.count;
+}
+
+static bool take_from_sweep(struct bbi_raw_cursor *c, struct bbi_raw_row *row)
+{
+    struct bbi_raw_sweep *s = &c->sweep;
+    while (s->at < s->count || next_bucket(c)) {
+        size_t series_at = c->series[c->series_count + s->at];
+        struct bbi_raw_head head = c->merge.heads[series_at];
+        if (head.piece != NULL && bbi_raw_time(head) >= s->tmin && bbi_raw_time(head) <= s->tmax) {
+            *row = (struct bbi_raw_row){series_at, head};
+            c->merge.heads[series_at] = bbi_raw_next(&c->merge, head);
+            return true;
+        }
+        s->at++;
+    }
+    return false;
+}
+
+/* ---- groups in memory, one after the other ---- */
+
 /* Merge those series whose next row is in the shard. */
 static void begin_shard(struct bbi_raw_cursor *c)
 {
+    c->heap_tmin = INT64_MIN;
+    c->heap_tmax = INT64_MAX;
+    if (c->sweep.on) {
+        begin_sweep(c);
+        return;
+    }
     uint32_t *live = c->series + c->series_count;
     size_t n = 0;
     for (size_t i = 0; i < c->series_count; i++) {
@@ -205,8 +291,6 @@ static void begin_shard(struct bbi_raw_cursor *c)
             live[n++] = c->series[i];
         }
     }
-    c->heap_tmin = INT64_MIN;
-    c->heap_tmax = INT64_MAX;
     bbi_raw_heap_begin(&c->merge, live, n);
 }
 
@@ -224,6 +308,7 @@ static void next_group(struct bbi_raw_cursor *c)
         c->head = c->merge.heads[c->series[0]];
         c->stage = BBI_RAW_SERIES;
     }
+    c->sweep.on = c->any_order && is_dense_group(c);
 }
 
 /* ---- a group as it is read ---- */
@@ -253,7 +338,7 @@ static int read_window(struct bbi_raw_cursor *c, struct bb_error *err)
     struct bbi_raw_window *w = &c->window;
     for (;;) {
         place_window(c, w);
-        bool seam = !c->merge.by_id;
+        bool seam = !c->merge.by_id && !c->sweep.on;
         struct bbi_raw_range range = {.tmin = w->tmin,
                                       .tmax = w->tmax,
                                       .limit_tmin = seam ? w->shard_tmin : w->tmin,
@@ -286,7 +371,7 @@ static bool at_shard_end(const struct bbi_raw_cursor *c)
 static int next_window(struct bbi_raw_cursor *c, struct bb_error *err)
 {
     struct bbi_raw_window *w = &c->window;
-    bool more = c->merge.by_id || c->merge.count > 0;
+    bool more = c->merge.by_id || c->sweep.on || c->merge.count > 0;
     if (!w->first && (!more || at_shard_end(c))) {
         c->stage = BBI_RAW_LAPSE;
         return BB_OK;
@@ -298,7 +383,9 @@ static int next_window(struct bbi_raw_cursor *c, struct bb_error *err)
     if (rc != BB_OK) {
         return rc;
     }
-    if (w->first || c->merge.by_id) {
+    if (c->sweep.on) {
+        begin_sweep(c);
+    } else if (w->first || c->merge.by_id) {
         bbi_raw_heap_begin(&c->merge, c->series, c->series_count);
     }
     w->first = false;
@@ -354,6 +441,8 @@ static int begin_stream(struct bbi_raw_cursor *c, size_t group, struct bb_error 
         return rc;
     }
     begin_group(c, group);
+    c->sweep.on = c->any_order &&
+                  is_dense(c, (double)c->scan->rows, c->scan->data_tmin, c->scan->data_tmax);
     c->window = (struct bbi_raw_window){0};
     c->window.width = top_rows(c) != 0 ? UINT64_MAX : first_width(c);
     c->stage = BBI_RAW_LAPSE;
@@ -476,7 +565,7 @@ static bool take_from_heap(struct bbi_raw_cursor *c, struct bbi_raw_row *row)
     if (m->count == 0) {
         return false;
     }
-    struct bbi_raw_head head = m->heads[m->heap[0]];
+    struct bbi_raw_head head = m->heads[m->heap[0].series_at];
     if (bbi_raw_time(head) < c->heap_tmin || bbi_raw_time(head) > c->heap_tmax) {
         return false;
     }
@@ -512,10 +601,12 @@ static bool take(struct bbi_raw_cursor *c, struct bbi_raw_row *row)
     }
     if (is_done(c)) {
         c->merge.count = 0;
+        c->sweep.count = 0;
+        c->sweep.at = 0;
         c->stage = streams ? BBI_RAW_PORTION : BBI_RAW_GROUP;
         return false;
     }
-    if (take_from_heap(c, row)) {
+    if (c->sweep.on ? take_from_sweep(c, row) : take_from_heap(c, row)) {
         return true;
     }
     c->stage = streams ? BBI_RAW_WINDOW : BBI_RAW_SHARD;

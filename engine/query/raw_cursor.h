@@ -21,7 +21,16 @@ enum bbi_raw_stage {
     BBI_RAW_SHARD,   /* its next shard */
     BBI_RAW_LAPSE,   /* the next shard of a group that does not fit */
     BBI_RAW_WINDOW,  /* the next window of that shard */
-    BBI_RAW_HEAP     /* the series of the shard or the window, merged */
+    BBI_RAW_HEAP     /* the series of the shard or the window, merged or swept */
+};
+
+/** Rows in any order within a window of the query: window by window, series after series. */
+struct bbi_raw_sweep {
+    bool on;      /* of this group */
+    int64_t tmin; /* the window */
+    int64_t tmax;
+    size_t at;    /* of the series whose rows are given */
+    size_t count; /* series that are left */
 };
 
 /** A stretch of a shard of a group that does not fit. */
@@ -58,6 +67,9 @@ struct bbi_raw_cursor {
     /** Set after open if few rows of a group may be wanted, nobody knows how many: a group that is
      * read as it is given begins with a short window. */
     bool is_hasty;
+    /** Set after open if the rows of a group's window may come in any order. */
+    bool any_order;
+    struct bbi_raw_sweep sweep;
     /* series by group */
     uint32_t *members; /* [series.count] indexes, group after group */
     size_t *group_at;  /* [groups + 2] */

@@ -97,13 +97,8 @@ static int compare_strings(struct bbi_string a, struct bbi_string b)
     return c != 0 ? c : (a.len > b.len) - (a.len < b.len);
 }
 
-static bool is_less(const struct bbi_raw_merge *m, size_t a, size_t b)
+static bool is_tie_less(const struct bbi_raw_merge *m, size_t a, size_t b)
 {
-    int64_t x = bbi_raw_time(m->heads[a]);
-    int64_t y = bbi_raw_time(m->heads[b]);
-    if (x != y) {
-        return m->descending ? x > y : x < y;
-    }
     if (m->by_id) {
         return a < b;
     }
@@ -121,11 +116,20 @@ static bool is_less(const struct bbi_raw_merge *m, size_t a, size_t b)
     return false;
 }
 
+static inline bool is_less(const struct bbi_raw_merge *m, const struct bbi_raw_heap_item *a,
+                           const struct bbi_raw_heap_item *b)
+{
+    if (a->time != b->time) {
+        return m->descending ? a->time > b->time : a->time < b->time;
+    }
+    return is_tie_less(m, a->series_at, b->series_at);
+}
+
 /* ---- the heap: the same exchanges as Go's container/heap, for the order of equals ---- */
 
 static void exchange(struct bbi_raw_merge *m, size_t i, size_t j)
 {
-    size_t t = m->heap[i];
+    struct bbi_raw_heap_item t = m->heap[i];
     m->heap[i] = m->heap[j];
     m->heap[j] = t;
 }
@@ -137,10 +141,10 @@ static void sift_down(struct bbi_raw_merge *m, size_t i, size_t n)
         if (child >= n) {
             return;
         }
-        if (child + 1 < n && is_less(m, m->heap[child + 1], m->heap[child])) {
+        if (child + 1 < n && is_less(m, &m->heap[child + 1], &m->heap[child])) {
             child++;
         }
-        if (!is_less(m, m->heap[child], m->heap[i])) {
+        if (!is_less(m, &m->heap[child], &m->heap[i])) {
             return;
         }
         exchange(m, i, child);
@@ -152,7 +156,7 @@ static void sift_up(struct bbi_raw_merge *m, size_t i)
 {
     while (i > 0) {
         size_t parent = (i - 1) / 2;
-        if (!is_less(m, m->heap[i], m->heap[parent])) {
+        if (!is_less(m, &m->heap[i], &m->heap[parent])) {
             return;
         }
         exchange(m, i, parent);
@@ -164,8 +168,9 @@ void bbi_raw_heap_begin(struct bbi_raw_merge *m, const uint32_t *series, size_t 
 {
     m->count = 0;
     for (size_t i = 0; i < count; i++) {
-        if (m->heads[series[i]].piece != NULL) {
-            m->heap[m->count++] = series[i];
+        struct bbi_raw_head head = m->heads[series[i]];
+        if (head.piece != NULL) {
+            m->heap[m->count++] = (struct bbi_raw_heap_item){bbi_raw_time(head), series[i]};
         }
     }
     for (size_t i = m->count / 2; i > 0; i--) {
@@ -179,11 +184,11 @@ size_t bbi_raw_heap_pop(struct bbi_raw_merge *m)
     exchange(m, 0, last);
     sift_down(m, 0, last);
     m->count = last;
-    return m->heap[last];
+    return m->heap[last].series_at;
 }
 
 void bbi_raw_heap_push(struct bbi_raw_merge *m, size_t series_at)
 {
-    m->heap[m->count] = series_at;
+    m->heap[m->count] = (struct bbi_raw_heap_item){bbi_raw_time(m->heads[series_at]), series_at};
     sift_up(m, m->count++);
 }

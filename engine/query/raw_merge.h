@@ -18,12 +18,18 @@ struct bbi_raw_head {
     size_t row;
 };
 
+/** A series in the heap, beside the time of its head, which is looked at most. */
+struct bbi_raw_heap_item {
+    int64_t time;
+    size_t series_at;
+};
+
 struct bbi_raw_merge {
     const struct bbi_raw_store *store;
     bool descending;
-    bool by_id;                 /* rows of one time stand by the ids of their series */
-    struct bbi_raw_head *heads; /* [store->scan->series_count] */
-    size_t *heap;               /* series; heads[heap[0]] comes next */
+    bool by_id;                     /* rows of one time stand by the ids of their series */
+    struct bbi_raw_head *heads;     /* [store->scan->series_count] */
+    struct bbi_raw_heap_item *heap; /* heads[heap[0].series_at] comes next */
     size_t count;
     size_t cap;
 };

@@ -162,6 +162,13 @@ static bool first_source_decides(const struct bbi_plan *plan, const struct bbi_c
            !bbi_stream_subquery_has(plan->subs[0], &driver);
 }
 
+/* Several sources are merged by time, and groups that interleave are of one window. */
+static bool takes_any_order(const struct bbi_plan *plan, const struct bbi_call *call)
+{
+    return plan->sub_count == 0 && plan->from.count == 1 && !bbi_plan_interleaves(plan) &&
+           bbi_func_takes_any_order(call->func, call->tag_count + plan->ref_count != 0);
+}
+
 static int reduce_call(const struct bbi_flow *flow, const struct bbi_call *call, bool to_window,
                        struct bbi_stream **out, struct bb_error *err)
 {
@@ -171,6 +178,7 @@ static int reduce_call(const struct bbi_flow *flow, const struct bbi_call *call,
     int rc = bbi_trace_begin(flow, "windows to points:", call->name, &inner, &node, err);
     /* What is of the whole group reads all of it. */
     inner.is_hasty = inner.is_hasty && inner.plan->buckets.width_ns != 0;
+    inner.any_order = takes_any_order(flow->plan, call);
     if (rc == BB_OK) {
         rc = first_source_decides(flow->plan, call)
                  ? bbi_stream_merge(&inner, NULL, 0, true, &input, err)

@@ -57,6 +57,7 @@ struct bbi_flow {
     uint64_t budget;         /* bytes of rows that a source may hold */
     bool looked_back;        /* the times reach back already, as lookback() allows */
     bool is_hasty;           /* a LIMIT is above: sources begin with few rows, then read more */
+    bool any_order;          /* the points of a group's window may come in any order */
     struct bbi_trace *trace; /* NULL: nobody asks which streams there are */
     unsigned depth;
 };

@@ -11,6 +11,7 @@ struct scan {
     bool has_driver;
     uint64_t budget;
     bool is_hasty;
+    bool any_order;
     bool is_open;
     struct bbi_binding binding;
     struct bbi_raw_cursor cursor;
@@ -30,6 +31,7 @@ static int scan_open(struct scan *s, struct bb_error *err)
     }
     rc = rc == BB_OK ? bbi_raw_cursor_open(&s->cursor, &s->binding, s->budget, err) : rc;
     s->cursor.is_hasty = s->is_hasty;
+    s->cursor.any_order = s->any_order;
     return rc;
 }
 
@@ -139,6 +141,7 @@ int bbi_stream_scan(const struct bbi_flow *flow, const struct bbi_measurement *m
         s->has_driver = driver != NULL;
         s->budget = flow->budget;
         s->is_hasty = flow->is_hasty;
+        s->any_order = flow->any_order;
         s->limits = bbi_flow_limits_source(flow) && driver == NULL ? flow->plan : NULL;
         rc = plan_rows(s, flow, driver, err);
     }

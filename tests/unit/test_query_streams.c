@@ -146,6 +146,68 @@ static void test_limit(void **state)
     }
 }
 
+/* ---- points in any order ---- */
+
+/* Functions that take the points of a window in any order, against the same of rows that a subquery
+ * has put in order of time. */
+static const char *const orderless[] = {
+    "stddev(v)",         "median(n)",  "mode(v)",        "mode(n)",    "percentile(v, 40)",
+    "percentile(n, 95)", "top(v, 12)", "bottom(n, 700)", "top(n, 30)", "count(distinct(v))",
+};
+
+static const char *const orderless_ends[] = {
+    DAY,
+    DAY "GROUP BY half",
+    DAY "GROUP BY time(1d)",
+    DAY "GROUP BY time(1h), half",
+    DAY "GROUP BY time(1m), half fill(none)",
+    DAY "GROUP BY time(5m), id fill(none)",
+    DAY "AND v > 90 GROUP BY time(10m) fill(none)",
+    "WHERE id =~ /m[25]/",
+    "WHERE id =~ /m[0-4]/ GROUP BY id",
+};
+
+static void compare_orders(struct dbtest *t, const char *call, const char *end, const char *order)
+{
+    struct bbi_buf swept;
+    struct bbi_buf merged;
+    char text[512];
+    bbi_buf_init(&swept, NULL, 64u << 20);
+    bbi_buf_init(&merged, NULL, 64u << 20);
+    (void)snprintf(text, sizeof(text), "SELECT %s FROM (SELECT v, n FROM u GROUP BY *) %s %s", call,
+                   end, order);
+    dbtest_query(t, text, &merged);
+    (void)snprintf(text, sizeof(text), "SELECT %s FROM u %s %s", call, end, order);
+    dbtest_query(t, text, &swept);
+    if (strcmp((const char *)swept.data, (const char *)merged.data) != 0 ||
+        memmem(swept.data, swept.len, "error:", 6) != NULL) {
+        fail_msg("%s:\n%.600s\nexpected:\n%.600s", text, (const char *)swept.data,
+                 (const char *)merged.data);
+    }
+    bbi_buf_fini(&swept);
+    bbi_buf_fini(&merged);
+}
+
+/* Under a LIMIT rows are read in many short windows. */
+static void test_any_order(void **state)
+{
+    (void)state;
+    for (int s = 0; s < DBTEST_STATES; s++) {
+        struct dbtest t;
+        load(&t, (enum dbtest_state)s);
+        for (size_t i = 0; i < sizeof(orderless) / sizeof(orderless[0]); i++) {
+            for (size_t k = 0; k < sizeof(orderless_ends) / sizeof(orderless_ends[0]); k++) {
+                compare_orders(&t, orderless[i], orderless_ends[k], "");
+                compare_orders(&t, orderless[i], orderless_ends[k], "ORDER BY time DESC");
+                compare_orders(&t, orderless[i], orderless_ends[k], "LIMIT 100000");
+            }
+        }
+        dbtest_close(&t);
+    }
+}
+
+/* ---- ending early ---- */
+
 static uint64_t counter_of(struct dbtest *t, const char *question, const char *counter)
 {
     struct bbi_buf out;
@@ -350,9 +412,9 @@ static void test_failing_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_limit),          cmocka_unit_test(test_early_end),
-        cmocka_unit_test(test_cancel),         cmocka_unit_test(test_deadline),
-        cmocka_unit_test(test_failing_memory),
+        cmocka_unit_test(test_limit),     cmocka_unit_test(test_any_order),
+        cmocka_unit_test(test_early_end), cmocka_unit_test(test_cancel),
+        cmocka_unit_test(test_deadline),  cmocka_unit_test(test_failing_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
