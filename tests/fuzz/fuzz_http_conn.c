@@ -437,32 +437,44 @@ static void run(const uint8_t *data, size_t size, enum mode how)
     tear_down();
 }
 
+struct replies {
+    unsigned codes[STATUSES_MAX];
+    size_t count;
+    bool closed; /* the last one says so */
+};
+
 /* The status codes of all replies. A head that is both too long and malformed is refused for what
  * is seen first, which depends on the pieces: those reasons count as one. Whether "100 Continue"
  * is still of use depends on them as well. */
-static size_t statuses(const unsigned char *text, size_t n, unsigned *codes)
+static void read_replies(const unsigned char *text, size_t n, struct replies *r)
 {
-    static const char start[] = "HTTP/1.1 ";
-    size_t count = 0;
-    for (size_t i = 0; i + sizeof(start) + 2 < n && count < STATUSES_MAX; i++) {
-        if (memcmp(text + i, start, sizeof(start) - 1) != 0)
+    static const char start[] = "HTTP/1.1 ", closing[] = "\r\nConnection: close\r\n";
+    r->count = 0;
+    r->closed = false;
+    for (size_t i = 0; i < n && r->count < STATUSES_MAX; i++) {
+        if (n - i >= sizeof(closing) - 1 && memcmp(text + i, closing, sizeof(closing) - 1) == 0)
+            r->closed = true;
+        if (n - i < sizeof(start) + 2 || memcmp(text + i, start, sizeof(start) - 1) != 0)
             continue;
         unsigned code = (unsigned)strtoul((const char *)text + i + sizeof(start) - 1, NULL, 10);
         if (code != 100)
-            codes[count++] = code == 414 || code == 431 ? 400 : code;
+            r->codes[r->count++] = code == 414 || code == 431 ? 400 : code;
     }
-    return count;
 }
 
+/* A body in pieces may be refused before its end is there, which closes the connection; at once,
+ * the end has been seen and what is behind it is answered as well. */
 static void compare(size_t out_len)
 {
-    static unsigned codes[2][STATUSES_MAX];
-    size_t whole = statuses(out[0], out_len, codes[0]);
-    size_t pieces = statuses(out[1], fake_uv.out_len, codes[1]);
-    must(whole == pieces, "as many replies");
-    must(memcmp(codes[0], codes[1], whole * sizeof(codes[0][0])) == 0, "the same replies");
-    must(heard[0].len == heard[1].len, "as much gets through");
-    must(memcmp(heard[0].bytes, heard[1].bytes, heard[0].len) == 0, "the same gets through");
+    static struct replies whole, pieces;
+    read_replies(out[0], out_len, &whole);
+    read_replies(out[1], fake_uv.out_len, &pieces);
+    bool cut = pieces.closed && pieces.count < whole.count;
+    must(cut || whole.count == pieces.count, "as many replies");
+    must(memcmp(whole.codes, pieces.codes, pieces.count * sizeof(pieces.codes[0])) == 0,
+         "the same replies");
+    must(cut ? heard[0].len >= heard[1].len : heard[0].len == heard[1].len, "as much gets through");
+    must(memcmp(heard[0].bytes, heard[1].bytes, heard[1].len) == 0, "the same gets through");
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
