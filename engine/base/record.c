@@ -24,6 +24,8 @@
     X(USER_NEW)         \
     X(USER_ALTER)       \
     X(USER_DROP)        \
+    X(TASK_NEW)         \
+    X(TASK_DROP)        \
     X(SEGMENT_ADD)      \
     X(SEGMENT_REMOVE)   \
     X(TOMBSTONE_REMOVE) \
@@ -417,6 +419,69 @@ int bbi_record_get_user(const struct bbi_record *record, struct bbi_record_user 
         get_user_body(&c, r);
     }
     return body_close(record, &c, err);
+}
+
+/* ---- tasks ---- */
+
+void bbi_record_put_task_new(struct bbi_buf *b, const struct bbi_record_task *r)
+{
+    struct small_body s;
+    small_init(&s);
+    small_varint(&s, r->db_id);
+    small_varint(&s, r->task_id);
+    small_varint(&s, (uint64_t)r->kind);
+    small_varint(&s, r->rp_id);
+    small_varint(&s, r->name_len);
+    size_t head_len = (size_t)(s.at - s.bytes);
+    bbi_buf_u8(b, BBI_RECORD_TASK_NEW);
+    bbi_buf_varint(b, head_len + r->name_len + r->text_len);
+    bbi_buf_put(b, s.bytes, head_len);
+    bbi_buf_put(b, r->name, r->name_len);
+    bbi_buf_put(b, r->text, r->text_len);
+}
+
+void bbi_record_put_task_drop(struct bbi_buf *b, uint32_t db_id, uint32_t task_id)
+{
+    struct small_body s;
+    small_init(&s);
+    small_varint(&s, db_id);
+    small_varint(&s, task_id);
+    small_put(b, BBI_RECORD_TASK_DROP, &s);
+}
+
+static int get_task_body(const struct bbi_record *record, struct bbi_cursor *c,
+                         struct bbi_record_task *r, struct bb_error *err)
+{
+    uint64_t kind = bbi_cursor_varint(c);
+    if (c->err == BB_OK && kind != BBI_TASK_CONTINUOUS_QUERY && kind != BBI_TASK_SUBSCRIPTION) {
+        return bbi_error_set(err, BB_EVERSION, "record TASK_NEW: unknown kind %llu",
+                             (unsigned long long)kind);
+    }
+    r->kind = (enum bbi_task_kind)kind;
+    r->rp_id = get_u32(c);
+    r->name = bbi_cursor_block(c, &r->name_len);
+    r->text_len = bbi_cursor_left(c);
+    r->text = bbi_cursor_bytes(c, r->text_len);
+    bool is_subscription = r->kind == BBI_TASK_SUBSCRIPTION;
+    if (c->err == BB_OK && (r->name_len > BBI_TASK_NAME_MAX || r->text_len > BBI_TASK_TEXT_MAX ||
+                            (r->rp_id != 0) != is_subscription)) {
+        return body_error(record, err);
+    }
+    return body_close(record, c, err);
+}
+
+int bbi_record_get_task(const struct bbi_record *record, struct bbi_record_task *r,
+                        struct bb_error *err)
+{
+    struct bbi_cursor c;
+    int rc = body_open(record, &c, err);
+    if (rc != BB_OK) {
+        return rc;
+    }
+    *r = (struct bbi_record_task){.db_id = get_id(&c)};
+    r->task_id = get_id(&c);
+    return record->type == BBI_RECORD_TASK_NEW ? get_task_body(record, &c, r, err)
+                                               : body_close(record, &c, err);
 }
 
 /* ---- series ---- */

@@ -42,6 +42,8 @@ enum bbi_record_type {
     BBI_RECORD_USER_NEW = 14,
     BBI_RECORD_USER_ALTER = 15,
     BBI_RECORD_USER_DROP = 16,
+    BBI_RECORD_TASK_NEW = 17,
+    BBI_RECORD_TASK_DROP = 18,
     /* only in the catalog log: */
     BBI_RECORD_SEGMENT_ADD = 32,
     BBI_RECORD_SEGMENT_REMOVE = 33,
@@ -171,6 +173,37 @@ int bbi_record_get_user(const struct bbi_record *record, struct bbi_record_user 
                         struct bb_error *err) BB_CHECKED;
 /** The next of r->grant_count grants of a record that bbi_record_get_user has taken. */
 struct bbi_grant bbi_record_next_grant(struct bbi_record_user *r);
+
+/* ---- tasks ---- */
+
+/** What a database does by itself. */
+enum bbi_task_kind {
+    BBI_TASK_CONTINUOUS_QUERY = 1,
+    BBI_TASK_SUBSCRIPTION = 2
+};
+
+/** Longest name of a task, and longest statement that makes one. */
+#define BBI_TASK_NAME_MAX 1024
+#define BBI_TASK_TEXT_MAX ((size_t)256 << 10)
+
+/** TASK_NEW carries all of a task; TASK_DROP the ids alone. */
+struct bbi_record_task {
+    uint32_t db_id;
+    uint32_t task_id; /* of the database's */
+    enum bbi_task_kind kind;
+    uint32_t rp_id; /* of a subscription's policy; 0 of a continuous query */
+    const uint8_t *name;
+    size_t name_len;
+    const uint8_t *text; /* the statement that made it */
+    size_t text_len;
+};
+
+void bbi_record_put_task_new(struct bbi_buf *b, const struct bbi_record_task *r);
+void bbi_record_put_task_drop(struct bbi_buf *b, uint32_t db_id, uint32_t task_id);
+
+/** TASK_NEW or TASK_DROP. */
+int bbi_record_get_task(const struct bbi_record *record, struct bbi_record_task *r,
+                        struct bb_error *err) BB_CHECKED;
 
 /* ---- series ---- */
 

@@ -133,7 +133,7 @@ static int delete_db(struct bbi_index_writer *w, uint32_t db_id, struct bb_error
     static const enum bbi_index_table tables[] = {BBI_INDEX_SERIES, BBI_INDEX_KEYS,
                                                   BBI_INDEX_POSTINGS};
     static const enum bbi_index_misc kinds[] = {BBI_MISC_DATABASE, BBI_MISC_MEASUREMENT,
-                                                BBI_MISC_FIELD};
+                                                BBI_MISC_FIELD, BBI_MISC_TASK, BBI_MISC_TASK_GONE};
     int rc = delete_rps(w, db_id, err);
     for (size_t i = 0; rc == BB_OK && i < sizeof(tables) / sizeof(tables[0]); i++) {
         rc = bbi_index_delete_prefix(w, tables[i], prefix, len, err);
@@ -257,6 +257,52 @@ static int apply_user(struct bbi_index_writer *w, const struct raw_record *raw,
     return rc;
 }
 
+static struct misc_key task_key(enum bbi_index_misc kind, uint32_t db_id)
+{
+    struct misc_key k = misc_start(kind);
+    misc_uint(&k, db_id);
+    return k;
+}
+
+/* As users': a dropped id is not given again. */
+static int drop_task(struct bbi_index_writer *w, const struct raw_record *raw,
+                     const struct bbi_record_task *task, struct bb_error *err)
+{
+    struct misc_key gone = task_key(BBI_MISC_TASK_GONE, task->db_id);
+    struct bbi_index_entry e;
+    struct bbi_record_task highest = {.task_id = 0};
+    bool found;
+    int rc = bbi_index_write_get(w, BBI_INDEX_MISC, gone.bytes, gone.len, &e, &found, err);
+    if (rc == BB_OK && found) {
+        struct bbi_cursor c;
+        struct bbi_record record;
+        bbi_cursor_init(&c, e.value, e.value_len);
+        rc = bbi_record_next(&c, &record, err);
+        rc = rc == BB_OK ? bbi_record_get_task(&record, &highest, err) : rc;
+    }
+    return rc == BB_OK && task->task_id > highest.task_id
+               ? misc_put(w, &gone, raw->bytes, raw->len, err)
+               : rc;
+}
+
+static int apply_task(struct bbi_index_writer *w, const struct raw_record *raw,
+                      struct bb_error *err)
+{
+    struct bbi_record_task task;
+    int rc = bbi_record_get_task(&raw->record, &task, err);
+    if (rc != BB_OK) {
+        return rc;
+    }
+    struct misc_key k = task_key(BBI_MISC_TASK, task.db_id);
+    bbi_put_be32(k.bytes + k.len, task.task_id);
+    k.len += 4;
+    if (raw->record.type == BBI_RECORD_TASK_NEW) {
+        return misc_put(w, &k, raw->bytes, raw->len, err);
+    }
+    rc = misc_delete(w, &k, err);
+    return rc == BB_OK ? drop_task(w, raw, &task, err) : rc;
+}
+
 static int apply_segment(struct bbi_index_writer *w, const struct raw_record *raw,
                          struct bb_error *err)
 {
@@ -322,6 +368,9 @@ static int apply_one(struct bbi_index_writer *w, const struct raw_record *raw,
     case BBI_RECORD_USER_ALTER:
     case BBI_RECORD_USER_DROP:
         return apply_user(w, raw, acct, err);
+    case BBI_RECORD_TASK_NEW:
+    case BBI_RECORD_TASK_DROP:
+        return apply_task(w, raw, err);
     case BBI_RECORD_CHECKPOINT:
         k = misc_start(BBI_MISC_CHECKPOINT);
         return misc_put(w, &k, raw->bytes, raw->len, err);

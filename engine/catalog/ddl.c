@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "engine/catalog/internal.h"
+#include "engine/catalog/tasks.h"
 
 #define HOUR_NS (INT64_C(3600) * 1000000000)
 #define DAY_NS  (24 * HOUR_NS)
@@ -321,11 +322,11 @@ int bbi_catalog_rp_alter(struct bbi_catalog *cat, uint32_t db_id, const char *na
 int bbi_catalog_rp_drop(struct bbi_catalog *cat, uint32_t db_id, const char *name, size_t name_len,
                         uint32_t *rp_id, struct bb_error *err)
 {
-    uint8_t bytes[64];
-    struct bbi_buf records = {.data = bytes, .cap = sizeof(bytes), .max = sizeof(bytes)};
+    struct bbi_buf records;
     const struct bbi_schema_rp *known = NULL;
     int rc;
     *rp_id = 0;
+    bbi_buf_init(&records, cat->acct, SIZE_MAX / 2);
     bbi_catalog_write_lock(cat);
     const struct bbi_schema_db *db = bbi_schema_db_by_id(&cat->schema, db_id);
     if (db != NULL) {
@@ -335,10 +336,12 @@ int bbi_catalog_rp_drop(struct bbi_catalog *cat, uint32_t db_id, const char *nam
         rc = db == NULL ? bbi_catalog_no_database(db_id, err) : no_rp(name, name_len, err);
     } else {
         *rp_id = known->id;
+        bbi_catalog_put_policy_tasks_drop(cat, db_id, known->id, &records);
         bbi_record_put_rp_drop(&records, db_id, known->id);
         rc = bbi_catalog_publish(cat, &records, err);
     }
     bbi_catalog_unlock(cat);
+    bbi_buf_fini(&records);
     return rc;
 }
 

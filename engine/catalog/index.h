@@ -50,7 +50,9 @@ enum bbi_index_misc {
     BBI_MISC_TOMBSTONE = 7,   /* lsn be64 -> DELETE */
     BBI_MISC_CHECKPOINT = 8,  /* -> CHECKPOINT */
     BBI_MISC_USER = 9,        /* user be32 -> USER_NEW */
-    BBI_MISC_USER_GONE = 10   /* -> USER_DROP of the highest id that was dropped */
+    BBI_MISC_USER_GONE = 10,  /* -> USER_DROP of the highest id that was dropped */
+    BBI_MISC_TASK = 11,       /* db, task be32 -> TASK_NEW */
+    BBI_MISC_TASK_GONE = 12   /* db -> TASK_DROP of the highest id that was dropped */
 };
 
 /** What the file says of itself. */

@@ -34,6 +34,8 @@ libbusbar_la_SOURCES += \
 	engine/catalog/scan.h \
 	engine/catalog/schema.c \
 	engine/catalog/schema.h \
+	engine/catalog/schema_tasks.c \
+	engine/catalog/schema_tasks.h \
 	engine/catalog/schema_users.c \
 	engine/catalog/schema_users.h \
 	engine/catalog/select.c \
@@ -44,6 +46,8 @@ libbusbar_la_SOURCES += \
 	engine/catalog/tagregex.c \
 	engine/catalog/tagregex.h \
 	engine/catalog/tags.c \
+	engine/catalog/tasks.c \
+	engine/catalog/tasks.h \
 	engine/catalog/users.c \
 	engine/catalog/users.h \
 	engine/catalog/valueset.c \
@@ -67,6 +71,7 @@ unit_tests += \
 	tests/unit/test_catalog_select \
 	tests/unit/test_catalog_strsort \
 	tests/unit/test_catalog_tagregex \
+	tests/unit/test_catalog_tasks \
 	tests/unit/test_catalog_threads \
 	tests/unit/test_catalog_users
 
@@ -85,6 +90,9 @@ tests_unit_test_catalog_damage_SOURCES = \
 tests_unit_test_catalog_model_SOURCES = \
 	tests/unit/catalog_util.c \
 	tests/unit/test_catalog_model.c
+tests_unit_test_catalog_tasks_SOURCES = \
+	tests/unit/catalog_util.c \
+	tests/unit/test_catalog_tasks.c
 tests_unit_test_catalog_users_SOURCES = \
 	tests/unit/catalog_util.c \
 	tests/unit/test_catalog_users.c

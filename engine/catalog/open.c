@@ -156,7 +156,7 @@ int bbi_catalog_open(const struct bbi_fs *fs, const char *dir,
 int bbi_catalog_replay(struct bbi_catalog *cat, const struct bbi_record *record,
                        struct bb_error *err)
 {
-    bool is_later = record->type >= BBI_RECORD_SERIES_DROP && record->type <= BBI_RECORD_USER_DROP;
+    bool is_later = record->type >= BBI_RECORD_SERIES_DROP && record->type <= BBI_RECORD_TASK_DROP;
     if (!is_later &&
         (record->type < BBI_RECORD_DATABASE_NEW || record->type > BBI_RECORD_SERIES_NEW)) {
         return bbi_error_set(err, BB_EINVAL, "record %s: not of the schema",

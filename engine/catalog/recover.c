@@ -257,8 +257,9 @@ static void limit_indexed(struct bbi_catalog *cat)
 static int load_schema(struct bbi_recovery *r, struct bb_error *err)
 {
     static const enum bbi_index_misc kinds[] = {
-        BBI_MISC_DATABASE,   BBI_MISC_RP,   BBI_MISC_MEASUREMENT, BBI_MISC_FIELD,
-        BBI_MISC_CHECKPOINT, BBI_MISC_USER, BBI_MISC_USER_GONE};
+        BBI_MISC_DATABASE,  BBI_MISC_RP,         BBI_MISC_MEASUREMENT,
+        BBI_MISC_FIELD,     BBI_MISC_CHECKPOINT, BBI_MISC_USER,
+        BBI_MISC_USER_GONE, BBI_MISC_TASK,       BBI_MISC_TASK_GONE};
     int rc = BB_OK;
     for (size_t i = 0; rc == BB_OK && i < sizeof(kinds) / sizeof(kinds[0]); i++) {
         rc = load_kind(r, kinds[i], err);

@@ -121,7 +121,7 @@ static int fill(struct bbi_catalog *cat, struct bbi_catlog *log, struct bb_error
 {
     int rc = log_misc(cat, log, BBI_MISC_DATABASE, BBI_MISC_FIELD, err);
     if (rc == BB_OK) {
-        rc = log_misc(cat, log, BBI_MISC_USER, BBI_MISC_USER_GONE, err);
+        rc = log_misc(cat, log, BBI_MISC_USER, BBI_MISC_TASK_GONE, err);
     }
     if (rc == BB_OK) {
         rc = log_series(cat, log, err);

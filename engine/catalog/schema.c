@@ -5,6 +5,7 @@
 #include "engine/base/hash.h"
 #include "engine/catalog/catalog.h"
 #include "engine/catalog/key.h"
+#include "engine/catalog/schema_tasks.h"
 #include "engine/catalog/schema_users.h"
 
 #define TABLE_CAP_MIN 16
@@ -182,6 +183,7 @@ void bbi_schema_init(struct bbi_schema *s, struct bbi_account *acct)
 static void db_destroy(struct bbi_schema_db *db)
 {
     bbi_mem_free(db->rps);
+    bbi_tasks_fini(db);
     table_fini(&db->measurements);
     table_fini(&db->fields);
     table_fini(&db->tag_keys);
@@ -313,6 +315,7 @@ static struct bbi_schema_db *db_create(struct bbi_schema *s, const struct bbi_re
     db->fields.acct = s->acct;
     db->tag_keys.acct = s->acct;
     db->next = (struct bbi_next_ids){r->db_id, 1, 1, 1};
+    db->next_task_id = 1;
     db->name = bbi_arena_dup(&db->arena, r->name, r->name_len);
     db->name_len = (uint32_t)r->name_len;
     if (db->name == NULL) {
@@ -375,6 +378,7 @@ static int apply_database_drop(struct bbi_schema *s, const struct bbi_record *re
     memmove(&s->dbs[at], &s->dbs[at + 1], (s->db_count - at - 1) * sizeof(struct bbi_schema_db *));
     s->db_count--;
     bbi_users_forget_db(s, db->id);
+    s->task_changes++;
     db_destroy(db);
     *changed = true;
     return BB_OK;
@@ -609,6 +613,24 @@ static int apply_measurement_drop(struct bbi_schema *s, const struct bbi_record 
     return BB_OK;
 }
 
+static int apply_task(struct bbi_schema *s, const struct bbi_record *record, bool *changed,
+                      struct bb_error *err)
+{
+    struct bbi_record_task r;
+    struct bbi_schema_db *db;
+    int rc = bbi_record_get_task(record, &r, err);
+    if (rc == BB_OK) {
+        rc = find_db(s, record, r.db_id, &db, err);
+    }
+    if (rc != BB_OK || db == NULL) {
+        return rc;
+    }
+    if (r.rp_id >= s->next_rp_id) {
+        return contradiction(record, r.db_id, r.rp_id, err);
+    }
+    return bbi_tasks_apply(s, db, record->type, &r, changed, err);
+}
+
 int bbi_schema_apply(struct bbi_schema *s, const struct bbi_record *record, bool *changed,
                      struct bb_error *err)
 {
@@ -634,6 +656,9 @@ int bbi_schema_apply(struct bbi_schema *s, const struct bbi_record *record, bool
     case BBI_RECORD_USER_ALTER:
     case BBI_RECORD_USER_DROP:
         return bbi_users_apply(s, record, changed, err);
+    case BBI_RECORD_TASK_NEW:
+    case BBI_RECORD_TASK_DROP:
+        return apply_task(s, record, changed, err);
     default:
         return bbi_error_set(err, BB_EINVAL, "record %s: not of the schema",
                              bbi_record_type_name(record->type));

@@ -50,13 +50,27 @@ struct bbi_schema_rp {
     const uint8_t *name;
 };
 
+/** A continuous query or a subscription; one allocation. */
+struct bbi_schema_task {
+    uint32_t id;
+    uint32_t rp_id; /* of a subscription's policy */
+    enum bbi_task_kind kind;
+    uint32_t name_len;
+    size_t text_len;
+    const uint8_t *name;
+    const uint8_t *text;
+};
+
 struct bbi_schema_db {
     uint32_t id;
     uint32_t name_len;
     const uint8_t *name;
     struct bbi_schema_rp **rps; /* [rp_count], in the order of creation */
     size_t rp_count;
-    uint32_t default_rp_id; /* 0: none */
+    uint32_t default_rp_id;         /* 0: none */
+    struct bbi_schema_task **tasks; /* [task_count], ids ascending */
+    size_t task_count;
+    uint32_t next_task_id;
     struct bbi_schema_table measurements;
     struct bbi_schema_table fields;
     struct bbi_schema_table tag_keys; /* of all series there are; ids mean nothing */
@@ -88,6 +102,7 @@ struct bbi_schema {
     uint32_t next_db_id;
     uint32_t next_rp_id;
     uint32_t next_user_id;
+    uint64_t task_changes; /* rises with each change of tasks */
     struct bbi_account *acct;
 };
 

@@ -73,6 +73,7 @@ static void read_record(const struct bbi_record *record)
     struct bbi_record_measurement measurement;
     struct bbi_record_field field;
     struct bbi_record_user user;
+    struct bbi_record_task task;
     struct bbi_record_series_drop drop;
     struct bbi_segment_meta meta;
     uint64_t id;
@@ -97,6 +98,10 @@ static void read_record(const struct bbi_record *record)
     case BBI_RECORD_USER_ALTER:
     case BBI_RECORD_USER_DROP:
         (void)!bbi_record_get_user(record, &user, &err);
+        break;
+    case BBI_RECORD_TASK_NEW:
+    case BBI_RECORD_TASK_DROP:
+        (void)!bbi_record_get_task(record, &task, &err);
         break;
     case BBI_RECORD_SERIES_NEW:
         read_series(record);

@@ -80,6 +80,9 @@ static void put_all(struct bbi_buf *b)
     bbi_record_put_user(b, BBI_RECORD_USER_NEW, &user, grants);
     bbi_record_put_user(b, BBI_RECORD_USER_ALTER, &user, grants);
     bbi_record_put_user_drop(b, 3);
+    const struct bbi_record_task task = {7, 2, BBI_TASK_SUBSCRIPTION, 9, BYTES("s"), BYTES("text")};
+    bbi_record_put_task_new(b, &task);
+    bbi_record_put_task_drop(b, 7, 2);
     bbi_record_put(b, BBI_RECORD_BATCH, "rows", 4);
     bbi_record_put(b, BBI_RECORD_SOURCE, "", 0);
     bbi_record_put_segment_add(b, &segment);
@@ -89,14 +92,24 @@ static void put_all(struct bbi_buf *b)
     roaring_bitmap_free(t.series);
 }
 
+static int read_simple(const struct bbi_record *r)
+{
+    struct bbi_record_field field;
+    struct bbi_record_user user;
+    struct bbi_record_task task;
+    if (r->type == BBI_RECORD_FIELD_NEW) {
+        return bbi_record_get_field(r, &field, &err);
+    }
+    bool is_task = r->type == BBI_RECORD_TASK_NEW || r->type == BBI_RECORD_TASK_DROP;
+    return is_task ? bbi_record_get_task(r, &task, &err) : bbi_record_get_user(r, &user, &err);
+}
+
 /* Read with whatever function the type asks for; says only whether it was well-formed. */
 static int read_any(const struct bbi_record *r)
 {
     struct bbi_record_database database;
     struct bbi_record_rp rp;
     struct bbi_record_measurement measurement;
-    struct bbi_record_field field;
-    struct bbi_record_user user;
     struct bbi_record_series series;
     struct bbi_record_series_drop drop;
     struct bbi_series_reader reader;
@@ -119,11 +132,12 @@ static int read_any(const struct bbi_record *r)
     case BBI_RECORD_MEASUREMENT_DROP:
         return bbi_record_get_measurement(r, &measurement, &err);
     case BBI_RECORD_FIELD_NEW:
-        return bbi_record_get_field(r, &field, &err);
     case BBI_RECORD_USER_NEW:
     case BBI_RECORD_USER_ALTER:
     case BBI_RECORD_USER_DROP:
-        return bbi_record_get_user(r, &user, &err);
+    case BBI_RECORD_TASK_NEW:
+    case BBI_RECORD_TASK_DROP:
+        return read_simple(r);
     case BBI_RECORD_SERIES_NEW:
         rc = bbi_series_reader_init(&reader, r, &err);
         while (rc == BB_OK && reader.left > 0) {
@@ -382,12 +396,12 @@ static void test_hostile_bytes(void **state)
     struct bbi_buf b;
     bbi_buf_init(&b, NULL, 1 << 20);
     put_all(&b);
-    assert_int_equal(read_all(b.data, b.len), 20);
+    assert_int_equal(read_all(b.data, b.len), 22);
 
     for (size_t len = 0; len < b.len; len++) {
         uint8_t *cut = bbi_mem_alloc(NULL, len);
         memcpy(cut, b.data, len);
-        assert_true(read_all(cut, len) < 20);
+        assert_true(read_all(cut, len) < 22);
         bbi_mem_free(cut);
     }
     struct bbi_cursor c;
