@@ -529,11 +529,19 @@ int bbi_db_start_background(struct bb_db *db, struct bb_error *err)
         return bbi_error_set(err, BB_ENOMEM, "cannot start the compaction thread");
     }
     db->compactor_runs = true;
-    return BB_OK;
+    if (db->options.no_cq) {
+        return BB_OK;
+    }
+    int rc = bbi_continuous_start(&db->continuous, err);
+    if (rc != BB_OK) {
+        bbi_db_stop_background(db);
+    }
+    return rc;
 }
 
 void bbi_db_stop_background(struct bb_db *db)
 {
+    bbi_continuous_stop(&db->continuous); /* first: what it writes needs the others */
     pthread_mutex_lock(&db->state_lock);
     atomic_store(&db->stopping, 1);
     atomic_store(&db->compaction_stops, 1);

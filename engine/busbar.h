@@ -112,6 +112,9 @@ struct bb_options {
     uint64_t select_points_max;  /* rows that one SELECT may read; default: no limit */
     uint64_t select_series_max;  /* series of a measurement in one SELECT; default: no limit */
     uint64_t select_buckets_max; /* intervals of GROUP BY time(); default: no limit */
+    uint32_t cq_interval_ms;     /* between two looks at continuous queries; default 1,000 */
+    bool no_cq;                  /* continuous queries are kept, but not run */
+    bool quiet_cq;               /* no line in the log for each run of one */
     bool no_autogen;             /* CREATE DATABASE makes no policy unless it is told one */
     bool manual_background;      /* tests: flush and compact only when told */
     bool create_if_missing;      /* default true */
@@ -440,6 +443,7 @@ struct bb_stats {
     bool compaction_paused;
     uint64_t wal_corruptions;
     uint64_t queries, query_errors;
+    uint64_t cq_runs, cq_failures;                    /* of continuous queries */
     struct bb_latency statements[BB_STATEMENT_COUNT]; /* waiting for a slow sink counts too */
     uint64_t statement_errors[BB_CODE_COUNT];         /* by enum bb_code; texts that do not parse
                                                         * too */

@@ -44,6 +44,9 @@ static void fill_defaults(struct bb_options *o)
     if (o->query_threads == 0) {
         o->query_threads = cores < 1 ? 1 : cores > 256 ? 256 : (uint32_t)cores;
     }
+    if (o->cq_interval_ms == 0) {
+        o->cq_interval_ms = 1000;
+    }
     if (o->query_timeout_ms == 0) {
         o->query_timeout_ms = 60000;
     }
@@ -244,6 +247,7 @@ static void release(struct bb_db *db)
     bbi_memtable_unref(&db->flushing);
     bbi_version_unref(&db->version);
     bbi_tombset_unref(&db->tombs);
+    bbi_continuous_fini(&db->continuous);
     bbi_logins_fini(&db->logins);
     bbi_catalog_close(&db->catalog);
     bbi_series_cache_destroy(&db->cache);
@@ -272,6 +276,8 @@ static int open_parts(struct bb_db *db, const char *dir, struct bb_error *err)
     rc = rc == BB_OK ? bbi_logins_init(&db->logins, db->catalog, &db->query_acct, err) : rc;
     if (rc == BB_OK) {
         init_query_env(db);
+        bbi_continuous_init(&db->continuous, &db->query_env, db->options.cq_interval_ms,
+                            !db->options.quiet_cq);
         rc = db->options.manual_background ? BB_OK : bbi_db_start_background(db, err);
     }
     return rc;

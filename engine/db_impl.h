@@ -17,6 +17,7 @@
 
 #include "engine/base/pool.h"
 #include "engine/catalog/catalog.h"
+#include "engine/continuous.h"
 #include "engine/disk_watch.h"
 #include "engine/fs/fs.h"
 #include "engine/hook.h"
@@ -76,6 +77,7 @@ struct bb_db {
     struct bbi_zones *zones;
     struct bbi_logins logins;
     struct bbi_hook hook;
+    struct bbi_continuous continuous;
 
     pthread_mutex_t write_lock;
     unsigned batches_since_look;  /* under write_lock */

@@ -114,6 +114,9 @@ static int open_database(struct server *server, struct bb_error *err)
     options.select_buckets_max = s->max_select_buckets;
     options.create_if_missing = true;
     options.no_autogen = strcmp(s->retention_autocreate, "true") != 0;
+    options.no_cq = strcmp(s->cq_enabled, "true") != 0;
+    options.quiet_cq = strcmp(s->cq_log_enabled, "true") != 0;
+    options.cq_interval_ms = (uint32_t)s->cq_run_interval;
     options.more_stats = stats_list;
     options.more_stats_arg = server;
     options.log = log_engine;

@@ -89,6 +89,10 @@ static double load(const _Atomic uint64_t *counter)
     X("busbar_databases", "", GAUGE, s->stats.databases, "databases")                              \
     X("busbar_queries_total", "", COUNTER, s->stats.queries, "statements run")                     \
     X("busbar_query_errors_total", "", COUNTER, s->stats.query_errors, "statements that failed")   \
+    X("busbar_cq_runs_total", "", COUNTER, s->stats.cq_runs,                                       \
+      "runs of continuous queries that ended well")                                                \
+    X("busbar_cq_failures_total", "", COUNTER, s->stats.cq_failures,                               \
+      "runs of continuous queries that failed")                                                    \
     X("busbar_connections", "{listener=\"http\"}", GAUGE, s->server->connections_http,             \
       "open connections")                                                                          \
     X("busbar_connections", "{listener=\"line\"}", GAUGE, s->server->connections_line,             \

@@ -31,6 +31,9 @@ struct settings {
     char udp_database[SETTING_TEXT_MAX];
     char udp_precision[SETTING_TEXT_MAX];
     char retention_autocreate[SETTING_TEXT_MAX];
+    char cq_enabled[SETTING_TEXT_MAX];
+    char cq_log_enabled[SETTING_TEXT_MAX];
+    uint64_t cq_run_interval;
     char auth_enabled[SETTING_TEXT_MAX];
     char ping_auth_enabled[SETTING_TEXT_MAX];
     char log_level[SETTING_TEXT_MAX];

@@ -365,7 +365,7 @@ void bbi_ql_format_select(const struct bbi_ql_select *select, struct bbi_buf *bu
     bbi_ql_format_limit("SLIMIT", select->slimit, buf);
     bbi_ql_format_limit("SOFFSET", select->soffset, buf);
     if (select->zone != NULL) {
-        bbi_buf_str(buf, " tz(");
+        bbi_buf_str(buf, " TZ(");
         bbi_ql_format_quoted(select->zone, '\'', buf);
         bbi_buf_str(buf, ")");
     }

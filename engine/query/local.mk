@@ -13,6 +13,8 @@ libbusbar_la_SOURCES += \
 	engine/query/civil_bucket.c \
 	engine/query/context.c \
 	engine/query/context.h \
+	engine/query/cq.c \
+	engine/query/cq.h \
 	engine/query/cursor.c \
 	engine/query/cursor.h \
 	engine/query/delete.c \
@@ -67,6 +69,8 @@ libbusbar_la_SOURCES += \
 	engine/query/program.h \
 	engine/query/program_math.c \
 	engine/query/query.h \
+	engine/query/qualify.c \
+	engine/query/qualify.h \
 	engine/query/raw_cursor.c \
 	engine/query/raw_cursor.h \
 	engine/query/raw_merge.c \
@@ -122,6 +126,7 @@ libbusbar_la_SOURCES += \
 	engine/query/stream_subquery.c \
 	engine/query/tagcond.c \
 	engine/query/tagcond.h \
+	engine/query/tasks.c \
 	engine/query/trace.c \
 	engine/query/trace.h \
 	engine/query/users.c \

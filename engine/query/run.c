@@ -5,6 +5,7 @@
 #include "engine/query/authorize.h"
 #include "engine/query/emit.h"
 #include "engine/query/parse.h"
+#include "engine/query/qualify.h"
 #include "engine/query/statement.h"
 
 /* What a statement does besides answering. */
@@ -58,6 +59,9 @@ static int dispatch(struct bbi_qctx *ctx, const struct bbi_ql_statement *stateme
     case BBI_QL_DROP_DATABASE:
     case BBI_QL_DROP_POLICY:
         return bbi_statement_schema(ctx, statement, err);
+    case BBI_QL_CREATE_CQ:
+    case BBI_QL_DROP_CQ:
+        return bbi_statement_task(ctx, statement, err);
     case BBI_QL_DROP_SHARD:
         return bbi_statement_drop_shard(ctx, statement->u.drop.id, err);
     case BBI_QL_KILL_QUERY:
@@ -76,17 +80,41 @@ static int dispatch(struct bbi_qctx *ctx, const struct bbi_ql_statement *stateme
     }
 }
 
+/* A statement as InfluxDB prints it once it has given its sources their full names. */
+static int name_fully(struct bbi_qctx *ctx, const struct bbi_ql_statement *statement,
+                      struct bbi_ql_statement *out, struct bb_error *err)
+{
+    *out = *statement;
+    if (statement->kind == BBI_QL_CREATE_CQ) {
+        return bbi_qualify_cq(ctx, statement, out, err);
+    }
+    if (statement->kind != BBI_QL_SELECT) {
+        return BB_OK;
+    }
+    const struct bbi_ql_select *select;
+    int rc = bbi_qualify_select(ctx, statement->u.select, ctx->query->database, &select, err);
+    if (rc == BB_OK) {
+        out->u.select = (struct bbi_ql_select *)(uintptr_t)select;
+    }
+    return rc;
+}
+
 /* InfluxDB runs what a GET should not change, and says so. */
 static int warn_read_only(struct bbi_qctx *ctx, const struct bbi_ql_statement *statement,
                           struct bb_error *err)
 {
     struct bbi_buf text;
+    struct bbi_ql_statement full;
+    int rc = name_fully(ctx, statement, &full, err);
+    if (rc != BB_OK) {
+        return rc;
+    }
     bbi_buf_init(&text, &ctx->acct, 1 << 20);
     bbi_buf_str(&text, "deprecated use of '");
-    bbi_ql_format(statement, &text);
+    bbi_ql_format(&full, &text);
     bbi_buf_str(&text, "' in a read only context, please use a POST request instead");
     bbi_buf_u8(&text, 0);
-    int rc = bbi_buf_check(&text, "warning", err);
+    rc = bbi_buf_check(&text, "warning", err);
     if (rc == BB_OK) {
         rc = bbi_emit_message(ctx, (const char *)text.data, err);
     }
@@ -110,16 +138,13 @@ static void explain_limit(const struct bbi_qctx *ctx, struct bb_error *err)
 static int run_statement(struct bbi_qctx *ctx, const struct bbi_ql_statement *statement,
                          struct bb_error *err)
 {
-    int rc = BB_OK;
     memset(&ctx->stats, 0, sizeof(ctx->stats));
     atomic_store_explicit(&ctx->points, 0, memory_order_relaxed);
     bbi_arena_init(&ctx->arena, &ctx->acct);
     ctx->zone = NULL;
-    if (ctx->query->read_only && effect_of(statement) == EFFECT_CHANGE) {
+    int rc = dispatch(ctx, statement, err);
+    if (rc == BB_OK && ctx->query->read_only && effect_of(statement) == EFFECT_CHANGE) {
         rc = warn_read_only(ctx, statement, err);
-    }
-    if (rc == BB_OK) {
-        rc = dispatch(ctx, statement, err);
     }
     if (effect_of(statement) == EFFECT_CHANGE) {
         bbi_qctx_drop_snapshot(ctx);

@@ -56,16 +56,22 @@ static int by_name_id(const void *a, const void *b)
     return (x->id > y->id) - (x->id < y->id);
 }
 
+int bbi_show_database_names(struct bbi_qctx *ctx, struct bbi_names *names, struct bb_error *err)
+{
+    int rc = bbi_catalog_databases(ctx->env->catalog, &ctx->acct, names, err);
+    if (rc == BB_OK && names->count > 1) {
+        qsort(names->list, names->count, sizeof(names->list[0]), by_name_id);
+    }
+    return rc;
+}
+
 static int show_databases(struct bbi_qctx *ctx, struct bbi_emit *e, struct bb_error *err)
 {
     static const char *const columns[] = {"name"};
     struct bbi_names names;
-    int rc = bbi_catalog_databases(ctx->env->catalog, &ctx->acct, &names, err);
+    int rc = bbi_show_database_names(ctx, &names, err);
     if (rc != BB_OK) {
         return rc;
-    }
-    if (names.count > 1) {
-        qsort(names.list, names.count, sizeof(names.list[0]), by_name_id);
     }
     rc = bbi_emit_columns(e, "databases", columns, 1, err);
     for (size_t i = 0; rc == BB_OK && i < names.count; i++) {

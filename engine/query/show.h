@@ -168,4 +168,11 @@ int bbi_show_measurement_has(struct bbi_qctx *ctx, const struct bbi_measurement 
                              const struct bbi_ql_expr *condition, bool *has,
                              struct bb_error *err) BB_CHECKED;
 
+/** All databases, in the order in which they were made; free with bbi_names_fini: show.c. */
+int bbi_show_database_names(struct bbi_qctx *ctx, struct bbi_names *names,
+                            struct bb_error *err) BB_CHECKED;
+
+/** SHOW CONTINUOUS QUERIES: tasks.c. */
+int bbi_show_cqs(struct bbi_qctx *ctx, struct bbi_emit *e, struct bb_error *err) BB_CHECKED;
+
 #endif

@@ -165,26 +165,6 @@ static int show_diagnostics(struct bbi_qctx *ctx, const char *module, struct bbi
     return rc;
 }
 
-/* ---- what there is none of ---- */
-
-/* One empty list for each database. */
-static int show_continuous_queries(struct bbi_qctx *ctx, struct bbi_emit *e, struct bb_error *err)
-{
-    static const char *const columns[] = {"name", "query"};
-    struct bbi_names names;
-    int rc = bbi_catalog_databases(ctx->env->catalog, &ctx->acct, &names, err);
-    if (rc != BB_OK) {
-        return rc;
-    }
-    for (size_t i = 0; rc == BB_OK && i < names.count; i++) {
-        const char *name = bbi_arena_dup(&ctx->arena, names.list[i].name, names.list[i].len);
-        rc = name == NULL ? bbi_error_nomem(err, "databases")
-                          : bbi_emit_columns(e, name, columns, 2, err);
-    }
-    bbi_names_fini(&names);
-    return rc;
-}
-
 int bbi_show_state(struct bbi_qctx *ctx, const struct bbi_ql_statement *statement,
                    struct bbi_emit *e, struct bb_error *err)
 {
@@ -200,7 +180,7 @@ int bbi_show_state(struct bbi_qctx *ctx, const struct bbi_ql_statement *statemen
     case BBI_QL_SHOW_SHARD_GROUPS:
         return bbi_show_shards(ctx, true, e, err);
     case BBI_QL_SHOW_CQS:
-        return show_continuous_queries(ctx, e, err);
+        return bbi_show_cqs(ctx, e, err);
     case BBI_QL_SHOW_SUBSCRIPTIONS:
         return BB_OK;
     case BBI_QL_SHOW_USERS:

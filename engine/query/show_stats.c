@@ -49,6 +49,8 @@ struct numbers {
     X("queryExecutor", queriesActive, queries_active)                       \
     X("queryExecutor", queriesFinished, queries_finished)                   \
     X("queryExecutor", queryDurationNs, query_ns)                           \
+    X("cq", queryFail, stats.cq_failures)                                   \
+    X("cq", queryOk, stats.cq_runs)                                         \
     X("catalog", databases, stats.databases)                                \
     X("catalog", series, stats.series)                                      \
     X("memory", memory_used_bytes, stats.memory_used_bytes)                 \

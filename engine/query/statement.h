@@ -29,6 +29,14 @@ int bbi_statement_drop_shard(struct bbi_qctx *ctx, uint64_t id, struct bb_error 
 int bbi_statement_user(struct bbi_qctx *ctx, const struct bbi_ql_statement *statement,
                        struct bb_error *err) BB_CHECKED;
 
+/** CREATE and DROP CONTINUOUS QUERY: tasks.c. */
+int bbi_statement_task(struct bbi_qctx *ctx, const struct bbi_ql_statement *statement,
+                       struct bb_error *err) BB_CHECKED;
+
+/** CREATE CONTINUOUS QUERY with full names, as InfluxDB tells it: tasks.c. */
+int bbi_qualify_cq(struct bbi_qctx *ctx, const struct bbi_ql_statement *statement,
+                   struct bbi_ql_statement *out, struct bb_error *err) BB_CHECKED;
+
 /** SELECT: select.c. */
 int bbi_statement_select(struct bbi_qctx *ctx, const struct bbi_ql_select *select,
                          struct bb_error *err) BB_CHECKED;

@@ -19,6 +19,7 @@ EXTRA_DIST += \
 	tests/e2e/test_clients.py \
 	tests/e2e/test_admin.py \
 	tests/e2e/test_auth.py \
+	tests/e2e/test_continuous.py \
 	tests/e2e/test_contract.py \
 	tests/e2e/test_data.py \
 	tests/e2e/test_debug.py \

@@ -117,7 +117,7 @@ static const struct {
     {"SELECT a FROM m ORDER BY time", "SELECT a FROM m ORDER BY time ASC"},
     {"SELECT a FROM m ORDER BY time DESC", ""},
     {"SELECT a FROM m ORDER BY DESC", ""},
-    {"SELECT a FROM m LIMIT 1 OFFSET 2 SLIMIT 3 SOFFSET 4 tz('Europe/Berlin')", ""},
+    {"SELECT a FROM m LIMIT 1 OFFSET 2 SLIMIT 3 SOFFSET 4 TZ('Europe/Berlin')", ""},
     {"SELECT a FROM m LIMIT 99999999999999999999", "SELECT a FROM m LIMIT 9223372036854775807"},
     {"SELECT a -- comment\n /* x * / **/ FROM m;;", "SELECT a FROM m"},
     {"SELECT a\r\nFROM\tm", "SELECT a FROM m"},
@@ -217,7 +217,7 @@ static void a_select_in_all_its_parts(void **state)
     const struct bbi_ql_select *s = parse_select(
         "SELECT mean(a) AS x, b::tag INTO d.p.t FROM r.m, /n/, (SELECT c FROM q) "
         "WHERE c = 5 GROUP BY time(1h), k fill(7) ORDER BY time DESC LIMIT 1 OFFSET 2 "
-        "SLIMIT 3 SOFFSET 4 tz('UTC')");
+        "SLIMIT 3 SOFFSET 4 TZ('UTC')");
     assert_int_equal(s->field_count, 2);
     assert_string_equal(s->fields[0].alias, "x");
     assert_int_equal(s->fields[0].expr->kind, BBI_QL_CALL);
@@ -408,7 +408,7 @@ static void zones_and_patterns_can_be_checked(void **state)
         const char *text;
         const char *fault;
     } cases[] = {
-        {"SELECT a FROM m tz('UTC')", ""},
+        {"SELECT a FROM m TZ('UTC')", ""},
         {"SELECT a FROM m tz('Mars')", "error parsing query: unable to find time zone Mars"},
         {"SELECT a FROM /x/", ""},
         {"SELECT a FROM m WHERE b =~ /x*/",

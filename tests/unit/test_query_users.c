@@ -383,6 +383,44 @@ static void test_rights(void **state)
     dbtest_close(&t);
 }
 
+/* A continuous query needs what its SELECT needs: nobody asks again when it runs. */
+static void test_continuous_queries(void **state)
+{
+    static const char own[] = "CREATE CONTINUOUS QUERY c ON t BEGIN SELECT mean(v) INTO n FROM m "
+                              "GROUP BY time(1m) END";
+    struct dbtest t;
+    size_t rows;
+    (void)state;
+    dbtest_open(&t);
+    dbtest_run(&t, "CREATE DATABASE other; CREATE USER root WITH PASSWORD 'r' WITH ALL PRIVILEGES");
+    dbtest_run(&t, "CREATE USER r WITH PASSWORD 'x'; GRANT READ ON t TO r");
+    dbtest_run(&t, "CREATE USER a WITH PASSWORD 'x'; GRANT ALL ON t TO a");
+    expect_rows(&t, "r", own, -1);
+    assert_int_equal(ask(&t, "a", "other", own, &rows), BB_EFORBIDDEN);
+    expect_rows(&t, "a",
+                "CREATE CONTINUOUS QUERY c ON t BEGIN SELECT mean(v) INTO other..n FROM m GROUP BY "
+                "time(1m) END",
+                -1);
+    expect_rows(&t, "a",
+                "CREATE CONTINUOUS QUERY c ON t BEGIN SELECT mean(v) INTO n FROM (SELECT v FROM "
+                "other..m) GROUP BY time(1m) END",
+                -1);
+    expect_rows(&t, "a",
+                "CREATE CONTINUOUS QUERY c ON other BEGIN SELECT mean(v) INTO n FROM m GROUP BY "
+                "time(1m) END",
+                -1);
+    expect_rows(&t, "a", own, 0);
+    dbtest_run(&t, "CREATE CONTINUOUS QUERY o ON other BEGIN SELECT mean(v) INTO n FROM m GROUP BY "
+                   "time(1m) END");
+    expect_rows(&t, "r", "SHOW CONTINUOUS QUERIES", 1);
+    expect_rows(&t, "root", "SHOW CONTINUOUS QUERIES", 2);
+    expect_rows(&t, "r", "DROP CONTINUOUS QUERY c ON t", -1);
+    expect_rows(&t, "a", "DROP CONTINUOUS QUERY o ON other", -1);
+    expect_rows(&t, "a", "DROP CONTINUOUS QUERY c ON t", 0);
+    expect_rows(&t, "root", "SHOW CONTINUOUS QUERIES", 1);
+    dbtest_close(&t);
+}
+
 /* Without users only the first may be made; without administrators nobody gets in. */
 static void test_first_user(void **state)
 {
@@ -408,9 +446,13 @@ static void test_first_user(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_statements), cmocka_unit_test(test_index_lost),
-        cmocka_unit_test(test_logins),     cmocka_unit_test(test_queries_of_others),
-        cmocka_unit_test(test_needs),      cmocka_unit_test(test_rights),
+        cmocka_unit_test(test_statements),
+        cmocka_unit_test(test_index_lost),
+        cmocka_unit_test(test_logins),
+        cmocka_unit_test(test_queries_of_others),
+        cmocka_unit_test(test_needs),
+        cmocka_unit_test(test_rights),
+        cmocka_unit_test(test_continuous_queries),
         cmocka_unit_test(test_first_user),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
