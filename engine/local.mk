@@ -5,7 +5,7 @@ lib_LTLIBRARIES += libbusbar.la
 noinst_LTLIBRARIES += libbusbar-internal.la
 unit_tests += tests/unit/test_db_continuous tests/unit/test_db_engine tests/unit/test_db_full tests/unit/test_db_limits tests/unit/test_db_pieces \
 	tests/unit/test_db_stats tests/unit/test_db_write
-THREAD_TESTS += tests/unit/test_db_write
+THREAD_TESTS += tests/unit/test_db_continuous tests/unit/test_db_write
 include_HEADERS += engine/busbar.h
 
 libbusbar_la_SOURCES = \

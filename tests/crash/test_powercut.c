@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "engine/catalog/tasks.h"
 #include "engine/catalog/users.h"
 #include "engine/db_impl.h"
 #include "tests/lib/rng.h"
@@ -30,6 +31,7 @@ struct model {
     bool named
         [SERIES]; /* the series is listed: with rows, or when a cut has met its last deletion */
     bool has_extra_db;
+    bool has_cq;
     enum bbi_privilege user_may; /* what user u may do with t; he is there while it is not NONE */
 };
 
@@ -227,6 +229,15 @@ static int do_schema(struct world *w)
     return statement(w, w->acked.has_extra_db ? "DROP DATABASE extra" : "CREATE DATABASE extra");
 }
 
+static int do_cq(struct world *w)
+{
+    w->pending.has_cq = !w->acked.has_cq;
+    return statement(w, w->acked.has_cq
+                            ? "DROP CONTINUOUS QUERY c ON t"
+                            : "CREATE CONTINUOUS QUERY c ON t BEGIN SELECT sum(f0) INTO n FROM m "
+                              "GROUP BY time(1h) END");
+}
+
 static int do_user(struct world *w)
 {
     struct bb_error err;
@@ -257,6 +268,7 @@ static int step(struct world *w)
     }
     if (kind < 15) {
         return rng_one_in(&w->rng, 3)   ? do_drop(w)
+               : rng_one_in(&w->rng, 3) ? do_cq(w)
                : rng_one_in(&w->rng, 2) ? do_schema(w)
                                         : do_user(w);
     }
@@ -271,7 +283,7 @@ static int step(struct world *w)
 static bool same(const struct model *a, const struct model *b)
 {
     return memcmp(a->v, b->v, sizeof(a->v)) == 0 && a->has_extra_db == b->has_extra_db &&
-           a->user_may == b->user_may;
+           a->user_may == b->user_may && a->has_cq == b->has_cq;
 }
 
 static void explain(const struct world *w, const struct model *found)
@@ -306,6 +318,11 @@ static void read_all(struct world *w, struct model *found)
     found->user_may = bbi_catalog_user_privilege(w->db->catalog, "u", 1, "t", 1, &is_admin);
     found->has_extra_db = bbi_catalog_database_find(w->db->catalog, "extra", 5, &db_id, &err) ==
                           BB_OK;
+    struct bbi_catalog_tasks tasks;
+    assert_ok(bbi_catalog_tasks(w->db->catalog, BBI_TASK_CONTINUOUS_QUERY, NULL, &tasks, &err),
+              &err);
+    found->has_cq = tasks.count == 1;
+    bbi_catalog_tasks_free(&tasks);
 }
 
 static int note_name(void *arg, uint32_t sid, uint32_t mid, const uint8_t *key, size_t key_len,

@@ -3,6 +3,7 @@
  * clock that the test moves.
  */
 #include <inttypes.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -188,6 +189,98 @@ static void test_failures(void **state)
     /* c is told when it is read; a fails twice. */
     expect(&t, "SHOW STATS FOR 'cq'", "cq: queryFail=3u queryOk=2u\n");
     bbi_clock_reset();
+    dbtest_close(&t);
+}
+
+/* Ends the first SELECT that it sees. */
+struct killer {
+    struct bb_db *db;
+    int done; /* not 0: enough */
+    uint64_t qid;
+    char text[100];
+};
+
+static int look_for_select(void *arg, const struct bb_running *query)
+{
+    struct killer *k = arg;
+    if (query->text_length < sizeof(k->text) - 1 || memcmp(query->text, "SELECT", 6) != 0) {
+        return 0;
+    }
+    memcpy(k->text, query->text, sizeof(k->text) - 1);
+    k->qid = query->qid;
+    return 1;
+}
+
+static void *killer_main(void *arg)
+{
+    struct killer *k = arg;
+    struct bb_error error;
+    while (k->qid == 0 && __atomic_load_n(&k->done, __ATOMIC_RELAXED) == 0) {
+        bb_running_each(k->db, look_for_select, k);
+        (void)usleep(1000);
+    }
+    if (k->qid != 0 && bb_running_kill(k->db, k->qid, &error) != BB_OK) {
+        k->qid = 0;
+    }
+    return NULL;
+}
+
+/* A run shows in SHOW QUERIES and ends by KILL QUERY: this one would write half a billion rows. */
+static void test_killed(void **state)
+{
+    struct dbtest t;
+    struct killer killer = {.qid = 0};
+    pthread_t thread;
+    (void)state;
+    dbtest_open(&t);
+    killer.db = t.db;
+    dbtest_run(&t, CQ("q ON t BEGIN SELECT derivative(sum(v), 1s) INTO m FROM r GROUP BY time(1s) "
+                      "fill(0) END"));
+    look(&t, T0 - 500000000 * S);
+    dbtest_write(&t, "r v=1 1300000000000000000\nr v=1 1700000002000000000\n");
+    assert_int_equal(pthread_create(&thread, NULL, killer_main, &killer), 0);
+    look(&t, T0 + 10 * S);
+    __atomic_store_n(&killer.done, 1, __ATOMIC_RELAXED);
+    assert_int_equal(pthread_join(thread, NULL), 0);
+    assert_true(killer.qid != 0);
+    static const char run[] =
+        "SELECT derivative(sum(v), 1s) INTO t.autogen.m FROM t.autogen.r WHERE";
+    assert_memory_equal(killer.text, run, sizeof(run) - 1);
+    expect(&t, "SHOW STATS FOR 'cq'", "cq: queryFail=1u queryOk=1u\n");
+    bbi_clock_reset();
+    dbtest_close(&t);
+}
+
+/* Closing ends a run that would go on for long. */
+static void test_closed(void **state)
+{
+    struct dbtest t;
+    struct bb_stats stats = {.queries = 0};
+    (void)state;
+    dbtest_open(&t);
+    dbtest_run(&t, CQ("q ON t BEGIN SELECT derivative(sum(v), 1s) INTO m FROM r GROUP BY time(1s) "
+                      "fill(0) END"));
+    look(&t, T0 - 500000000 * S);
+    dbtest_write(&t, "r v=1 1300000000000000000\nr v=1 1700000002000000000\n");
+    bbi_clock_set_wall(T0 - 500000000 * S);
+    bbi_db_abandon(&t.db);
+    t.options.manual_background = false;
+    t.options.cq_interval_ms = 10;
+    assert_ok(bb_db_open(t.dir, &t.options, &t.db, &err), &err);
+    (void)usleep(100000); /* its clock has begun */
+    bb_stats_get(t.db, &stats);
+    uint64_t before = stats.queries;
+    bbi_clock_set_wall(T0 + 10 * S);
+    for (int i = 0; i < 1000 && stats.queries == before; i++) {
+        (void)usleep(10000);
+        bb_stats_get(t.db, &stats);
+    }
+    assert_true(stats.queries > before);
+    int64_t began_ns = bbi_clock_mono_ns();
+    bbi_db_abandon(&t.db);
+    assert_true(bbi_clock_mono_ns() - began_ns < 20 * S);
+    bbi_clock_reset();
+    assert_ok(bb_db_open(t.dir, &t.options, &t.db, &err), &err);
     dbtest_close(&t);
 }
 
@@ -407,7 +500,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_statements), cmocka_unit_test(test_refused),
         cmocka_unit_test(test_runs),       cmocka_unit_test(test_resamples),
-        cmocka_unit_test(test_failures),   cmocka_unit_test(test_thread),
+        cmocka_unit_test(test_failures),   cmocka_unit_test(test_killed),
+        cmocka_unit_test(test_closed),     cmocka_unit_test(test_thread),
         cmocka_unit_test(test_when),       cmocka_unit_test(test_civil),
         cmocka_unit_test(test_texts),      cmocka_unit_test(test_no_memory),
     };
