@@ -277,6 +277,7 @@ def test_a_statement_of_a_query_fails(server):
     results = reply.json()["results"]
     assert "series" in results[0] and "error" in results[1]
     assert [r["statement_id"] for r in results] == [0, 1, 2]
+    assert results[2]["error"] == "not executed"
 
 
 def test_a_parse_error_is_400(server):

@@ -137,13 +137,13 @@ class Asker(threading.Thread):
     def run(self):
         self.reply = self.server.query_reply(self.q, db="test")
 
-    def kill(self, begin):
-        assert wait_until(lambda: running(self.server, begin))
+    def kill(self, begin, after=lambda: True):
+        assert wait_until(lambda: running(self.server, begin) and after())
         qid = running(self.server, begin)[0]
         start = time.monotonic()
         self.server.query("KILL QUERY %d" % qid)
         self.join(30)
-        assert not self.is_alive() and time.monotonic() - start < 5
+        assert not self.is_alive() and time.monotonic() - start < 20
         assert wait_until(lambda: not running(self.server, begin))
         return self.reply
 
@@ -180,7 +180,8 @@ def test_kill_a_delete(make_faulty):
     measurements = 2000
     assert server.write("".join("d%04d v=1 1\n" % i for i in range(measurements))).status == 204
     server.disk("sync_ms=20")
-    reply = Asker(server, "DELETE WHERE time < 10").kill("DELETE")
+    reply = Asker(server, "DELETE WHERE time < 10").kill(
+        "DELETE", after=lambda: not server.query("SELECT v FROM d0000"))
     server.disk("")
     assert reply.json()["results"][0]["error"] == "query interrupted"
     left = len(server.query("SELECT v FROM /.*/"))
