@@ -110,7 +110,7 @@ static void write_path(struct text *path, const struct bb_client_options *o)
     }
     if (o->precision != NULL) {
         text_puts(path, "&precision=");
-        text_put_escaped(path, o->precision);
+        text_put_escaped(path, strcmp(o->precision, "us") == 0 ? "u" : o->precision);
     }
 }
 

@@ -68,13 +68,27 @@ static bool get_target(struct http_conn *conn, struct buf *database, struct buf 
            http_url_param(conn, "rp", policy) == BB_OK;
 }
 
+/** list: ended by NULL. */
+static bool is_one_of(const char *text, const char *const *list,
+                      int (*compare)(const char *a, const char *b))
+{
+    while (*list != NULL && compare(text, *list) != 0)
+        list++;
+    return *list != NULL;
+}
+
+/** The two paths have names of their own. */
 static bool check_precision(struct http_conn *conn)
 {
+    static const char *const of_v1[] = {"", "n", "ns", "u", "ms", "s", "m", "h", NULL};
+    static const char *const of_v2[] = {"", "ns", "us", "ms", "s", NULL};
+    bool v2 = is_v2(conn);
     struct buf value;
     buf_init(&value, NAME_MAX_BYTES, NULL);
     bool ok = http_url_param(conn, "precision", &value) == BB_OK;
-    if (ok && units_precision_ns(value.data) == 0) {
-        http_error(conn, 400, "invalid precision \"%.100s\" (use n, u, ms, s, m or h)", value.data);
+    if (ok && !is_one_of(value.data, v2 ? of_v2 : of_v1, strcmp)) {
+        http_error(conn, 400, "invalid precision \"%.100s\" (use %s)", value.data,
+                   v2 ? "ns, us, ms or s" : "n, u, ms, s, m or h");
         ok = false;
     }
     buf_fini(&value);
@@ -84,14 +98,11 @@ static bool check_precision(struct http_conn *conn)
 /** There is one copy of everything, so all levels are the same. */
 static bool check_consistency(struct http_conn *conn)
 {
-    static const char *const levels[] = {"", "any", "one", "quorum", "all"};
+    static const char *const levels[] = {"", "any", "one", "quorum", "all", NULL};
     struct buf value;
-    bool known = false;
     buf_init(&value, NAME_MAX_BYTES, NULL);
     bool ok = http_url_param(conn, "consistency", &value) == BB_OK;
-    for (size_t i = 0; ok && i < sizeof(levels) / sizeof(levels[0]); i++)
-        known = known || strcasecmp(value.data, levels[i]) == 0;
-    if (ok && !known) {
+    if (ok && !is_one_of(value.data, levels, strcasecmp)) {
         http_error(conn, 400, "invalid consistency level");
         ok = false;
     }

@@ -15,7 +15,11 @@ def test_v2_write(server):
     assert v2(server, bucket="test/autogen", org="any").status == 204
     assert v2(server, "m v=2 2", bucket="test").status == 204
     assert v2(server, "m v=3 3", bucket="test/", precision="s").status == 204
-    assert server.rows("SELECT v FROM m", epoch="ns") == [[1, 1], [2, 2], [3000000000, 3]]
+    assert v2(server, "m v=4 4000", bucket="test/", precision="ms").status == 204
+    assert v2(server, "m v=5 5000000", bucket="test/", precision="us").status == 204
+    assert v2(server, "m v=6 6000000000", bucket="test/", precision="ns").status == 204
+    assert server.rows("SELECT v FROM m", epoch="ns") == \
+        [[1, 1], [2, 2]] + [[i * 10**9, i] for i in (3, 4, 5, 6)]
 
 
 def test_v2_write_refused(server):
@@ -29,9 +33,10 @@ def test_v2_write_refused(server):
             404, 'bucket name "%s" is in db/rp form but has an empty database' % bucket)
     assert v2(server, bucket="nowhere/autogen").error() == 'database not found: "nowhere"'
     assert "retention policy not found" in v2(server, bucket="test/none").error()
-    reply = v2(server, bucket="test", precision="parsec")
-    assert (reply.status, reply.error()) == \
-        (400, 'invalid precision "parsec" (use n, u, ms, s, m or h)')
+    for precision in ("parsec", "n", "u", "h"):
+        reply = v2(server, bucket="test", precision=precision)
+        assert (reply.status, reply.error()) == \
+            (400, 'invalid precision "%s" (use ns, us, ms or s)' % precision)
     assert "dropped=1" in v2(server, "m v=1 1\nbad", bucket="test").error()
 
 

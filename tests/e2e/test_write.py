@@ -36,7 +36,7 @@ def test_unknown_retention_policy(server):
     assert "retention policy not found" in reply.error()
 
 
-@pytest.mark.parametrize("precision", ["x", "S", "1s", "sec", "ns ", "0"])
+@pytest.mark.parametrize("precision", ["x", "S", "1s", "sec", "us", "ns ", "0"])
 def test_bad_precision_runs_nothing(server, precision):
     reply = server.write("w v=1 1", precision=precision)
     assert reply.status == 400
@@ -45,7 +45,7 @@ def test_bad_precision_runs_nothing(server, precision):
 
 
 @pytest.mark.parametrize("precision, unit", [
-    ("n", 1), ("ns", 1), ("u", 10**3), ("us", 10**3), ("ms", 10**6), ("s", 10**9),
+    ("n", 1), ("ns", 1), ("u", 10**3), ("ms", 10**6), ("s", 10**9),
     ("m", 60 * 10**9), ("h", 3600 * 10**9)])
 def test_precision(server, precision, unit):
     assert server.write("w v=1 17", precision=precision).status == 204
