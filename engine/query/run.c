@@ -28,6 +28,12 @@ static enum effect effect_of(const struct bbi_ql_statement *statement)
     }
 }
 
+/* Of a DELETE InfluxDB says nothing. */
+static bool is_warned_of(const struct bbi_ql_statement *statement)
+{
+    return effect_of(statement) == EFFECT_CHANGE && statement->kind != BBI_QL_DELETE;
+}
+
 static int unsupported(const struct bbi_qctx *ctx, const struct bbi_ql_statement *statement,
                        struct bb_error *err)
 {
@@ -143,7 +149,7 @@ static int run_statement(struct bbi_qctx *ctx, const struct bbi_ql_statement *st
     bbi_arena_init(&ctx->arena, &ctx->acct);
     ctx->zone = NULL;
     int rc = dispatch(ctx, statement, err);
-    if (rc == BB_OK && ctx->query->read_only && effect_of(statement) == EFFECT_CHANGE) {
+    if (rc == BB_OK && ctx->query->read_only && is_warned_of(statement)) {
         rc = warn_read_only(ctx, statement, err);
     }
     if (effect_of(statement) == EFFECT_CHANGE) {

@@ -186,7 +186,7 @@ struct watcher {
     size_t begun;
     size_t ended;
     char errors[4][BB_ERROR_TEXT_MAX];
-    char message[256];
+    char message[400];
 };
 
 static int on_begin(void *arg, size_t index)
@@ -321,6 +321,49 @@ static void test_statements(void **state)
     dbtest_close(&t);
 }
 
+/* What a GET should not do is told with full names, if it was done, and but for a DELETE. */
+static void test_read_only(void **state)
+{
+    static const struct {
+        const char *text;
+        const char *told; /* of it; NULL: nothing */
+    } cases[] = {
+        {"SELECT v INTO n FROM (SELECT v FROM u WHERE v > 1.5), y..u",
+         "SELECT v INTO t.autogen.n FROM (SELECT v FROM t.autogen.u WHERE v > 1.5), y.autogen.u"},
+        {"SELECT v INTO y.autogen.:MEASUREMENT FROM /u/",
+         "SELECT v INTO y.autogen.:MEASUREMENT FROM t.autogen./u/"},
+        {"SELECT v INTO none..n FROM u", NULL},
+        {"SELECT v FROM u", NULL},
+        {"DELETE FROM u WHERE v = 'x'", NULL},
+        {"CREATE CONTINUOUS QUERY c ON y BEGIN SELECT sum(v) INTO n FROM u GROUP BY time(1m) END",
+         "CREATE CONTINUOUS QUERY c ON y BEGIN SELECT sum(v) INTO t.autogen.n FROM t.autogen.u "
+         "GROUP BY time(1m) END"},
+        {"CREATE CONTINUOUS QUERY c ON y BEGIN SELECT sum(v) INTO n FROM u GROUP BY time(2m) END",
+         NULL},
+        {"DROP DATABASE none", "DROP DATABASE none"},
+    };
+    struct dbtest t;
+    (void)state;
+    dbtest_open(&t);
+    dbtest_run(&t, "CREATE DATABASE y");
+    dbtest_write(&t, "u v=1 1\n");
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        char message[400] = "";
+        struct bb_error err;
+        struct watcher reader = {0};
+        const struct bb_query query = {.text = cases[i].text, .read_only = true};
+        if (cases[i].told != NULL) {
+            (void)snprintf(message, sizeof(message),
+                           "deprecated use of '%s' in a read only context, please use a POST "
+                           "request instead",
+                           cases[i].told);
+        }
+        assert_ok(watch(&t, &reader, query, &err), &err);
+        assert_string_equal(reader.message, message);
+    }
+    dbtest_close(&t);
+}
+
 /* Every allocation of a query fails once: it says so, and the next query is right. */
 static void test_failing_memory(void **state)
 {
@@ -365,10 +408,10 @@ static void test_failing_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_little_memory),  cmocka_unit_test(test_too_little_memory),
-        cmocka_unit_test(test_select_limits),  cmocka_unit_test(test_stopping),
-        cmocka_unit_test(test_deadline),       cmocka_unit_test(test_statements),
-        cmocka_unit_test(test_failing_memory),
+        cmocka_unit_test(test_little_memory), cmocka_unit_test(test_too_little_memory),
+        cmocka_unit_test(test_select_limits), cmocka_unit_test(test_stopping),
+        cmocka_unit_test(test_deadline),      cmocka_unit_test(test_statements),
+        cmocka_unit_test(test_read_only),     cmocka_unit_test(test_failing_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
