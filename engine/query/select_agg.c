@@ -18,6 +18,7 @@ struct runner {
     int64_t bucket_first; /* that the data has */
     size_t bucket_count;
     uint64_t cells_max; /* at a time */
+    uint64_t few;       /* intervals that LIMIT and OFFSET ask for of a group; 0: not few */
     /* for portions: series by group */
     uint32_t *members;    /* [series.count] indexes, group after group */
     size_t *group_at;     /* [group_count + 1] */
@@ -372,9 +373,11 @@ static int run_stretch(struct runner *r, const struct bbi_qscan *whole, int64_t 
     return rc;
 }
 
+/* Intervals without values may not count towards a LIMIT: longer and longer stretches follow. */
 static int run_stretches(struct runner *r, size_t group, struct bb_error *err)
 {
-    int64_t most = r->cells_max < 4096 ? 4096 : (int64_t)r->cells_max;
+    int64_t cells = r->cells_max < 4096 ? 4096 : (int64_t)r->cells_max;
+    int64_t most = r->few != 0 && (int64_t)r->few < cells ? (int64_t)r->few : cells;
     int64_t from;
     int64_t to;
     const struct bbi_qscan *whole = &r->b->scan;
@@ -401,6 +404,7 @@ static int run_stretches(struct runner *r, size_t group, struct bb_error *err)
                          err);
         from += descending ? 0 : n;
         to -= descending ? n : 0;
+        most = most > cells / 4 ? cells : most * 4;
     }
     r->agg.scan = whole;
     return rc;
@@ -416,6 +420,17 @@ static int run_groups_in_stretches(struct runner *r, struct bb_error *err)
     return rc;
 }
 
+/* Whether it is worth it to find out first where the data begins and ends, which takes a filter all
+ * values, and then to read from there until LIMIT has its rows: of one group, since it is done
+ * group by group. */
+static bool wants_few(const struct runner *r)
+{
+    const struct bbi_plan *plan = r->b->plan;
+    uint64_t most = r->bucket_count / 4;
+    return plan->limit != 0 && plan->limit <= most && plan->offset <= most - plan->limit &&
+           r->b->series.groups.count == 1 && !r->b->has_filter && plan->fill != BBI_QL_FILL_LINEAR;
+}
+
 int bbi_select_aggregates(struct bbi_binding *b, struct bbi_emit *e, struct bb_error *err)
 {
     struct runner r;
@@ -427,7 +442,10 @@ int bbi_select_aggregates(struct bbi_binding *b, struct bbi_emit *e, struct bb_e
     if (rc != BB_OK) {
         return rc;
     }
-    if (r.bucket_count > r.cells_max) {
+    if (wants_few(&r)) {
+        r.few = b->plan->limit + b->plan->offset;
+    }
+    if (r.few != 0 || r.bucket_count > r.cells_max) {
         return run_groups_in_stretches(&r, err);
     }
     if (b->series.groups.count > r.cells_max / r.bucket_count) {

@@ -67,6 +67,10 @@ static const char *const questions[] = {
     "SELECT d FROM (SELECT difference(v) AS d FROM u, w GROUP BY id) GROUP BY id",
     "SELECT a, b FROM (SELECT first(v) AS a, last(n) AS b FROM u" DAY
     "GROUP BY time(5m), half) GROUP BY half",
+    "SELECT mean(v) FROM u" DAY "GROUP BY time(5m)",
+    "SELECT max(v), half FROM u" DAY "GROUP BY time(1m) fill(previous)",
+    "SELECT sum(v) FROM u" DAY "AND v > 90 GROUP BY time(1m) fill(none)",
+    "SELECT last(n) FROM u WHERE id = 'm3' AND time < '2010-01-09' GROUP BY time(1m)",
     "SELECT v FROM (SELECT v FROM u), (SELECT v FROM w) GROUP BY id",
     "SELECT v, d FROM (SELECT v FROM u), (SELECT v * 2 AS d FROM w) GROUP BY half",
     "SELECT d FROM (SELECT difference(v) AS d FROM u GROUP BY id)",
@@ -231,6 +235,8 @@ static void test_early_end(void **state)
         "SELECT d FROM (SELECT v * 2 AS d FROM long) LIMIT 5",
         "SELECT d FROM (SELECT difference(v) AS d FROM long) LIMIT 3 OFFSET 2",
         "SELECT difference(mean(v)) FROM long WHERE time < 112h GROUP BY time(10s) LIMIT 5",
+        "SELECT mean(v) FROM long WHERE time < 112h GROUP BY time(10s) LIMIT 5",
+        "SELECT max(v) FROM long WHERE time < 112h GROUP BY time(10s) ORDER BY time DESC LIMIT 5",
     };
     struct dbtest t;
     struct bbi_buf lines;
