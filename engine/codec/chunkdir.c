@@ -175,9 +175,28 @@ static uint64_t get_field(const struct column *column, enum bbi_type type,
     return v;
 }
 
+/* Each size by itself, since a copy of a length that the compiler does not know is a call. */
+static inline bool put_field(char *field, size_t size, uint64_t v)
+{
+    switch (size) {
+    case 1:
+        memcpy(field, &(uint8_t){(uint8_t)v}, 1);
+        return v <= UINT8_MAX;
+    case 2:
+        memcpy(field, &(uint16_t){(uint16_t)v}, 2);
+        return v <= UINT16_MAX;
+    case 4:
+        memcpy(field, &(uint32_t){(uint32_t)v}, 4);
+        return v <= UINT32_MAX;
+    default:
+        memcpy(field, &v, 8);
+        return true;
+    }
+}
+
 /* False: the value does not fit the field. */
-static bool set_field(const struct column *column, enum bbi_type type, struct bbi_chunk *c,
-                      uint64_t v)
+static inline bool set_field(const struct column *column, enum bbi_type type, struct bbi_chunk *c,
+                             uint64_t v)
 {
     if (column->convert == EXTRA && v > EXTRA_MAX) {
         return false;
@@ -185,11 +204,7 @@ static bool set_field(const struct column *column, enum bbi_type type, struct bb
     if (column->convert == ZIGZAG || (column->convert == VALUE && !is_unsigned(type, c))) {
         v = (uint64_t)bbi_unzigzag(v);
     }
-    if (column->size < 8 && v >> (8 * column->size) != 0) {
-        return false;
-    }
-    memcpy((char *)c + column->offset, &v, column->size);
-    return true;
+    return put_field((char *)c + column->offset, column->size, v);
 }
 
 /* Statistics of the stored integers, before the gcd: smallest, range, and the sum above the
@@ -335,6 +350,9 @@ static size_t count_having(has_fn *has, enum bbi_type type, const struct bbi_chu
                            size_t n)
 {
     size_t count = 0;
+    if (has == has_always || has == is_float) {
+        return has == has_always || type == BBI_FLOAT ? n : 0;
+    }
     for (size_t i = 0; i < n; i++) {
         count += has(type, &chunks[i]) ? 1 : 0;
     }
@@ -370,8 +388,9 @@ static int get_columns(struct bbi_cursor *cursor, enum bbi_type type, size_t n,
         if (rc != BB_OK) {
             return bbi_error_wrap(err, "chunk directory: column %zu", k);
         }
-        for (size_t i = 0, j = 0; i < n; i++) {
-            if (column->has(type, &out[i]) && !set_field(column, type, &out[i], work[j++])) {
+        for (size_t i = 0, j = 0; j < count; i++) {
+            if ((count == n || column->has(type, &out[i])) &&
+                !set_field(column, type, &out[i], work[j++])) {
                 return corrupt(err, i, "field out of range");
             }
         }
