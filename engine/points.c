@@ -136,6 +136,19 @@ static bool is_time(const uint8_t *name, size_t length)
     return length == 4 && memcmp(name, "time", 4) == 0;
 }
 
+/* A line of which no field is left. */
+static int refuse_time(struct bbi_points *p, const struct bbi_lp_line *line, struct bb_error *err)
+{
+    struct bbi_lp_key key;
+    int rc = bbi_lp_key_parse(line->key, line->key_length, &p->key_arena, &key, err);
+    return rc != BB_OK
+               ? rc
+               : bbi_error_set(err, BB_EINVAL,
+                               "invalid field name: input field \"time\" on measurement \"%.*s\" "
+                               "is invalid",
+                               (int)key.measurement_length, (const char *)key.measurement);
+}
+
 /* The slow way to a series: take the key apart and ask the catalog; remember the answer. */
 static int resolve_key(struct bbi_points *p, struct bbi_catalog *catalog,
                        struct bbi_series_cache *cache, struct bbi_hash128 hash,
@@ -154,7 +167,7 @@ static int resolve_key(struct bbi_points *p, struct bbi_catalog *catalog,
     }
     for (uint32_t i = 0; i < key.tag_count; i++) {
         if (is_time(key.tags[i].key, key.tags[i].key_length)) {
-            return bbi_error_set(err, BB_EPARSE,
+            return bbi_error_set(err, BB_EINVAL,
                                  "invalid tag key: input tag \"time\" on measurement \"%.*s\" is "
                                  "invalid",
                                  (int)key.measurement_length, (const char *)key.measurement);
@@ -337,7 +350,7 @@ static int add_line(struct bbi_points *p, struct bbi_catalog *catalog,
         rc = rc == BB_OK ? take_value(p, field, cell, err) : rc;
     }
     if (rc == BB_OK && point->cell_count == 0) {
-        rc = bbi_error_set(err, BB_EPARSE, "invalid field name: input field \"time\" is invalid");
+        rc = refuse_time(p, line, err);
     }
     if (rc == BB_OK) {
         p->lines[batch->point_count++] = (struct bbi_line_ref){line->text, (uint32_t)line->length,

@@ -76,6 +76,18 @@ def test_type_conflict(server):
     assert server.rows("SELECT v FROM w", epoch="ns") == [[1, 1], [3, 3]]
 
 
+def test_time_is_no_name(server):
+    reply = server.write("w time=1 1")
+    assert reply.status == 400
+    assert reply.error() == ('partial write: invalid field name: input field "time" on measurement '
+                             '"w" is invalid dropped=1')
+    reply = server.write("w,time=x v=1 1")
+    assert reply.status == 400
+    assert reply.error() == ('partial write: invalid tag key: input tag "time" on measurement "w" '
+                             "is invalid dropped=1")
+    assert server.write("w time=1,v=5 1").status == 204
+
+
 def test_all_lines_bad(server):
     reply = server.write("w\nx y z")
     assert reply.status == 400

@@ -288,7 +288,15 @@ static void test_rejects(void **state)
     assert_int_equal(bb_write(t.db, &write, &result, &err), BB_OK);
     assert_int_equal(result.points_written, 1);
     assert_int_equal(result.points_rejected, 2);
-    assert_non_null(strstr(rejects.reason, "invalid tag key: input tag \"time\""));
+    assert_int_equal(rejects.code, BB_EINVAL);
+    assert_string_equal(rejects.reason,
+                        "invalid tag key: input tag \"time\" on measurement \"m\" is invalid");
+    write.lines = "m,s=2 time=1 10\n";
+    write.lines_length = strlen(write.lines);
+    assert_int_equal(bb_write(t.db, &write, &result, &err), BB_OK);
+    assert_int_equal(rejects.code, BB_EINVAL);
+    assert_string_equal(rejects.reason,
+                        "invalid field name: input field \"time\" on measurement \"m\" is invalid");
     count_is(&t, 2);
     write.database = "nope";
     assert_int_equal(bb_write(t.db, &write, &result, &err), BB_ENOTFOUND);
