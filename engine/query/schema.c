@@ -25,9 +25,9 @@ static int check_same_policy(struct bbi_qctx *ctx, uint32_t db_id,
     }
     bool same = policy->name == NULL || strcmp(policy->name, rp.name) == 0;
     same = same && (!policy->has_duration || policy->duration_ns == rp.duration_ns);
-    if (policy->has_shard_duration && policy->shard_duration_ns != 0) {
-        same = same && policy->shard_duration_ns == rp.shard_ns;
-    }
+    same = same && (!policy->has_replication || (uint64_t)policy->replication == rp.replicas);
+    int64_t asked_ns = policy->has_shard_duration ? policy->shard_duration_ns : 0;
+    same = same && rp.shard_ns == (asked_ns != 0 ? asked_ns : bbi_rp_shard_ns(rp.duration_ns));
     return same ? BB_OK
                 : bbi_error_set(err, BB_EEXIST,
                                 "retention policy conflicts with an existing policy");

@@ -268,6 +268,13 @@ static void policies(void **state)
         {"SHOW RETENTION POLICIES ON f",
          ": name=\"autogen\" duration=\"0s\" shardGroupDuration=\"168h0m0s\" replicaN=3i "
          "default=true\n"},
+        {"CREATE DATABASE f WITH REPLICATION 2",
+         "error: retention policy conflicts with an existing policy\n"},
+        {"CREATE DATABASE f WITH REPLICATION 3", ""},
+        {"CREATE DATABASE h WITH DURATION 30d SHARD DURATION 2d NAME r", ""},
+        {"CREATE DATABASE h WITH DURATION 30d NAME r",
+         "error: retention policy conflicts with an existing policy\n"},
+        {"DROP DATABASE h", ""},
         {"CREATE RETENTION POLICY p ON f DURATION 2h REPLICATION 2", ""},
         {"CREATE RETENTION POLICY p ON f DURATION 2h REPLICATION 2", ""},
         {"CREATE RETENTION POLICY p ON f DURATION 2h REPLICATION 1",
