@@ -460,7 +460,7 @@ static int settle_names(struct binder *x, struct bb_error *err)
     return rc;
 }
 
-/* SLIMIT and SOFFSET count groups in rising order, whatever the order of time; an offset without a
+/* SLIMIT and SOFFSET count groups whatever the order of time; an offset without a
  * limit leaves nothing, as in InfluxDB. */
 static int slice_groups(struct bbi_binding *b, struct bb_error *err)
 {

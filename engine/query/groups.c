@@ -274,26 +274,122 @@ int bbi_series_set_build(struct bbi_series_set *set, struct bbi_qctx *ctx, uint3
     return rc;
 }
 
+/* ---- a slice of the groups ---- */
+
+struct keyed {
+    const char *key;
+    uint32_t index;
+};
+
+static int compare_keyed(const void *a, const void *b)
+{
+    const struct keyed *x = a;
+    const struct keyed *y = b;
+    int c = strcmp(x->key, y->key);
+    return c != 0 ? c : (x->index > y->index) - (x->index < y->index);
+}
+
+static char *append(char *at, const char *text, bool *first)
+{
+    size_t length = strlen(text);
+    if (!*first) {
+        *at++ = '|';
+    }
+    *first = false;
+    memcpy(at, text, length);
+    return at + length;
+}
+
+/* What InfluxDB orders groups by where it cuts them: the tags that they have, first their keys,
+ * then their values, with bars between. */
+static const char *key_of(const struct bbi_tuples *t, size_t group, struct bbi_arena *arena)
+{
+    const char *const *tuple = t->list[group];
+    size_t bytes = 1;
+    bool first = true;
+    for (size_t i = 0; i < t->key_count; i++) {
+        bytes += tuple[i][0] == '\0' ? 0 : strlen(t->keys[i]) + strlen(tuple[i]) + 2;
+    }
+    char *key = bbi_arena_alloc(arena, bytes);
+    char *at = key;
+    for (size_t i = 0; key != NULL && i < t->key_count; i++) {
+        at = tuple[i][0] == '\0' ? at : append(at, t->keys[i], &first);
+    }
+    for (size_t i = 0; key != NULL && i < t->key_count; i++) {
+        at = tuple[i][0] == '\0' ? at : append(at, tuple[i], &first);
+    }
+    if (key != NULL) {
+        *at = '\0';
+    }
+    return key;
+}
+
+#define GROUP_LEFT UINT32_MAX
+
+/* The new numbers of the groups that stay, which keep their order; GROUP_LEFT for the others. */
+static int number_slice(const struct bbi_tuples *t, struct bbi_qctx *ctx, size_t first,
+                        size_t count, uint32_t **out, struct bb_error *err)
+{
+    struct keyed *list;
+    int rc = bbi_qctx_array(ctx, t->count, sizeof(list[0]), &list, err);
+    rc = rc == BB_OK ? bbi_qctx_array(ctx, t->count, sizeof((*out)[0]), out, err) : rc;
+    for (size_t i = 0; rc == BB_OK && i < t->count; i++) {
+        list[i] = (struct keyed){key_of(t, i, &ctx->arena), (uint32_t)i};
+        (*out)[i] = GROUP_LEFT;
+        rc = list[i].key == NULL ? bbi_error_nomem(err, "groups") : BB_OK;
+        if (rc == BB_OK && i % 4096 == 4095) {
+            rc = bbi_qctx_check(ctx, err);
+        }
+    }
+    if (rc != BB_OK) {
+        return rc;
+    }
+    qsort(list, t->count, sizeof(list[0]), compare_keyed);
+    for (size_t i = first; i - first < count; i++) {
+        (*out)[list[i].index] = 0;
+    }
+    uint32_t number = 0;
+    for (size_t i = 0; i < t->count; i++) {
+        (*out)[i] = (*out)[i] == GROUP_LEFT ? GROUP_LEFT : number++;
+    }
+    return BB_OK;
+}
+
+static void keep_groups(struct bbi_tuples *t, const uint32_t *numbers, size_t count)
+{
+    for (size_t i = 0; i < t->count; i++) {
+        if (numbers[i] != GROUP_LEFT) {
+            t->list[numbers[i]] = t->list[i];
+        }
+    }
+    t->count = count;
+}
+
 int bbi_series_set_slice(struct bbi_series_set *set, struct bbi_qctx *ctx, size_t first,
                          size_t count, struct bb_error *err)
 {
     size_t kept = 0;
+    uint32_t *numbers;
     if (first == 0 && count == set->groups.count) {
         return BB_OK;
+    }
+    int rc = number_slice(&set->groups, ctx, first, count, &numbers, err);
+    if (rc != BB_OK) {
+        return rc;
     }
     roaring_bitmap_t *bitmap = roaring_bitmap_create();
     if (bitmap == NULL) {
         return bbi_error_nomem(err, "series");
     }
     for (size_t i = 0; i < set->count; i++) {
-        uint32_t group = bbi_series_group(set, i);
-        if (group < first || group - first >= count) {
+        uint32_t group = numbers[bbi_series_group(set, i)];
+        if (group == GROUP_LEFT) {
             continue;
         }
         roaring_bitmap_add(bitmap, set->ids[i]);
         set->ids[kept] = set->ids[i];
         if (set->group_of != NULL) {
-            set->group_of[kept] = group - (uint32_t)first;
+            set->group_of[kept] = group;
         }
         if (set->tags_of != NULL) {
             set->tags_of[kept] = set->tags_of[i];
@@ -301,8 +397,7 @@ int bbi_series_set_slice(struct bbi_series_set *set, struct bbi_qctx *ctx, size_
         kept++;
     }
     set->count = kept;
-    set->groups.list += first;
-    set->groups.count = count;
+    keep_groups(&set->groups, numbers, count);
     roaring_bitmap_free(set->bitmap);
     set->bitmap = bitmap;
     return bbi_qctx_check(ctx, err);

@@ -43,7 +43,8 @@ int bbi_series_set_build(struct bbi_series_set *set, struct bbi_qctx *ctx, uint3
                          const char *const *tags, size_t tag_count,
                          struct bb_error *err) BB_CHECKED;
 
-/** Keep groups [first, first + count) alone. */
+/** Keep `count` groups alone, all but `first` of those before them, as SLIMIT counts them: by the
+ * tags that they have. Their order stays. */
 int bbi_series_set_slice(struct bbi_series_set *set, struct bbi_qctx *ctx, size_t first,
                          size_t count, struct bb_error *err) BB_CHECKED;
 
