@@ -18,6 +18,9 @@ struct bbi_ql_world {
     /* Wall time of the query's zone to UTC, for time strings without a zone. NULL: UTC. */
     int64_t (*zone_to_utc)(void *arg, int64_t local_ns);
     void *zone_arg;
+    /* The value of a function of literals, into *out; false: it does not fold. NULL: none does. */
+    bool (*fold_call)(const char *name, struct bbi_ql_expr *const *args, size_t arg_count,
+                      struct bbi_ql_expr *out);
 };
 
 /** A condition, split. Times are inclusive; an empty range has tmin > tmax. */
@@ -44,7 +47,8 @@ int bbi_ql_condition_split(struct bbi_ql_expr *condition, const struct bbi_ql_wo
                            struct bb_error *err) BB_CHECKED;
 
 /**
- * Fold constants: arithmetic and comparisons of literals, AND and OR with booleans, now(). What
+ * Fold constants: arithmetic and comparisons of literals, AND and OR with booleans, now(), and the
+ * functions that the world folds. What
  * depends on a variable stays. *out may be expr itself.
  * Returns BB_OK or BB_ENOMEM.
  */

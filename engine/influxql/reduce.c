@@ -490,6 +490,25 @@ static struct bbi_ql_expr *fold_binary(struct bbi_ql_fold *fold, struct bbi_ql_e
     return bbi_ql_fold_binary(fold, op, lhs, rhs);
 }
 
+static bool is_literal(const struct bbi_ql_expr *expr)
+{
+    return (expr->kind >= BBI_QL_NUMBER && expr->kind <= BBI_QL_REGEX) || expr->kind == BBI_QL_NULL;
+}
+
+/* made with the value of its function, where that is known already. */
+static void fold_value(struct bbi_ql_fold *fold, struct bbi_ql_expr *made)
+{
+    struct bbi_ql_expr value;
+    bool literals = fold->world->fold_call != NULL;
+    for (size_t i = 0; literals && i < made->u.call.arg_count; i++) {
+        literals = is_literal(made->u.call.args[i]);
+    }
+    if (literals && fold->world->fold_call(made->u.call.name, made->u.call.args,
+                                           made->u.call.arg_count, &value)) {
+        *made = value;
+    }
+}
+
 static struct bbi_ql_expr *fold_call(struct bbi_ql_fold *fold, struct bbi_ql_expr *expr)
 {
     size_t count = expr->u.call.arg_count;
@@ -519,6 +538,7 @@ static struct bbi_ql_expr *fold_call(struct bbi_ql_fold *fold, struct bbi_ql_exp
     made->u.call.name = expr->u.call.name;
     made->u.call.args = args;
     made->u.call.arg_count = count;
+    fold_value(fold, made);
     return made;
 }
 

@@ -113,8 +113,8 @@ enum bbi_fn_gives {
     X(HOLT_WINTERS, "holt_winters", STREAM, 3, 3, FLOAT | BBI_FN_INT, FLOAT, false)              \
     X(HOLT_WINTERS_FIT, "holt_winters_with_fit", STREAM, 3, 3, FLOAT | BBI_FN_INT, FLOAT, false) \
     X(ABS, "abs", MATH, 1, 1, NUMBERS, SAME, false)                                              \
-    X(ACOS, "acos", MATH, 1, 1, FLOAT, FLOAT, false)                                             \
-    X(ASIN, "asin", MATH, 1, 1, FLOAT, FLOAT, false)                                             \
+    X(ACOS, "acos", MATH, 1, 1, NUMBERS, FLOAT, false)                                           \
+    X(ASIN, "asin", MATH, 1, 1, NUMBERS, FLOAT, false)                                           \
     X(ATAN, "atan", MATH, 1, 1, NUMBERS, FLOAT, false)                                           \
     X(ATAN2, "atan2", MATH, 2, 2, NUMBERS, FLOAT, false)                                         \
     X(CEIL, "ceil", MATH, 1, 1, NUMBERS, SAME, false)                                            \

@@ -167,7 +167,7 @@ static bool distinct_next(struct bbi_fn *fn, struct bbi_fn_point *out)
         return false;
     }
     const struct entry *e = d->order[d->next++];
-    *out = (struct bbi_fn_point){.timeless = true, .value = e->value};
+    *out = (struct bbi_fn_point){.time_ns = e->time_ns, .value = e->value};
     return true;
 }
 

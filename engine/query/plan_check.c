@@ -19,28 +19,15 @@ static bool is_math(const struct bbi_ql_expr *expr)
            bbi_func_info(func)->class == BBI_FN_MATH;
 }
 
-/* Math functions of literals count as literals. */
-static bool is_literal(const struct bbi_ql_expr *expr, unsigned depth)
+static bool is_literal(const struct bbi_ql_expr *expr)
 {
-    enum bbi_func func;
-    if (!is_math(expr) || !bbi_func_find(expr->u.call.name, &func)) {
-        return expr->kind >= BBI_QL_NUMBER && expr->kind <= BBI_QL_REGEX;
-    }
-    if (expr->u.call.arg_count != bbi_func_info(func)->args_min || depth > BBI_QL_DEPTH_MAX) {
-        return false;
-    }
-    for (size_t i = 0; i < expr->u.call.arg_count; i++) {
-        if (!is_literal(expr->u.call.args[i], depth + 1)) {
-            return false;
-        }
-    }
-    return true;
+    return (expr->kind >= BBI_QL_NUMBER && expr->kind <= BBI_QL_REGEX) || expr->kind == BBI_QL_NULL;
 }
 
 static int check_side(const struct bbi_ql_expr *expr, struct bbi_field_rules *r,
                       struct bb_error *err)
 {
-    return is_literal(expr, 0) ? BB_OK : bbi_plan_check_expr(expr, r, err);
+    return is_literal(expr) ? BB_OK : bbi_plan_check_expr(expr, r, err);
 }
 
 static int check_math_count(const struct bbi_ql_expr *call, struct bb_error *err)
@@ -60,9 +47,6 @@ static int check_math(const struct bbi_ql_expr *call, struct bbi_field_rules *r,
                       struct bb_error *err)
 {
     int rc = check_math_count(call, err);
-    if (rc == BB_OK && is_literal(call, 0)) {
-        return refuse(err, "field must contain at least one variable");
-    }
     for (size_t i = 0; rc == BB_OK && i < call->u.call.arg_count; i++) {
         rc = check_side(call->u.call.args[i], r, err);
     }
@@ -118,11 +102,11 @@ static int check_row(const struct bbi_ql_expr *expr, struct bbi_field_rules *r,
     r->in_binary = true;
     for (size_t i = 0; i < count; i++, expr = bare(expr->u.binary.lhs)) {
         row[i] = expr;
-        if (is_literal(expr->u.binary.lhs, 0) && is_literal(expr->u.binary.rhs, 0)) {
+        if (is_literal(expr->u.binary.lhs) && is_literal(expr->u.binary.rhs)) {
             return refuse(err, "cannot perform a binary expression on two literals");
         }
     }
-    int rc = is_literal(expr, 0) ? BB_OK : check_leaf(expr, r, err);
+    int rc = is_literal(expr) ? BB_OK : check_leaf(expr, r, err);
     for (size_t i = count; rc == BB_OK && i > 0; i--) {
         rc = check_side(row[i - 1]->u.binary.rhs, r, err);
     }
@@ -149,7 +133,11 @@ static int check_together(const struct bbi_plan *plan, const struct bbi_field_ru
     if (r->top != NULL && r->call_count > 1) {
         return bbi_plan_refuse_company(r->top, err);
     }
-    if (r->call_count == 0 && select->fill == BBI_QL_FILL_NONE && select->fill_given) {
+    /* In a subquery, nulls that nobody asked for count as left out before this is looked at. */
+    bool own_windows = plan->parent != NULL && plan->buckets.width_ns != 0;
+    bool none = select->fill == BBI_QL_FILL_NONE ? select->fill_given
+                                                 : select->fill == BBI_QL_FILL_NULL && own_windows;
+    if (r->call_count == 0 && none) {
         return refuse(err, "fill(none) must be used with a function");
     }
     if (r->call_count == 0 && select->fill == BBI_QL_FILL_LINEAR) {
@@ -178,7 +166,7 @@ static int check_together(const struct bbi_plan *plan, const struct bbi_field_ru
 static int check_fields(struct bbi_plan *plan, struct bb_error *err)
 {
     const struct bbi_ql_select *select = plan->select;
-    struct bbi_ql_world world = {.keeps_now = true};
+    struct bbi_ql_world world = {.keeps_now = true, .fold_call = bbi_math_fold};
     bool around = plan->parent != NULL && plan->parent->buckets.width_ns != 0;
     struct bbi_field_rules r = {.limit = select->limit,
                                 .windows = plan->buckets.width_ns != 0 || around,

@@ -505,6 +505,10 @@ static int expand_call(struct expander *x, const struct bbi_ql_field *field, str
     struct bbi_regex *regex;
     enum bbi_func func = BBI_FUNC_COUNT;
     (void)bbi_func_find(call->u.call.name, &func);
+    if (arg->kind == BBI_QL_WILDCARD && arg->u.wildcard == BBI_QL_TYPE_TAG) {
+        return bbi_error_set(err, BB_EINVAL, "unable to use tag wildcard in %s()",
+                             call->u.call.name);
+    }
     int rc = regex_of(x->plan, arg, &regex, err);
     for (size_t i = 0; rc == BB_OK && i < x->names.count; i++) {
         const struct name *n = &x->names.list[i];
@@ -536,7 +540,7 @@ static int add_picked(struct expander *x, const struct bbi_ql_expr *expr, struct
 static int expand_field(struct expander *x, const struct bbi_ql_field *field, bool grouped,
                         struct bb_error *err)
 {
-    struct bbi_ql_world world = {.now_ns = x->plan->ctx->now_ns};
+    struct bbi_ql_world world = {.now_ns = x->plan->ctx->now_ns, .fold_call = bbi_math_fold};
     struct bbi_ql_expr *expr = field->expr;
     if (bbi_ql_is_time(expr)) {
         return BB_OK;

@@ -6,6 +6,7 @@
  * an integer here, though its values are floats. An operator is tried on zeros of the two types; if
  * that gives no value they are incompatible. What is not known goes with everything.
  */
+#include <stdio.h>
 #include <string.h>
 
 #include "engine/influxql/influxql.h"
@@ -105,8 +106,9 @@ int bbi_plan_type_condition(struct bbi_plan *plan, struct bb_error *err)
     return rc;
 }
 
-static int incompatible(struct bbi_plan *plan, const struct bbi_ql_expr *expr, enum bbi_ql_type lhs,
-                        enum bbi_ql_type rhs, struct bb_error *err)
+/* "type error: ", the expression, and why. */
+static int type_error(struct bbi_plan *plan, const struct bbi_ql_expr *expr, const char *why,
+                      struct bb_error *err)
 {
     struct bbi_ql_expr *typed;
     struct bbi_buf text;
@@ -116,11 +118,47 @@ static int incompatible(struct bbi_plan *plan, const struct bbi_ql_expr *expr, e
     }
     bbi_buf_init(&text, &plan->ctx->acct, 1 << 20);
     bbi_ql_format_brief(typed, &text);
-    rc = bbi_error_set(err, BB_EINVAL, "type error: %.*s: incompatible types: %s and %s",
-                       (int)(text.len < 300 ? text.len : 300), (const char *)text.data,
-                       bbi_ql_type_text(lhs), bbi_ql_type_text(rhs));
+    rc = bbi_error_set(err, BB_EINVAL, "type error: %.*s: %s",
+                       (int)(text.len < 300 ? text.len : 300), (const char *)text.data, why);
     bbi_buf_fini(&text);
     return rc;
+}
+
+static int incompatible(struct bbi_plan *plan, const struct bbi_ql_expr *expr, enum bbi_ql_type lhs,
+                        enum bbi_ql_type rhs, struct bb_error *err)
+{
+    char why[96];
+    (void)snprintf(why, sizeof(why), "incompatible types: %s and %s", bbi_ql_type_text(lhs),
+                   bbi_ql_type_text(rhs));
+    return type_error(plan, expr, why, err);
+}
+
+static bool is_number(const struct bbi_ql_expr *expr)
+{
+    return expr->kind == BBI_QL_INTEGER || expr->kind == BBI_QL_UNSIGNED;
+}
+
+/* Integers go with unsigned integers where they are literals; not the other way round. */
+static int check_signs(struct bbi_plan *plan, const struct bbi_ql_expr *expr, enum bbi_ql_type lhs,
+                       enum bbi_ql_type rhs, struct bb_error *err)
+{
+    const struct bbi_ql_expr *with_sign = expr->u.binary.lhs;
+    const struct bbi_ql_expr *without = expr->u.binary.rhs;
+    char why[96];
+    if (lhs == BBI_QL_TYPE_UNSIGNED && rhs == BBI_QL_TYPE_INTEGER) {
+        with_sign = expr->u.binary.rhs;
+        without = expr->u.binary.lhs;
+    } else if (lhs != BBI_QL_TYPE_INTEGER || rhs != BBI_QL_TYPE_UNSIGNED) {
+        return BB_OK;
+    }
+    const char *what = is_number(without) ? "with an integer and unsigned literal"
+                                          : "between an integer and unsigned, an explicit cast is "
+                                            "required";
+    if (is_number(with_sign) && !is_number(without)) {
+        return BB_OK;
+    }
+    (void)snprintf(why, sizeof(why), "cannot use %s %s", bbi_ql_op_text(expr->u.binary.op), what);
+    return type_error(plan, expr, why, err);
 }
 
 static int type_of(struct bbi_plan *plan, const struct bbi_ql_expr *expr, enum bbi_ql_type *type,
@@ -132,6 +170,7 @@ static int type_of_binary(struct bbi_plan *plan, const struct bbi_ql_expr *expr,
     enum bbi_ql_type rhs;
     int rc = type_of(plan, expr->u.binary.lhs, type, err);
     rc = rc == BB_OK ? type_of(plan, expr->u.binary.rhs, &rhs, err) : rc;
+    rc = rc == BB_OK ? check_signs(plan, expr, *type, rhs, err) : rc;
     if (rc != BB_OK || rhs == BBI_QL_TYPE_UNKNOWN) {
         return rc;
     }

@@ -66,6 +66,7 @@ static bool constant_of(const struct bbi_ql_expr *expr, struct bb_value *out)
         *out = bbi_value_bool(expr->u.boolean);
         return true;
     case BBI_QL_DURATION:
+    case BBI_QL_TIME:
     case BBI_QL_NULL:
         memset(out, 0, sizeof(*out));
         return true;
@@ -119,6 +120,12 @@ static int compile_term(struct compiler *c, const struct bbi_ql_expr *expr, unsi
     return rc == BB_OK ? emit_code(c, instruction, err) : rc;
 }
 
+/* A literal without a value, which a boolean takes for false: b = 1h. */
+static bool is_nothing(const struct bbi_ql_expr *expr)
+{
+    return expr->kind == BBI_QL_DURATION || expr->kind == BBI_QL_TIME || expr->kind == BBI_QL_NULL;
+}
+
 /* The right-hand side of a binary expression, and its operator; the left one is on the stack. */
 static int compile_rest(struct compiler *c, const struct bbi_ql_expr *expr, unsigned depth,
                         struct bb_error *err)
@@ -143,6 +150,7 @@ static int compile_rest(struct compiler *c, const struct bbi_ql_expr *expr, unsi
             return rc;
         }
     }
+    instruction.null_is_false = is_nothing(rhs) || is_nothing(expr->u.binary.lhs);
     return emit_code(c, instruction, err);
 }
 
@@ -227,7 +235,7 @@ int bbi_program_run(const struct bbi_program *program, const struct bb_value *sl
             break;
         case BBI_APPLY:
             top--;
-            if (program->null_is_false) {
+            if (program->null_is_false || in->null_is_false) {
                 make_false(&stack[top - 1], &stack[top]);
             }
             stack[top - 1] = bbi_program_apply(in->op, stack[top - 1], stack[top]);
@@ -465,8 +473,11 @@ struct bb_value bbi_value_cast(struct bb_value v, enum bbi_ql_type type)
         return bbi_value_int(v.kind == BB_VALUE_UINT ? (int64_t)v.v.u : v.v.i);
     case BBI_QL_TYPE_UNSIGNED:
         if (v.kind == BB_VALUE_FLOAT) {
+            bool wraps = f > -0x1p63 && f < 0;
             bool fits = f >= 0 && f < 0x1p64;
-            return bbi_value_uint(fits ? (uint64_t)f : (uint64_t)1 << 63);
+            return bbi_value_uint(wraps  ? (uint64_t)(int64_t)f
+                                  : fits ? (uint64_t)f
+                                         : (uint64_t)1 << 63);
         }
         return bbi_value_uint(v.kind == BB_VALUE_INT ? (uint64_t)v.v.i : v.v.u);
     default:

@@ -24,10 +24,11 @@ enum bbi_opcode {
 };
 
 struct bbi_instruction {
-    uint8_t code; /* enum bbi_opcode */
-    uint8_t op;   /* enum bbi_ql_op */
-    uint8_t func; /* enum bbi_func */
-    uint8_t args; /* of the function */
+    uint8_t code;       /* enum bbi_opcode */
+    uint8_t op;         /* enum bbi_ql_op */
+    uint8_t func;       /* enum bbi_func */
+    uint8_t args;       /* of the function */
+    bool null_is_false; /* beside a boolean */
     uint32_t slot;
     struct bb_value value;
     const struct bbi_regex *regex;
@@ -63,6 +64,13 @@ int bbi_program_run(const struct bbi_program *program, const struct bb_value *sl
 /** A math function of one or two values, by InfluxDB's rules: no value where an argument is no
  * number. */
 struct bb_value bbi_math_call(enum bbi_func func, const struct bb_value *args);
+
+/**
+ * A math function of literals, for struct bbi_ql_world. As in InfluxDB, what is no number gives
+ * BBI_QL_NULL, an integer above int64 too. false: no such function of so many arguments.
+ */
+bool bbi_math_fold(const char *name, struct bbi_ql_expr *const *args, size_t arg_count,
+                   struct bbi_ql_expr *out);
 
 /** lhs op rhs, for operators that are no regex match. */
 struct bb_value bbi_program_apply(enum bbi_ql_op op, struct bb_value lhs, struct bb_value rhs);

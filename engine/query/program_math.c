@@ -92,3 +92,39 @@ struct bb_value bbi_math_call(enum bbi_func func, const struct bb_value *args)
     }
     return to_double(&args[1], &y) ? bbi_value_float(of_two(func, x, y)) : none;
 }
+
+static struct bb_value number_of(const struct bbi_ql_expr *literal)
+{
+    switch (literal->kind) {
+    case BBI_QL_NUMBER:
+        return bbi_value_float(literal->u.number);
+    case BBI_QL_INTEGER:
+        return bbi_value_int(literal->u.integer);
+    case BBI_QL_UNSIGNED:
+        return bbi_value_uint(literal->u.unsigned_integer);
+    default:
+        return (struct bb_value){.kind = BB_VALUE_NULL};
+    }
+}
+
+bool bbi_math_fold(const char *name, struct bbi_ql_expr *const *args, size_t arg_count,
+                   struct bbi_ql_expr *out)
+{
+    enum bbi_func func;
+    if (!bbi_func_find(name, &func) || bbi_func_info(func)->class != BBI_FN_MATH ||
+        bbi_func_info(func)->args_min != arg_count) {
+        return false;
+    }
+    struct bb_value values[2] = {{.kind = BB_VALUE_NULL}, {.kind = BB_VALUE_NULL}};
+    for (size_t i = 0; i < arg_count && i < 2; i++) {
+        values[i] = number_of(args[i]);
+    }
+    struct bb_value value = bbi_math_call(func, values);
+    *out = (struct bbi_ql_expr){.kind = BBI_QL_NULL};
+    if (value.kind == BB_VALUE_FLOAT) {
+        *out = (struct bbi_ql_expr){.kind = BBI_QL_NUMBER, .u.number = value.v.f};
+    } else if (value.kind == BB_VALUE_INT) {
+        *out = (struct bbi_ql_expr){.kind = BBI_QL_INTEGER, .u.integer = value.v.i};
+    }
+    return true;
+}

@@ -35,6 +35,44 @@ static const struct dbtest_question small_questions[] = {
      "m: time=1120000000000 min=-1\n"
      "m: time=1120000000000 min=7\n"
      "m: time=1000000000000 min=1.5\n"},
+    {"select * from (select max(v) from m where time >= 0 and time < 2000s group by time(1h), h)",
+     "m: time=0 h=\"a\" max=2.5\n"
+     "m: time=0 h=\"b\" max=3\n"
+     "m: time=0 h=\"\" max=7\n"},
+    {"select * from (select distinct(v) from t group by h)",
+     "t: time=0 distinct=1 h=\"a\"\n"
+     "t: time=0 distinct=2 h=\"a\"\n"
+     "t: time=0 distinct=10 h=\"b\"\n"
+     "t: time=0 distinct=4 h=\"a\"\n"
+     "t: time=0 distinct=20 h=\"b\"\n"},
+    {"select i from m group by h, r slimit 2",
+     "m{h=c,r=}: time=1300000000000 i=9i\n"},
+    {"select i, b from m where b != 1h",
+     "m: time=1060000000000 i=null b=true\n"},
+    {"select v from m where v > now() or b = now()",
+     ""},
+    {"select sin(v) - sin(1), v * pow(2, 3) from m limit 1",
+     "m: time=1000000000000 sin=0.15602400179615794 v=12\n"},
+    {"select v::unsigned from m where v < 2",
+     "m: time=1000000000000 v=1u\n"
+     "m: time=1120000000000 v=18446744073709551615u\n"},
+    {"select asin(*) from m where i < 3",
+     "m: time=1000000000000 asin_i=1.5707963267948966 asin_v=nan\n"
+     "m: time=1060000000000 asin_i=nan asin_v=nan\n"},
+    {"select count(*::tag) from m",
+     "error: unable to use tag wildcard in count()\n"},
+    {"select i + 9223372036854775808 from m",
+     "error: type error: i::integer + 9223372036854775808: cannot use + with an integer and "
+     "unsigned literal\n"},
+    {"select i::unsigned * i from m",
+     "error: type error: i::unsigned * i::integer: cannot use * between an integer and unsigned, "
+     "an explicit cast is required\n"},
+    {"select i::unsigned + 1 from m limit 1",
+     "m: time=1000000000000 i=2u\n"},
+    {"select * from (select abs(v) from m where time < 2000s group by time(1m))",
+     "error: fill(none) must be used with a function\n"},
+    {"select * from (select abs(v) from m where time < 2000s group by time(1m) fill(0))",
+     "error: GROUP BY requires at least one aggregate function\n"},
     {"select v from m where abs(v) = 1",
      "m: time=1120000000000 v=-1\n"},
     {"select v from m where pow(v, 2) > 6 and floor(v) = 2.0",
