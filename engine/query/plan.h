@@ -66,6 +66,7 @@ struct bbi_plan {
     const char *refused_field;
     enum bbi_ql_type refused_cast;
     size_t tie_count; /* rows of one time stand in the order of so many refs, if they are strings */
+    bool keeps_times; /* of points that a selector picks, though those of their intervals count */
     bool is_selector; /* one call, which picks a row: that row's time counts, and refs are its */
     const char **dims; /* [dim_count] tag keys of GROUP BY, ascending, none twice; a subquery has
                           those of the query around it as well */

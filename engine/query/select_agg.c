@@ -31,9 +31,8 @@ struct runner {
 
 static unsigned needs_of(const struct bbi_plan *plan, enum bbi_func func)
 {
-    unsigned times = plan->is_selector && (plan->buckets.width_ns == 0 || plan->ref_count > 0)
-                         ? BBI_NEED_TIMES
-                         : 0;
+    bool timed = plan->is_selector && (plan->buckets.width_ns == 0 || plan->ref_count > 0);
+    unsigned times = timed || plan->keeps_times ? BBI_NEED_TIMES : 0;
     switch (func) {
     case BBI_FUNC_COUNT:
         return BBI_NEED_COUNT;

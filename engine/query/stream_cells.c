@@ -95,6 +95,21 @@ static bool picks_points(const struct bbi_call *call)
            call->func == BBI_FUNC_FIRST || call->func == BBI_FUNC_LAST;
 }
 
+/* Whether it matters to what is around a plan in which order the points of one interval come. */
+static bool is_order_seen(const struct bbi_plan *plan)
+{
+    const struct bbi_plan *around = plan->parent;
+    if (plan->buckets.width_ns == 0 || around == NULL || around->call_count == 0) {
+        return true;
+    }
+    for (size_t i = 0; i < around->call_count; i++) {
+        if (bbi_func_info(around->calls[i].func)->class != BBI_FN_AGGREGATE) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static int cells_open(struct cells *c, struct bb_error *err)
 {
     struct bbi_binding *b = &c->binding;
@@ -109,7 +124,7 @@ static int cells_open(struct cells *c, struct bb_error *err)
     size_t n = b->series.count;
     rc = bbi_agg_prepare(&c->agg, b, &c->bucket_first, &c->bucket_count, err);
     rc = rc == BB_OK ? rank_groups(c, err) : rc;
-    if (rc == BB_OK && picks_points(&c->call) && b->order_count < b->series.groups.count) {
+    if (rc == BB_OK && c->plan.keeps_times && b->order_count < b->series.groups.count) {
         rc = bbi_qctx_array(ctx, b->series.groups.count, sizeof(c->timed[0]), &c->timed, err);
     }
     rc = rc == BB_OK ? bbi_qctx_array(ctx, n, sizeof(uint32_t), &c->portion, err) : rc;
@@ -372,6 +387,7 @@ int bbi_stream_cells(const struct bbi_flow *flow, const struct bbi_measurement *
     c->plan.call_count = 1;
     c->plan.ref_count = 0;
     c->plan.is_selector = !to_window;
+    c->plan.keeps_times = picks_points(call) && is_order_seen(flow->plan);
     c->plan.when.tmin = flow->tmin;
     c->plan.when.tmax = flow->tmax;
     c->measurement = m;
