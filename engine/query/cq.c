@@ -108,6 +108,7 @@ bool bbi_cq_due(const struct bbi_cq *cq, int64_t now_ns, struct bbi_cq_clock *cl
     const struct bbi_buckets every = cq->every_ns == 0 ? interval
                                                        : buckets(cq, cq->every_ns, 0, now_ns);
     int64_t for_ns = cq->for_ns == 0 && cq->every_ns > cq->width_ns ? cq->every_ns : cq->for_ns;
+    int64_t last_ns = clock->has_run ? clock->last_ns : now_ns;
     int64_t next_ns = now_ns;
     if (clock->has_run) {
         next_ns = bbi_bucket_start(&every, bbi_bucket_of(&every, clock->last_ns) + 1);
@@ -118,6 +119,9 @@ bool bbi_cq_due(const struct bbi_cq *cq, int64_t now_ns, struct bbi_cq_clock *cl
     *clock = (struct bbi_cq_clock){true, bbi_bucket_start(&every, bbi_bucket_of(&every, now_ns))};
     int64_t first = for_ns == 0 ? bbi_bucket_of(&interval, minus(next_ns, 1))
                                 : bbi_bucket_of(&interval, minus(minus(next_ns, 1), for_ns)) + 1;
+    /* An EVERY that does not fit the intervals leaves none of them open. */
+    int64_t unfinished = bbi_bucket_of(&interval, last_ns);
+    first = unfinished < first ? unfinished : first;
     /* With EVERY an interval is looked at once it has lasted so long. */
     bool within = cq->every_ns != 0 && cq->every_ns < cq->width_ns;
     int64_t end = within ? bbi_bucket_of(&interval, minus(now_ns, cq->every_ns)) + 1
