@@ -4,9 +4,8 @@
  * The rules are InfluxDB's. A query runs when an interval of its GROUP BY time() has ended, for
  * that interval; RESAMPLE EVERY sets how often it runs instead, also for the interval that has not
  * ended yet, RESAMPLE FOR how far back it goes. Intervals that ended while nobody looked are made
- * up for in one run, and an interval is always run once after its end, whatever EVERY. Intervals are
- * those of the SELECT itself: offsets, zones and calendar units
- * cut them alike.
+ * up for in one run, and each interval is run once after its end, whatever EVERY. Intervals are
+ * those of the SELECT itself: offsets, zones and calendar units cut them alike.
  */
 #ifndef BBI_QUERY_CQ_H
 #define BBI_QUERY_CQ_H
