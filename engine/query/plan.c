@@ -477,7 +477,7 @@ static int compile_outputs(struct bbi_plan *plan, struct bb_error *err)
     for (size_t i = 0; rc == BB_OK && i < plan->output_count; i++) {
         rc = bbi_program_compile(plan->ctx, plan->fields[i].expr, leaf_slot, &c,
                                  &plan->outputs[i].program, err);
-        plan->outputs[i].program.null_is_false = true;
+        plan->outputs[i].program.in_column = true;
     }
     if (rc == BB_OK) {
         rc = settle_slots(plan, err);
@@ -530,6 +530,20 @@ static int compile(struct bbi_plan *plan, struct bb_error *err)
                         picks_rows(&plan->calls[0]);
     plan->tie_count = plan->ref_count;
     return rc == BB_OK ? bbi_plan_order(plan, err) : rc;
+}
+
+bool bbi_plan_begins(const struct bbi_plan *plan)
+{
+    bool known = false;
+    for (size_t i = 0; i < plan->call_count; i++) {
+        known = known || plan->calls[i].type != BBI_QL_TYPE_UNKNOWN;
+    }
+    for (size_t i = 0; plan->call_count == 0 && i < plan->ref_count; i++) {
+        const struct bbi_ref *ref = &plan->refs[i];
+        bool plain = ref->cast == BBI_QL_TYPE_UNKNOWN || ref->cast == BBI_QL_TYPE_FIELD;
+        known = known || ref->type != BBI_QL_TYPE_UNKNOWN || !plain;
+    }
+    return known;
 }
 
 /* As InfluxDB: without a lower bound of time the last intervals are looked at, as many as there may

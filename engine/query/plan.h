@@ -106,6 +106,11 @@ static inline bool bbi_plan_interleaves(const struct bbi_plan *plan)
     return plan->order_count < plan->dim_count;
 }
 
+/** Whether some call or, without calls, some name has a type that is known: else there are no rows.
+ * A cast that says which type makes a name known, be there such a column or not; measurements have
+ * no rows of one that they do not have. */
+bool bbi_plan_begins(const struct bbi_plan *plan);
+
 enum bbi_ql_type bbi_ql_type_of(enum bbi_type type);
 
 #endif

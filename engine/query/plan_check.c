@@ -233,20 +233,32 @@ static int read_offset(struct bbi_plan *plan, struct bbi_ql_expr *arg, int64_t *
 
 #define HOUR_NS (INT64_C(3600) * 1000000000)
 
-/* Intervals of up to an hour are not cut by changes of the clocks: they are fixed, at the zone's
- * distance from UTC. */
+/* Whether the zone's clocks change by more or less than whole intervals: by an hour and intervals
+ * of seven minutes, or by half an hour, on Lord Howe. */
+static bool cuts_intervals(const struct bbi_zone *zone, int64_t at_s, int64_t width_ns)
+{
+    int32_t ahead = bbi_zone_offset(zone, at_s);
+    bool found = false;
+    for (int64_t days = 91; days <= 364; days += 91) {
+        int32_t by = bbi_zone_offset(zone, at_s + days * 86400) - ahead;
+        found = found || by * INT64_C(1000000000) % width_ns != 0;
+    }
+    return found;
+}
+
+/* Intervals that changes of the clocks do not cut are fixed, at the zone's distance from UTC. */
 static void follow_zone(struct bbi_plan *plan)
 {
     struct bbi_buckets *b = &plan->buckets;
     if (plan->zone == NULL || b->width_ns <= 0) {
         return;
     }
-    if (b->months != 0 || b->width_ns > HOUR_NS) {
+    int64_t at_s = (plan->when.has_tmin ? plan->when.tmin : plan->ctx->now_ns) / 1000000000;
+    if (b->months != 0 || b->width_ns > HOUR_NS || cuts_intervals(plan->zone, at_s, b->width_ns)) {
         b->zone = plan->zone;
         return;
     }
-    int64_t at = plan->when.has_tmin ? plan->when.tmin : plan->ctx->now_ns;
-    int64_t ahead_ns = bbi_zone_offset(plan->zone, at / 1000000000) * INT64_C(1000000000);
+    int64_t ahead_ns = bbi_zone_offset(plan->zone, at_s) * INT64_C(1000000000);
     b->offset_ns = (b->offset_ns - ahead_ns) % b->width_ns;
 }
 

@@ -397,6 +397,8 @@ int bbi_plan_refuse_type(const struct bbi_call *call, struct bb_error *err)
     bool over_distinct = call->inner != NULL && call->inner->func == BBI_FUNC_DISTINCT;
     bool by_tags = call->expr->kind == BBI_QL_CALL && call->expr->u.call.arg_count > 2;
     enum bbi_func machine = func == BBI_FUNC_NN_DERIVATIVE       ? BBI_FUNC_DERIVATIVE
+                            : func == BBI_FUNC_HOLT_WINTERS      ? BBI_FUNC_ELAPSED
+                            : func == BBI_FUNC_HOLT_WINTERS_FIT  ? BBI_FUNC_ELAPSED
                             : func == BBI_FUNC_NN_DIFFERENCE     ? BBI_FUNC_DIFFERENCE
                             : func == BBI_FUNC_TOP && by_tags    ? BBI_FUNC_MAX
                             : func == BBI_FUNC_BOTTOM && by_tags ? BBI_FUNC_MIN

@@ -220,6 +220,19 @@ static void make_false(struct bb_value *a, struct bb_value *b)
     }
 }
 
+/* In a condition InfluxDB divides integers as such, towards zero. */
+static struct bb_value apply_in_condition(enum bbi_ql_op op, struct bb_value lhs,
+                                          struct bb_value rhs)
+{
+    if (op != BBI_QL_DIV || lhs.kind != BB_VALUE_INT || rhs.kind != BB_VALUE_INT) {
+        return bbi_program_apply(op, lhs, rhs);
+    }
+    if (rhs.v.i == 0 || rhs.v.i == -1) {
+        return bbi_value_int(rhs.v.i == 0 ? 0 : (int64_t)(0 - (uint64_t)lhs.v.i));
+    }
+    return bbi_value_int(lhs.v.i / rhs.v.i);
+}
+
 int bbi_program_run(const struct bbi_program *program, const struct bb_value *slots,
                     struct bb_value *stack, struct bb_value *result, struct bb_error *err)
 {
@@ -235,10 +248,12 @@ int bbi_program_run(const struct bbi_program *program, const struct bb_value *sl
             break;
         case BBI_APPLY:
             top--;
-            if (program->null_is_false || in->null_is_false) {
+            if (program->in_column || in->null_is_false) {
                 make_false(&stack[top - 1], &stack[top]);
             }
-            stack[top - 1] = bbi_program_apply(in->op, stack[top - 1], stack[top]);
+            stack[top - 1] = program->in_column
+                                 ? bbi_program_apply(in->op, stack[top - 1], stack[top])
+                                 : apply_in_condition(in->op, stack[top - 1], stack[top]);
             break;
         case BBI_TAGS:
             top--;

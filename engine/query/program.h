@@ -1,9 +1,9 @@
 /**
  * Expressions compiled for evaluation row by row: postfix code over slots that the caller fills.
  *
- * The arithmetic is InfluxQL's: integer with float is float, a division of integers is a float
- * (x / 0 = 0), what has no value gives none, comparisons of different types are false, integers
- * wrap.
+ * The arithmetic is InfluxQL's: integer with float is float, in columns a division of integers is
+ * a float (x / 0 = 0), what has no value gives none, comparisons of different types are false,
+ * integers wrap.
  */
 #ifndef BBI_QUERY_PROGRAM_H
 #define BBI_QUERY_PROGRAM_H
@@ -38,8 +38,9 @@ struct bbi_instruction {
 struct bbi_program {
     struct bbi_instruction *code;
     size_t count;
-    size_t depth;       /* values on the stack at most */
-    bool null_is_false; /* beside a boolean: so in columns, not so in conditions */
+    size_t depth;   /* values on the stack at most */
+    bool in_column; /* not in a condition: there null beside a boolean is not false, and integers
+                       are divided as integers */
 };
 
 /** Which slot a variable or a call stands for. */

@@ -29,20 +29,6 @@ struct bbi_flow bbi_flow_of(const struct bbi_plan *plan)
                              .is_hasty = plan->limit != 0};
 }
 
-/* A cast that says which type makes a name known, be there such a column or not; measurements have
- * no rows of one that they do not have. */
-static bool knows_a_name(const struct bbi_plan *plan)
-{
-    for (size_t i = 0; i < plan->ref_count; i++) {
-        const struct bbi_ref *ref = &plan->refs[i];
-        bool plain = ref->cast == BBI_QL_TYPE_UNKNOWN || ref->cast == BBI_QL_TYPE_FIELD;
-        if (ref->type != BBI_QL_TYPE_UNKNOWN || !plain) {
-            return true;
-        }
-    }
-    return false;
-}
-
 static int add_scanner(struct bbi_rowset *r, size_t slot, struct bb_error *err)
 {
     const struct bbi_plan *plan = r->flow.plan;
@@ -62,7 +48,7 @@ static int add_scanners(struct bbi_rowset *r, struct bb_error *err)
     const struct bbi_plan *plan = r->flow.plan;
     int rc = BB_OK;
     if (plan->call_count == 0) {
-        return knows_a_name(plan) ? add_scanner(r, SIZE_MAX, err) : BB_OK;
+        return bbi_plan_begins(plan) ? add_scanner(r, SIZE_MAX, err) : BB_OK;
     }
     for (size_t i = 0; rc == BB_OK && i < plan->call_count; i++) {
         if (plan->calls[i].type != BBI_QL_TYPE_UNKNOWN) {

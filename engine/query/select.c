@@ -5,6 +5,7 @@
 
 #include "engine/query/into.h"
 #include "engine/query/statement.h"
+#include "engine/query/stream.h"
 
 /* Of a query without a limit. */
 #define BUDGET_DEFAULT (UINT64_C(256) << 20)
@@ -93,22 +94,17 @@ static int find_series(const struct bbi_plan *plan, bool *found, struct bb_error
     return rc;
 }
 
-/* Whether a query asks for some column of a subquery; else InfluxDB never begins with that. */
+/* Whether InfluxDB begins with a subquery: for rows always, for functions if it has what one of
+ * them is over; but not if no type is known. */
 static bool reads(const struct bbi_plan *plan, const struct bbi_plan *sub)
 {
-    for (size_t i = 0; i < sub->output_count; i++) {
-        for (size_t k = 0; k < plan->call_count; k++) {
-            if (strcmp(plan->calls[k].field, sub->outputs[i].name) == 0) {
-                return true;
-            }
-        }
-        for (size_t k = 0; k < plan->ref_count; k++) {
-            if (strcmp(plan->refs[k].name, sub->outputs[i].name) == 0) {
-                return true;
-            }
-        }
+    bool found = plan->call_count == 0 && bbi_plan_begins(plan);
+    for (size_t i = 0; i < plan->call_count; i++) {
+        const struct bbi_call *call = &plan->calls[i];
+        struct bbi_ref name = {.name = call->field, .cast = call->cast, .type = call->input};
+        found = found || (call->type != BBI_QL_TYPE_UNKNOWN && bbi_stream_subquery_has(sub, &name));
     }
-    return false;
+    return found;
 }
 
 /* A call that does not take the type of what it is over is an error if there is a series; else the
@@ -120,8 +116,6 @@ static int find_refusal(const struct bbi_plan *plan, bool *refused, struct bb_er
     for (size_t i = 0; rc == BB_OK && i < plan->sub_count; i++) {
         if (reads(plan, plan->subs[i])) {
             rc = find_refusal(plan->subs[i], refused, err);
-        } else {
-            *refused = *refused || plan->subs[i]->refusal != NULL;
         }
     }
     if (rc != BB_OK || plan->refusal == NULL) {

@@ -16,6 +16,7 @@ class Difference:
         self.columns = []  # of the rows that differ
         self.behind_change = False  # whether a DELETE or DROP ran before
         self.several_policies = False  # whether the data set has
+        self.version = ""  # influxd's
         self.ties = False  # whether the data has several series at one time
         self.replies = None  # bodies: busbard's, influxd's
         self.ask = None  # text -> (busbard's reply to the query, influxd's to the text, floor)
@@ -95,11 +96,18 @@ def join_result(results, result):
             into.append(dict(series))
 
 
+EXACT = -1.0  # a floor: all numbers without a point are integers, and agree exactly
+
+
 def close(a, b, floor):
-    """Numbers that agree to the last digits. Whole ones agree exactly unless they may be sums."""
+    """Numbers that agree to the last digits; of integers, and of whole numbers that a few digits
+    of a sum do not change, all."""
     if a == b:
         return True
-    return math.isclose(a, b, rel_tol=RELATIVE, abs_tol=floor)
+    whole = isinstance(a, int) and isinstance(b, int)
+    if whole and (floor == EXACT or floor < 0.1 and max(abs(a), abs(b)) < 2 ** 45):
+        return False
+    return math.isclose(a, b, rel_tol=RELATIVE, abs_tol=max(floor, 0.0))
 
 
 def values_agree(a, b, floor):

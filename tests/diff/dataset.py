@@ -41,6 +41,7 @@ class Dataset:
         self.start = self.choose_start()
         self.count = points or rng.choice([15, 60, 150, 400, 900])
         self.magnitude = 0.0
+        self.seen = {}  # name -> some values of a number, as text
         self.extremes = rng.random() < 0.2  # numbers that leave sums little precision
         self.measurements = self.choose_measurements()
         self.batches = self.choose_batches()
@@ -104,8 +105,12 @@ class Dataset:
             if value is not None:
                 key += ",%s=%s" % (escape(tag, ",= "), escape(value, ",= "))
         names = [name for name in m.fields if rng.random() < 0.7] or [rng.choice(list(m.fields))]
-        fields = ",".join("%s=%s" % (escape(name, ",= "), self.value(m.fields[name]))
-                          for name in names)
+        values = {name: self.value(m.fields[name]) for name in names}
+        for name, text in values.items():
+            seen = self.seen.setdefault(name, [])
+            if m.fields[name] in ("float", "int") and len(seen) < 12:
+                seen.append(text.rstrip("i"))
+        fields = ",".join("%s=%s" % (escape(name, ",= "), text) for name, text in values.items())
         return "%s %s %d" % (key, fields, time_ns)
 
     def times(self):

@@ -15,11 +15,12 @@ import collections
 import json
 import os
 import random
+import re
 import sys
 import tempfile
 import time
 
-from compare import Difference, compare, documents, unsupported
+from compare import EXACT, Difference, compare, documents, unsupported
 from dataset import Dataset, batches_of
 from generate import quote
 from known import explain
@@ -58,6 +59,7 @@ class Bench:
     def __init__(self, folder):
         self.influx = Influx(os.path.join(folder, "influx"))
         self.busbar = Busbar(os.path.join(folder, "busbar"))
+        self.version = self.influx.version()
         self.count = 0
 
     def stop(self):
@@ -116,6 +118,7 @@ class Run:
         self.not_yet = collections.Counter()
         self.reported = 0
         self.ties = False
+        self.types = {}
         self.several_policies = False
         self.quiet = False  # while a difference is made small
         self.plant_rng = random.Random(seed) if arguments.plant else None
@@ -146,8 +149,18 @@ class Run:
                 return reply[0], json.dumps(parts[0]).encode()
         return reply
 
+    def floor_of(self, text, floor):
+        """EXACT if there is nothing but integers in the answer."""
+        if re.search(r"[*./%]|\b(mean|median|stddev|integral|percentile|float)\b|moving|average|"
+                     r"derivative|oscillator|kaufmans|relative|winters|log|exp|pow|sqrt|sin|cos|"
+                     r"tan", text):
+            return floor
+        return EXACT if not any(name in text for name, kinds in self.types.items()
+                                if "float" in kinds) else floor
+
     def compare_text(self, names, text, parameters, floor, states):
         """(Difference or None, state) of one statement."""
+        floor = self.floor_of(text, floor)
         theirs = self.answer(self.bench.influx, names["influx"], text, parameters)
         first = None
         for state in states:
@@ -181,6 +194,7 @@ class Run:
                 return None, None
             if difference:
                 difference.ties = self.ties
+                difference.version = self.bench.version
                 difference.several_policies = self.several_policies
                 difference.behind_change = query["kind"] == "steps"
                 name = explain(text, difference, not self.arguments.open)
@@ -252,6 +266,7 @@ class Run:
         rng = random.Random(seed)
         data = Dataset(rng)
         self.ties = data.ties
+        self.types = data.types()
         self.several_policies = len(data.policies) > 1
         data.floor = 1e-14 * data.magnitude * data.count
         names = self.bench.fill(data.batches, data.policies)
@@ -313,6 +328,7 @@ class Run:
         self.bench.drop(fresh)
         if difference is None:
             return
+        difference.version = self.bench.version
         name = explain(text, difference, not self.arguments.open)
         if name is not None:
             self.known[name] += 1

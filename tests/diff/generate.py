@@ -54,6 +54,7 @@ class Generator:
         self.rng = rng
         self.data = data
         self.types = data.types()
+        self.raw = False  # rows, whose times are their own
 
     def chance(self, p):
         return self.rng.random() < p
@@ -77,7 +78,13 @@ class Generator:
         return ("text", text)
 
     def number(self):
-        return self.field("float", "int")
+        return self.field(*[] if self.chance(0.04) else ["float", "int"])
+
+    def constant(self, name):
+        """A number, half of the time one that the field has."""
+        seen = self.data.seen.get(name)
+        return self.rng.choice(seen if seen and self.chance(0.5) else
+                               ["0", "1", "0.5", "-2", "10", "1.5", "100"])
 
     def tag(self):
         rng = self.rng
@@ -118,6 +125,13 @@ class Generator:
             args.append(("text", rng.choice(["2", "3", "5"])))
         return ("call", name, args)
 
+    def forecast(self):
+        rng = self.rng
+        name = rng.choice(["holt_winters", "holt_winters_with_fit"])
+        return ("call", name, [self.aggregate(["mean", "max", "first", "sum"]),
+                               ("text", rng.choice(["1", "3", "10"])),
+                               ("text", rng.choice(["0", "0", "2", "4"]))])
+
     def multi(self):
         """top, bottom and a sample of everything."""
         rng = self.rng
@@ -140,8 +154,9 @@ class Generator:
                     [self.arithmetic(leaf, depth + 1), ("text", rng.choice(["2", "0.5", "3"]))])
         if roll < 0.35:
             return ("paren", self.arithmetic(leaf, depth + 1))
+        literals = ["1", "2", "10", "0.5", "-1", "3.25", "0", "7"]
         right = (self.arithmetic(leaf, depth + 1) if self.chance(0.4)
-                 else ("text", rng.choice(["1", "2", "10", "0.5", "-1", "3.25", "0", "7"])))
+                 else ("text", rng.choice(literals if self.chance(0.97) else ["true", "'a'"])))
         op = rng.choice(["+", "-", "*", "/", "+", "-", "*", "/", "%", "&", "|", "^"])
         pair = (self.arithmetic(leaf, depth + 1), right)
         return ("bin", op) + (pair if self.chance(0.8) else pair[::-1])
@@ -202,10 +217,9 @@ class Generator:
         if self.chance(0.15):
             return ("text", "%s %s %s" % (text, compare, self.number()[1]))
         if self.chance(0.15):
-            return ("bin", compare, ("bin", rng.choice("+-*/"), ("text", text), ("text", "2")),
-                    ("text", "3"))
-        return ("text", "%s %s %s" % (text, compare, rng.choice(["0", "1", "0.5", "-2", "10",
-                                                                 "1.5", "100"])))
+            shift = rng.choice(["* 1", "+ 0", "- 0", "+ 2", "* 2", "/ 2"])
+            return ("text", "%s %s %s %s" % (text, shift, compare, self.constant(name)))
+        return ("text", "%s %s %s" % (text, compare, self.constant(name)))
 
     def condition(self, depth=0):
         roll = self.rng.random()
@@ -219,6 +233,10 @@ class Generator:
         tree = None
         if ranged or self.chance(0.4):
             tree, self.low, self.high = self.time_range()
+        elif self.chance(0.05) and self.raw:
+            # Both far from the data: the answer does not depend on when it is asked for.
+            tree = ("text", self.rng.choice(["time > now() - 4000d", "time < now() - 1m",
+                                             "time <= now() AND time >= now() - 500w"]))
         if self.chance(0.45):
             other = self.condition()
             if other[0] == "bin" and other[1] == "OR":
@@ -298,6 +316,8 @@ class Generator:
             return [self.multi()] + extra
         if kind == "transform":
             return [self.transform(False) for _ in range(rng.choice([1, 1, 2]))]
+        if kind == "transform_aggregate" and self.chance(0.05):
+            return [self.forecast()]
         if kind == "transform_aggregate":
             return [self.transform(True) for _ in range(rng.choice([1, 1, 2]))]
         if self.chance(0.2):
@@ -316,6 +336,7 @@ class Generator:
             alias = rng.choice(["x", '"y z"', "value"]) if self.chance(0.08) else None
             q["fields"].append((e, alias))
         self.low, self.high = self.data.first, self.data.last
+        self.raw = kind == "raw" and depth == 0
         q["where"] = self.where(windows)
         q["group"] = self.dimensions()
         if windows:
@@ -334,7 +355,7 @@ class Generator:
                 q[limit] = 3  # without one InfluxDB's answer is "inconsistent", as its page says
         if self.chance(0.03):
             q["tz"] = rng.choice(ZONES)
-        if depth < 2 and self.chance(0.08):
+        if depth < 3 and self.chance(0.08 if depth == 0 else 0.15):
             q["from"] = [self.subquery(depth + 1)]
             if self.chance(0.05):
                 q["from"].append(self.source())

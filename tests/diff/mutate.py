@@ -23,6 +23,9 @@ MUTATIONS = [
     ("engine/query/bucket.h", "return q - (q * b->width_ns > (int64_t)t);", "return q;"),
     ("engine/query/fn.c", "spec->buckets.width_ns : INT64_C(1000000000)",
      "spec->buckets.width_ns : INT64_C(1000000)"),
+    ("engine/query/program.c", "return bbi_value_bool(a < b);", "return bbi_value_bool(a <= b);"),
+    ("engine/query/plan_types.c", "*type = BBI_QL_TYPE_FLOAT;\n        return BB_OK;\n    case",
+     "*type = BBI_QL_TYPE_INTEGER;\n        return BB_OK;\n    case"),
     ("engine/query/presence.c", "s->tmax = bbi_bucket_last(", "s->tmax = bbi_bucket_start("),
 ]
 

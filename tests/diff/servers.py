@@ -46,8 +46,8 @@ def find_influxd():
 class Link:
     """Requests to one server over a kept connection; each reply is (status, body).
 
-    A server that breaks off twice replies (0, b"broke off"); one that ends is told with what was
-    asked of it and the end of its log."""
+    A server that breaks off twice replies (0, b"broke off"); so does an influxd that ends, which is
+    started again. If busbard ends that is told with what was asked of it and the end of its log."""
 
     def __init__(self, port):
         self.port = port
@@ -65,9 +65,13 @@ class Link:
                 self.connection.close()
                 self.connection = None
                 if not self.process_alive():
-                    raise AssertionError("the server ended on %s %r\n%s" % (
-                        path, urllib.parse.unquote_plus(str(body)), self.log()[-2000:])) from None
+                    self.ended("the server ended on %s %r\n%s" % (
+                        path, urllib.parse.unquote_plus(str(body)), self.log()[-2000:]))
+                    break
         return 0, b"broke off"
+
+    def ended(self, text):
+        raise AssertionError(text)
 
     def query(self, q, **params):
         return self.send("POST", "/query", urllib.parse.urlencode({"q": q, **params}), FORM)
@@ -89,11 +93,25 @@ class Influx(Link):
         config = os.path.join(folder, "influxdb.conf")
         with open(config, "w", encoding="utf-8") as f:
             f.write(CONFIG.format(dir=folder))
+        self.config = config
         self.log_path = os.path.join(folder, "log")
-        with open(self.log_path, "wb") as log:
-            self.process = subprocess.Popen([find_influxd(), "-config", config], stdout=log,
-                                            stderr=log)
+        self.start()
         super().__init__(self.wait_for_port())
+
+    def start(self):
+        with open(self.log_path, "wb") as log:
+            self.process = subprocess.Popen([find_influxd(), "-config", self.config], stdout=log,
+                                            stderr=log)
+
+    def ended(self, text):
+        """Some of its panics end all of it; what was written is there again."""
+        self.start()
+        self.port = self.wait_for_port()
+
+    def version(self):
+        """Such as "1.8.10"; a build that does not know its own is taken for 1.8."""
+        found = re.search(rb'"(1\.\d+[^"]*)"', self.query("SHOW DIAGNOSTICS")[1])
+        return found.group(1).decode() if found else "1.8"
 
     def process_alive(self):
         return self.process.poll() is None

@@ -1,6 +1,7 @@
 /*
  * Several sources of one name, and subqueries under functions that look beside their range: points
- * come as InfluxDB 1.8 merges them. All answers were compared with its.
+ * come as InfluxDB 1.8 merges them; and what of a subquery it does not look at. All answers were
+ * compared with its.
  */
 #include "tests/lib/dbtest.h"
 #include "tests/lib/unit.h"
@@ -88,6 +89,24 @@ static const struct question questions[] = {
      "m: time=0 distinct=\"b\"\n"},
     {"select sum(x) from (select h as x, v from m)",
      "error: unsupported sum iterator type: *query.stringInterruptIterator\n"},
+    {"select x from (select percentile(s, 1) ^ v as x from m)",
+     ""},
+    {"select w from (select spread(s) from m), n",
+     "error: unsupported spread iterator type: *query.stringInterruptIterator\n"},
+    {"select max(w) from (select spread(s) from m), n",
+     "n: time=1060000000000 max=1\n"},
+    {"select v from (select v from m group by time(1m))",
+     "error: fill(none) must be used with a function\n"},
+    {"select v from (select v from m group by time(1m) fill(0))",
+     "error: GROUP BY requires at least one aggregate function\n"},
+    {"select holt_winters(first(s), 2, 2) from m where time > 0 and time < 2000s group by time(1m)",
+     "error: unsupported elapsed iterator type: *query.stringInterruptIterator\n"},
+    {"select i from m where i / 2 = 4",
+     "m: time=1060000000000 i=9i\n"},
+    {"select i from m where i / 2 = 4.5",
+     ""},
+    {"select i / 2 as x from m where i / 0 = 0 and i > 7 and (i / -1 = -9 or v = 100)",
+     "m: time=1060000000000 x=4.5\n"},
     {"select top(s, h, 2) from m",
      "error: unsupported max iterator type: *query.stringInterruptIterator\n"},
     {"select v from m, n where s != 'x'",

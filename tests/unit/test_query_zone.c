@@ -71,6 +71,12 @@ static void hours(void **state)
         "SELECT count(v) FROM m WHERE time >= '2024-10-27 00:00:00' AND time < '2024-10-27 "
         "01:00:00' GROUP BY time(1h) tz('Asia/Kolkata')",
         "m: time=1729967400000000000 count=2i\n");
+    /* Clocks that change by half an hour cut intervals of an hour. */
+    dbtest_expect(
+        &t,
+        "SELECT count(v) FROM m WHERE time >= '2024-06-01' AND time < '2024-10-27' GROUP BY "
+        "time(1h) fill(none) LIMIT 1 tz('Australia/Lord_Howe')",
+        "m: time=1729900800000000000 count=2i\n");
 }
 
 static void months(void **state)
