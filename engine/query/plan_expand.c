@@ -381,7 +381,8 @@ static int takes(const struct bbi_ql_expr *expr, const struct bbi_regex *regex,
 {
     *out = true;
     if (expr->kind == BBI_QL_WILDCARD) {
-        bool is_tag = name->type == BBI_QL_TYPE_TAG;
+        /* FIELD: a subquery's column that is a tag of it, but none that groups. */
+        bool is_tag = name->type == BBI_QL_TYPE_TAG || name->type == BBI_QL_TYPE_FIELD;
         *out = expr->u.wildcard == BBI_QL_TYPE_UNKNOWN ||
                is_tag == (expr->u.wildcard == BBI_QL_TYPE_TAG);
         return BB_OK;

@@ -163,6 +163,11 @@ def quoted_comment(text, difference):
     return any(line.lstrip().startswith("#") and '"' in line for line in text.split("\n"))
 
 
+@known("fields of two types by INTO", "which of them is first; InfluxDB writes shard by shard")
+def types_into(text, difference):
+    return all("field type conflict" in str(side) for side in (difference.ours, difference.theirs))
+
+
 @known("one type for a field", "InfluxDB allows one in each shard")
 def type_by_shard(text, difference):
     return "field type conflict" in str(difference.ours) and "204 " in str(difference.theirs)
@@ -193,7 +198,7 @@ def absolute(text, difference):
 @known("integral() of several groups", "InfluxDB ends them in random order, and loses some")
 def integral_of_groups(text, difference):
     grouped = re.search(r" GROUP BY (?!time\([^)]*\)(?! ?,))", text) is not None
-    several = re.search(r" FROM (\S*/|\S+ ?,)", text) is not None
+    several = re.search(r" FROM (\S*/|(?:(?! WHERE | GROUP | ORDER ).)*,)", text) is not None
     return re.search(r"\bintegral\(", text) is not None and (grouped or several)
 
 
@@ -272,8 +277,9 @@ def groups_by_time(text, difference):
 
 @known("integral() by falling time", "has the time of its range's begin; InfluxDB the last of all")
 def integral_descending(text, difference):
-    return (re.search(r"\bintegral\(.* DESC", text) is not None and difference.kind == "time" and
-            difference.ours[1:] == difference.theirs[1:])
+    """With other columns, in a row of its own there."""
+    return (re.search(r"\bintegral\(.* DESC", text) is not None and
+            difference.kind in ("time", "value", "rows"))
 
 
 @known("LIMIT of a subquery over several shards", "counts rows once; InfluxDB counts in each shard")
