@@ -51,7 +51,7 @@ void bbi_zones_destroy(struct bbi_zones **zones)
 /* Names as tzdata has them: nothing that leaves its folder. */
 static bool name_is_good(const char *name)
 {
-    size_t length = strnlen(name, BBI_ZONE_NAME_MAX + 1);
+    size_t length = strlen(name);
     if (length == 0 || length > BBI_ZONE_NAME_MAX || name[0] == '/') {
         return false;
     }
