@@ -390,14 +390,16 @@ static bool pushes_tag(const struct bbi_filter *f, const struct bbi_instruction 
     return in->code == BBI_PUSH_SLOT && f->slots[in->slot].is_tag;
 }
 
-/* Two tags are compared as InfluxDB's index does it. */
-static void mark_tags(struct bbi_filter *f)
+/* A name is compared with a name as InfluxDB's index does it, and its shards. */
+static void mark_names(struct bbi_filter *f)
 {
     struct bbi_instruction *code = f->program.code;
     for (size_t i = 2; i < f->program.count; i++) {
-        if (code[i].code == BBI_APPLY && pushes_tag(f, &code[i - 1]) &&
-            pushes_tag(f, &code[i - 2]) && code[i].op >= BBI_QL_EQ && code[i].op <= BBI_QL_GTE) {
-            code[i].code = BBI_TAGS;
+        struct bbi_instruction *in = &code[i];
+        if (in->code == BBI_APPLY && in->op >= BBI_QL_EQ && in->op <= BBI_QL_GTE &&
+            code[i - 1].code == BBI_PUSH_SLOT && code[i - 2].code == BBI_PUSH_SLOT) {
+            in->tags = (uint8_t)(pushes_tag(f, &code[i - 2]) + 2 * pushes_tag(f, &code[i - 1]));
+            in->code = in->tags == 0 ? BBI_APPLY : BBI_NAMES;
         }
     }
 }
@@ -413,7 +415,7 @@ static int compile_filter(struct binder *x, struct bb_error *err)
     rc = rc == BB_OK ? bbi_program_compile(x->ctx, all, filter_leaf, x, &x->b->filter.program, err)
                      : rc;
     if (rc == BB_OK) {
-        mark_tags(&x->b->filter);
+        mark_names(&x->b->filter);
     }
     return rc;
 }

@@ -203,12 +203,18 @@ static int match(const struct bbi_instruction *in, struct bb_value *top, struct 
     return rc;
 }
 
-/* Only equality and its opposite hold of tags. */
-static struct bb_value compare_tags(enum bbi_ql_op op, struct bb_value a, struct bb_value b)
+/* Only equality and its opposite hold of two tags, and of a field nothing holds beside a tag that
+ * is not there. */
+static struct bb_value compare_names(const struct bbi_instruction *in, struct bb_value a,
+                                     struct bb_value b)
 {
-    bool same = a.kind == BB_VALUE_STRING && b.kind == BB_VALUE_STRING && a.length > 0 &&
-                a.length == b.length && memcmp(a.v.str, b.v.str, a.length) == 0;
-    return bbi_value_bool(op == BBI_QL_EQ ? same : op == BBI_QL_NEQ && !same);
+    bool none_left = (in->tags & 1) != 0 && a.length == 0;
+    bool none_right = (in->tags & 2) != 0 && b.length == 0;
+    if (in->tags != 3) {
+        return none_left || none_right ? bbi_value_bool(false) : bbi_program_apply(in->op, a, b);
+    }
+    bool same = !none_left && a.length == b.length && memcmp(a.v.str, b.v.str, a.length) == 0;
+    return bbi_value_bool(in->op == BBI_QL_EQ ? same : in->op == BBI_QL_NEQ && !same);
 }
 
 static void make_false(struct bb_value *a, struct bb_value *b)
@@ -255,9 +261,9 @@ int bbi_program_run(const struct bbi_program *program, const struct bb_value *sl
                                  ? bbi_program_apply(in->op, stack[top - 1], stack[top])
                                  : apply_in_condition(in->op, stack[top - 1], stack[top]);
             break;
-        case BBI_TAGS:
+        case BBI_NAMES:
             top--;
-            stack[top - 1] = compare_tags(in->op, stack[top - 1], stack[top]);
+            stack[top - 1] = compare_names(in, stack[top - 1], stack[top]);
             break;
         case BBI_CALL:
             top -= in->args - 1U;

@@ -17,7 +17,7 @@ enum bbi_opcode {
     BBI_PUSH_CONST,
     BBI_PUSH_SLOT,
     BBI_APPLY,  /* op on the two topmost */
-    BBI_TAGS,   /* op on the two topmost, tags, of which "" is none and equals nothing */
+    BBI_NAMES,  /* op on the two topmost, of which those in `tags` are tags, and "" is none */
     BBI_CALL,   /* the math function func on the one or two topmost */
     BBI_MATCH,  /* regex on the topmost */
     BBI_NOMATCH /* likewise */
@@ -28,6 +28,7 @@ struct bbi_instruction {
     uint8_t op;         /* enum bbi_ql_op */
     uint8_t func;       /* enum bbi_func */
     uint8_t args;       /* of the function */
+    uint8_t tags;       /* of BBI_NAMES: 1 the left, 2 the right one, 3 both */
     bool null_is_false; /* beside a boolean */
     uint32_t slot;
     struct bb_value value;

@@ -37,14 +37,37 @@ int bbi_show_split(struct bbi_qctx *ctx, const struct bbi_ql_show *show,
                : bbi_ql_condition_split(show->condition, &world, &ctx->arena, when, err);
 }
 
-/* InfluxDB refuses what a condition may not say whether or not FROM names anything. */
-static int check_unasked(struct bbi_qctx *ctx, uint32_t db_id, const struct bbi_measurements *list,
-                         const struct bbi_ql_condition *when, struct bb_error *err)
+/* The operators that a condition may have: SHOW SERIES looks at all of them (deep), SHOW TAG at
+ * those that AND and OR join. */
+static int check_operators(const struct bbi_ql_expr *expr, bool deep, unsigned depth,
+                           struct bb_error *err)
 {
-    struct bbi_tagcond cond;
-    return list->count > 0
-               ? BB_OK
-               : bbi_tagcond_split(ctx, db_id, 0, when->rest, BBI_FIELDS_IGNORE, &cond, err);
+    while (expr->kind == BBI_QL_PAREN) {
+        expr = expr->u.inner;
+    }
+    if (depth > BBI_QL_DEPTH_MAX * 8) {
+        return bbi_error_set(err, BB_ELIMIT, "condition is nested too deeply");
+    }
+    if (expr->kind != BBI_QL_BINARY) {
+        return BB_OK;
+    }
+    switch (expr->u.binary.op) {
+    case BBI_QL_EQ:
+    case BBI_QL_NEQ:
+    case BBI_QL_EQREGEX:
+    case BBI_QL_NEQREGEX:
+        if (!deep) {
+            return BB_OK;
+        }
+        break;
+    case BBI_QL_AND:
+    case BBI_QL_OR:
+        break;
+    default:
+        return bbi_error_set(err, BB_EINVAL, "invalid tag comparison operator");
+    }
+    int rc = check_operators(expr->u.binary.lhs, deep, depth + 1, err);
+    return rc == BB_OK ? check_operators(expr->u.binary.rhs, deep, depth + 1, err) : rc;
 }
 
 /* ---- names of all policies ---- */
@@ -116,7 +139,9 @@ int bbi_show_each(struct bbi_qctx *ctx, const struct bbi_ql_show *show, bbi_show
     rc = rc == BB_OK ? bbi_show_split(ctx, show, &when, err) : rc;
     rc = rc == BB_OK ? bbi_value_filter_read(ctx, "_name", when.rest, &names, err) : rc;
     rc = rc == BB_OK ? bbi_show_strip(ctx, when.rest, &when.rest, err) : rc;
-    rc = rc == BB_OK ? check_unasked(ctx, db_id, &list, &when, err) : rc;
+    if (rc == BB_OK && when.rest != NULL) {
+        rc = check_operators(when.rest, false, 0, err); /* whether or not FROM names anything */
+    }
     rc = rc == BB_OK ? any_policy(ctx, db_id, &when, &any, err) : rc;
     for (size_t i = 0; rc == BB_OK && any && i < list.count; i++) {
         rc = tell_named(ctx, show, &list.list[i], &names, when.rest, fn, e, err);
@@ -346,33 +371,6 @@ static int ask_place(struct bbi_qctx *ctx, struct places *known, const struct bb
     return rc;
 }
 
-/* All binary operators of it, as InfluxDB does before it looks for series. */
-static int check_operators(const struct bbi_ql_expr *expr, unsigned depth, struct bb_error *err)
-{
-    while (expr->kind == BBI_QL_PAREN) {
-        expr = expr->u.inner;
-    }
-    if (depth > BBI_QL_DEPTH_MAX * 8) {
-        return bbi_error_set(err, BB_ELIMIT, "condition is nested too deeply");
-    }
-    if (expr->kind != BBI_QL_BINARY) {
-        return BB_OK;
-    }
-    switch (expr->u.binary.op) {
-    case BBI_QL_EQ:
-    case BBI_QL_NEQ:
-    case BBI_QL_EQREGEX:
-    case BBI_QL_NEQREGEX:
-    case BBI_QL_AND:
-    case BBI_QL_OR:
-        break;
-    default:
-        return bbi_error_set(err, BB_EINVAL, "invalid tag comparison operator");
-    }
-    int rc = check_operators(expr->u.binary.lhs, depth + 1, err);
-    return rc == BB_OK ? check_operators(expr->u.binary.rhs, depth + 1, err) : rc;
-}
-
 static int each_indexed(struct bbi_qctx *ctx, const struct bbi_ql_show *show,
                         const struct bbi_ql_condition *when, bbi_show_fn fn, struct bbi_emit *e,
                         struct bb_error *err)
@@ -382,8 +380,8 @@ static int each_indexed(struct bbi_qctx *ctx, const struct bbi_ql_show *show,
     int rc = bbi_show_places(ctx, show, true, &list, err);
     rc = rc == BB_OK ? bbi_qctx_array(ctx, list.count, sizeof(known.list[0]), &known.list, err)
                      : rc;
-    if (rc == BB_OK && when->rest != NULL) {
-        rc = check_operators(when->rest, 0, err);
+    if (rc == BB_OK && list.count == 0 && when->rest != NULL) {
+        rc = check_operators(when->rest, true, 0, err);
     }
     for (size_t i = 0, n = 0; rc == BB_OK && i < list.count; i += n) {
         roaring_bitmap_t *within = NULL;
@@ -392,6 +390,9 @@ static int each_indexed(struct bbi_qctx *ctx, const struct bbi_ql_show *show,
         rc = bbi_qctx_check(ctx, err);
         for (size_t k = 0; rc == BB_OK && !any && k < n; k++) {
             rc = ask_place(ctx, &known, &list.list[i + k], &any, err);
+        }
+        if (rc == BB_OK && any && when->rest != NULL) {
+            rc = check_operators(when->rest, true, 0, err);
         }
         if (rc == BB_OK && any) {
             rc = series_within(ctx, &list.list[i], when->rest, BBI_FIELDS_IGNORE, &within, err);

@@ -95,6 +95,10 @@ static void test_tags(void **state)
          "mem: key=\"host\" value=\"a\"\n"},
         {"SHOW TAG VALUES WITH KEY = host WHERE time < 0 - 7d", ""},
         {"SHOW TAG KEYS FROM nothing WHERE v > 1", "error: invalid tag comparison operator\n"},
+        {"SHOW TAG VALUES WITH KEY = host WHERE v != 0 OR v >= 9",
+         "error: invalid tag comparison operator\n"},
+        {"SHOW SERIES FROM three.cpu WHERE v > 1", ""},
+        {"SELECT v FROM cpu, mem WHERE w != dc", ""},
         {"SHOW TAG VALUES WITH KEY = host WHERE v + 1 = 2",
          "error: left side of '=' must be a tag key\n"},
         {"SHOW TAG VALUES FROM cpu WITH KEY =~ /./ WHERE _tagKey =~ /c/",
@@ -222,6 +226,14 @@ static void test_names_with_names(void **state)
         {"SHOW SERIES WHERE v + 1 = 2", "error: invalid tag comparison operator\n"},
         {"SELECT v FROM m WHERE 1 + 1", "error: invalid condition expression: 2\n"},
         {"SELECT v FROM m WHERE v - 1 AND v < 2", "m: time=1 v=1\n"},
+        /* Functions of constants are constants. */
+        {"SELECT v + floor(1.5) FROM m WHERE a = b", "m: time=1 v=2\n"},
+        {"SELECT pow(2, abs(-3)) * v FROM m WHERE a = b", "m: time=1 v=8\n"},
+        {"SELECT exp(1.5) + 1 FROM m", "error: field must contain at least one variable\n"},
+        {"SELECT difference(exp(1)) FROM m", "error: expected field argument in difference()\n"},
+        {"SELECT v FROM m WHERE v > abs(-4)", "m: time=5 v=5\n"},
+        {"SELECT v FROM m WHERE time > abs(-4)",
+         "error: invalid operation: time and *influxql.Call are not compatible\n"},
     };
     struct dbtest t;
     (void)state;
