@@ -2,6 +2,9 @@
 
 #include <string.h>
 
+/* Combinations of tags that are ranked: as many as sort without asking who waits. */
+#define RANKS_MAX 65536
+
 void bbi_raw_merge_init(struct bbi_raw_merge *m, const struct bbi_raw_store *store, bool descending)
 {
     *m = (struct bbi_raw_merge){.store = store, .descending = descending};
@@ -11,15 +14,84 @@ void bbi_raw_merge_fini(struct bbi_raw_merge *m)
 {
     bbi_mem_free(m->heads);
     bbi_mem_free(m->heap);
+    bbi_mem_free(m->ranks);
     m->heads = NULL;
     m->heap = NULL;
+    m->ranks = NULL;
     m->cap = 0;
+}
+
+/* ---- ranks of tags ---- */
+
+struct ranked {
+    const char *const *values;
+    uint32_t at;
+    const struct bbi_binding *b;
+};
+
+static int by_tags(const void *a, const void *b)
+{
+    const struct ranked *x = a;
+    const struct ranked *y = b;
+    int c = 0;
+    for (size_t i = 0; c == 0 && i < x->b->plan->tie_count; i++) {
+        size_t index = x->b->refs[i].index;
+        c = strcmp(x->values[index], y->values[index]);
+    }
+    return c;
+}
+
+/* Whether nothing but tags breaks ties, and all series have them. */
+static bool has_tags_alone(const struct bbi_binding *b)
+{
+    bool alone = b->plan->tie_count > 0 && b->series.tags_of != NULL;
+    for (size_t i = 0; alone && i < b->plan->tie_count; i++) {
+        alone = b->refs[i].kind == BBI_REF_TAG;
+        for (size_t k = 0; alone && k < b->series.tags.count; k++) {
+            alone = b->series.tags.list[k][b->refs[i].index][0] != '\0';
+        }
+    }
+    return alone;
+}
+
+/* Where many rows are merged, so many that sorting the tags once is little beside it, ties are
+ * broken by numbers. */
+static int rank_tags(struct bbi_raw_merge *m, struct bb_error *err)
+{
+    const struct bbi_binding *b = m->store->b;
+    struct bbi_account *acct = &b->plan->ctx->acct;
+    size_t n = b->series.tags.count;
+    m->is_ranked = true;
+    if (n > RANKS_MAX || b->scan.rows / 4 < n || !has_tags_alone(b)) {
+        return BB_OK;
+    }
+    struct ranked *list = bbi_mem_zalloc(acct, n, sizeof(list[0]));
+    m->ranks = bbi_mem_zalloc(acct, n, sizeof(m->ranks[0]));
+    if (list == NULL || m->ranks == NULL) {
+        bbi_mem_free(list);
+        return bbi_error_nomem(err, "rows");
+    }
+    for (size_t i = 0; i < n; i++) {
+        list[i] = (struct ranked){b->series.tags.list[i], (uint32_t)i, b};
+    }
+    qsort(list, n, sizeof(list[0]), by_tags);
+    uint32_t rank = 0;
+    for (size_t i = 0; i < n; i++) {
+        rank += i > 0 && by_tags(&list[i - 1], &list[i]) != 0;
+        m->ranks[list[i].at] = rank;
+    }
+    bbi_mem_free(list);
+    return bbi_qctx_check(b->plan->ctx, err);
 }
 
 int bbi_raw_merge_rewind(struct bbi_raw_merge *m, struct bb_error *err)
 {
     struct bbi_account *acct = &m->store->b->plan->ctx->acct;
     size_t n = m->store->scan->series_count;
+    int rc = m->is_ranked ? BB_OK : rank_tags(m, err);
+    if (rc != BB_OK) {
+        return rc;
+    }
     if (n > m->cap) {
         bbi_mem_free(m->heads);
         bbi_mem_free(m->heap);
@@ -101,6 +173,11 @@ static bool is_tie_less(const struct bbi_raw_merge *m, size_t a, size_t b)
 {
     if (m->by_id) {
         return a < b;
+    }
+    if (m->ranks != NULL) {
+        uint32_t x = m->ranks[m->store->tags_of[a]];
+        uint32_t y = m->ranks[m->store->tags_of[b]];
+        return m->descending ? x > y : x < y;
     }
     for (size_t i = 0; i < m->store->b->plan->tie_count; i++) {
         struct bbi_string s;

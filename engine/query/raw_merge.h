@@ -32,6 +32,8 @@ struct bbi_raw_merge {
     struct bbi_raw_heap_item *heap; /* heads[heap[0].series_at] comes next */
     size_t count;
     size_t cap;
+    uint32_t *ranks; /* [tags.count] of the series' tags among those that break ties; NULL: none */
+    bool is_ranked;  /* it was tried */
 };
 
 void bbi_raw_merge_init(struct bbi_raw_merge *m, const struct bbi_raw_store *store,

@@ -210,6 +210,26 @@ static void test_any_order(void **state)
     }
 }
 
+/* Rows of one time stand by their tags, not by the keys of their series. */
+static void test_ties(void **state)
+{
+    struct dbtest t;
+    struct bbi_buf lines;
+    (void)state;
+    dbtest_open(&t);
+    bbi_buf_init(&lines, NULL, 1u << 20);
+    for (int i = 1; i <= 8; i++) {
+        bbi_buf_printf(&lines, "m,a=1,h=y v=1 %d\nm,a=2,h=x v=1 %d\nm,a=3,h=z v=1 %d\n", i, i, i);
+    }
+    bbi_buf_u8(&lines, 0);
+    dbtest_write(&t, (const char *)lines.data);
+    bbi_buf_fini(&lines);
+    dbtest_expect(&t, "SELECT top(v, 1), h FROM m", "m: time=1 top=1 h=\"x\"\n");
+    dbtest_expect(&t, "SELECT percentile(v, 100), h FROM m", "m: time=8 percentile=1 h=\"z\"\n");
+    dbtest_expect(&t, "SELECT percentile(v, 5), a FROM m", "m: time=1 percentile=1 a=\"1\"\n");
+    dbtest_close(&t);
+}
+
 /* ---- ending early ---- */
 
 static uint64_t counter_of(struct dbtest *t, const char *question, const char *counter)
@@ -418,9 +438,10 @@ static void test_failing_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_limit),     cmocka_unit_test(test_any_order),
-        cmocka_unit_test(test_early_end), cmocka_unit_test(test_cancel),
-        cmocka_unit_test(test_deadline),  cmocka_unit_test(test_failing_memory),
+        cmocka_unit_test(test_limit),          cmocka_unit_test(test_any_order),
+        cmocka_unit_test(test_ties),           cmocka_unit_test(test_early_end),
+        cmocka_unit_test(test_cancel),         cmocka_unit_test(test_deadline),
+        cmocka_unit_test(test_failing_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
