@@ -16,4 +16,4 @@ busbar_bench_SOURCES = \
 	bench/write.h
 busbar_bench_LDADD = libbusbar-client.la -lm
 
-EXTRA_DIST += bench/budget.py bench/run.sh
+EXTRA_DIST += bench/budget.py bench/queries.py bench/run.sh
