@@ -478,6 +478,7 @@ static int compile_outputs(struct bbi_plan *plan, struct bb_error *err)
         rc = bbi_program_compile(plan->ctx, plan->fields[i].expr, leaf_slot, &c,
                                  &plan->outputs[i].program, err);
         plan->outputs[i].program.in_column = true;
+        plan->outputs[i].program.null_is_false = true;
     }
     if (rc == BB_OK) {
         rc = settle_slots(plan, err);

@@ -254,7 +254,7 @@ int bbi_program_run(const struct bbi_program *program, const struct bb_value *sl
             break;
         case BBI_APPLY:
             top--;
-            if (program->in_column || in->null_is_false) {
+            if (program->null_is_false || in->null_is_false) {
                 make_false(&stack[top - 1], &stack[top]);
             }
             stack[top - 1] = program->in_column

@@ -39,9 +39,9 @@ struct bbi_instruction {
 struct bbi_program {
     struct bbi_instruction *code;
     size_t count;
-    size_t depth;   /* values on the stack at most */
-    bool in_column; /* not in a condition: there null beside a boolean is not false, and integers
-                       are divided as integers */
+    size_t depth;       /* values on the stack at most */
+    bool in_column;     /* not in a condition, where integers are divided as integers */
+    bool null_is_false; /* beside a boolean: in columns, and in conditions on subqueries */
 };
 
 /** Which slot a variable or a call stands for. */

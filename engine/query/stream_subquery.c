@@ -123,6 +123,7 @@ static int compile_filter(struct sub *s, struct bb_error *err)
         return BB_OK;
     }
     int rc = bbi_program_compile(ctx, rest, filter_leaf, s, &s->filter, err);
+    s->filter.null_is_false = true;
     rc = rc == BB_OK ? bbi_qctx_array(ctx, s->filter_count, sizeof(s->filter_slots[0]),
                                       &s->filter_slots, err)
                      : rc;

@@ -47,6 +47,14 @@ static const struct dbtest_question small_questions[] = {
      "t: time=0 distinct=20 h=\"b\"\n"},
     {"select i from m group by h, r slimit 2",
      "m{h=c,r=}: time=1300000000000 i=9i\n"},
+    {"select v from (select v, b from m) where b = false",
+     "m: time=1000000000000 v=1.5\n"
+     "m: time=1060000000000 v=2.5\n"
+     "m: time=1120000000000 v=-1\n"
+     "m: time=1120000000000 v=7\n"},
+    {"select v from (select v, b from m) where b != true and v > 2",
+     "m: time=1060000000000 v=2.5\n"
+     "m: time=1120000000000 v=7\n"},
     {"select i, b from m where b != 1h",
      "m: time=1060000000000 i=null b=true\n"},
     {"select v from m where v > now() or b = now()",
