@@ -33,9 +33,10 @@ static void put_change(struct bbi_fn *fn, const struct change *c, const struct b
         bbi_fn_put(fn, point->time_ns, bbi_fn_subtract(&point->value, &c->last));
         return;
     }
-    double elapsed = (double)((uint64_t)point->time_ns - (uint64_t)c->last_ns);
+    /* Wraps as InfluxDB's; of several sources the next time may be an earlier one. */
+    double elapsed = (double)(int64_t)((uint64_t)point->time_ns - (uint64_t)c->last_ns);
     if (fn->spec.descending) {
-        elapsed = (double)((uint64_t)c->last_ns - (uint64_t)point->time_ns);
+        elapsed = -elapsed;
     }
     bbi_fn_put(fn, point->time_ns, bbi_value_float(apart / (elapsed / (double)fn->spec.unit_ns)));
 }

@@ -94,7 +94,8 @@ def series_limit(text, difference):
        "the larger value; InfluxDB's depends on how many processors share the series")
 def first_last_ties(text, difference):
     def smaller(a, b, name):
-        return name.startswith(("first", "last")) and type(a) is type(b) and a < b
+        same = type(a) is type(b) and a is not None
+        return name.startswith(("first", "last")) and same and a < b
     return (difference.ties and re.search(r"\b(first|last)\(", text) is not None and
             difference.kind in ("value", "time") and
             not any(map(smaller, difference.ours, difference.theirs, difference.columns)))
@@ -125,8 +126,10 @@ WINDOWS = r"\(SELECT .*\btime\("
        "InfluxDB's function ends its answer at the first such point")
 def window_before_range(text, difference):
     outer = text[text.rfind(")") if " WHERE " not in text.rsplit(")", 1)[0] else 0:]
+    early = difference.kind in ("series", "rows") and begins(difference)
+    last = difference.kind == "value" and " DESC" in text  # where that point comes last, it lacks
     return (re.search(WINDOWS, text) is not None and " WHERE " in outer and "time " in outer and
-            difference.kind in ("series", "rows") and begins(difference))
+            (early or last))
 
 
 @known("tz() around a subquery", "InfluxDB brings its points together by windows of UTC")

@@ -58,6 +58,8 @@ static const struct question questions[] = {
      "m: time=1060000000000 cumulative_sum=27\n"
      "m: time=1000000000000 cumulative_sum=29\n"
      "m: time=1000000000000 cumulative_sum=30\n"},
+    {"select derivative(v, 1s) from rp2.m, m limit 1",
+     "m: time=1000000000000 derivative=0.25\n"},
     {"select moving_average(v, 2) from m, rp2.m",
      "m: time=1000000000000 moving_average=1.5\n"
      "m: time=1060000000000 moving_average=3\n"
