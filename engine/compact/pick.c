@@ -284,10 +284,18 @@ static bool belongs(const struct picker *p, const struct bbi_segment_meta *a,
     return a->job_id != b->job_id && (same_lane(p, a, b) || meets(p, a, b));
 }
 
-/* All that is connected to segment `at`. Returns how many there are, and their bytes. */
-static size_t choose_connected(struct picker *p, size_t at, uint64_t *bytes)
+/* That two segments of one job do not meet is known by their job: where the shared one is merged,
+ * the others go along, or they would have to be merged with its output, again and again. */
+static bool goes_along(const struct picker *p, const struct bbi_segment_meta *a,
+                       const struct bbi_segment_meta *b)
 {
-    size_t members = 1;
+    return a->job_id == b->job_id && (is_shared(p, a) || is_shared(p, b));
+}
+
+/* All that is connected to segment `at`, and its bytes. False: it is of one job, and stays. */
+static bool choose_connected(struct picker *p, size_t at, uint64_t *bytes)
+{
+    bool mixed = false;
     memset(p->chosen, 0, p->count * sizeof(p->chosen[0]));
     p->chosen[at] = true;
     *bytes = p->segs[at].meta.file_bytes;
@@ -295,24 +303,25 @@ static size_t choose_connected(struct picker *p, size_t at, uint64_t *bytes)
         grew = false;
         for (size_t i = 0; i < p->count; i++) {
             for (size_t k = 0; p->chosen[i] && k < p->count; k++) {
-                if (!p->chosen[k] && !is_out(p, k) &&
-                    belongs(p, &p->segs[i].meta, &p->segs[k].meta)) {
+                const struct bbi_segment_meta *a = &p->segs[i].meta;
+                const struct bbi_segment_meta *b = &p->segs[k].meta;
+                if (!p->chosen[k] && !is_out(p, k) && (belongs(p, a, b) || goes_along(p, a, b))) {
                     p->chosen[k] = true;
-                    members++;
-                    *bytes += p->segs[k].meta.file_bytes;
+                    mixed |= a->job_id != b->job_id;
+                    *bytes += b->file_bytes;
                     grew = true;
                 }
             }
         }
     }
-    return members;
+    return mixed;
 }
 
 static bool pick_full(struct picker *p)
 {
     for (size_t i = 0; i < p->count; i++) {
         uint64_t bytes;
-        if (!is_out(p, i) && choose_connected(p, i, &bytes) > 1 && fits(p, bytes)) {
+        if (!is_out(p, i) && choose_connected(p, i, &bytes) && fits(p, bytes)) {
             return true;
         }
     }

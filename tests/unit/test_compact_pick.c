@@ -98,25 +98,43 @@ static void lay_out(struct model *m, const struct seg *all, const bool *had_own,
     }
 }
 
+/* What a flush leaves of these rows. */
+static void add_flush(struct model *m, struct seg *all, unsigned n)
+{
+    bool had_own[PARTITIONS] = {false};
+    for (size_t p = 0; p < PARTITIONS; p++) {
+        all->first[p] = n;
+        all->last[p] = n;
+        m->flushed_bytes += all->rows[p] == 0 ? 0 : bytes_of(all->rows[p]);
+    }
+    struct bbi_segment_meta all_time = {
+        .tmin = INT64_MIN, .tmax = INT64_MAX, .lsn_lo = n * 100, .lsn_hi = n * 100 + 100};
+    const struct bbi_segment_meta *input = &all_time;
+    lay_out(m, all, had_own, &input, 1, 0);
+}
+
 static void flush(struct model *m, struct rng *rng, unsigned n)
 {
     struct seg all;
-    bool had_own[PARTITIONS] = {false};
     memset(&all, 0, sizeof(all));
     unsigned now = (n / 40) % PARTITIONS;
     all.rows[now] = 20000 + rng_below(rng, 200000);
     for (unsigned late = (unsigned)rng_below(rng, 8); late > 0; late--) {
         all.rows[rng_below(rng, PARTITIONS)] += rng_below(rng, 9000);
     }
-    for (size_t p = 0; p < PARTITIONS; p++) {
-        all.first[p] = n;
-        all.last[p] = n;
-        m->flushed_bytes += all.rows[p] == 0 ? 0 : bytes_of(all.rows[p]);
+    add_flush(m, &all, n);
+}
+
+/* Rows of one partition alone, or some of many, a few of them with a file of their own. */
+static void flush_few(struct model *m, struct rng *rng, unsigned n)
+{
+    struct seg all;
+    memset(&all, 0, sizeof(all));
+    for (unsigned spots = rng_one_in(rng, 2) ? 1 : 2 + (unsigned)rng_below(rng, 6); spots > 0;
+         spots--) {
+        all.rows[rng_below(rng, PARTITIONS)] += 1 + rng_below(rng, 2 * BBI_SPLIT_OWN_ROWS);
     }
-    struct bbi_segment_meta all_time = {
-        .tmin = INT64_MIN, .tmax = INT64_MAX, .lsn_lo = n * 100, .lsn_hi = n * 100 + 100};
-    const struct bbi_segment_meta *input = &all_time;
-    lay_out(m, &all, had_own, &input, 1, 0);
+    add_flush(m, &all, n);
 }
 
 static int by_lsn(const void *a, const void *b)
@@ -233,6 +251,32 @@ static void test_model(void **state)
     free(v);
 }
 
+/* However partitions are spread over a few flushes, full compaction ends. */
+static void test_full(void **state)
+{
+    struct rng rng = rng_from_env();
+    struct bbi_tombset tombs = {.count = 0};
+    struct model *m = calloc(1, sizeof(*m));
+    struct bbi_version *v = calloc(1, sizeof(*v) + LIVE_MAX * sizeof(v->segments[0]));
+    (void)state;
+    assert_non_null(m);
+    assert_non_null(v);
+    for (unsigned round = 0; round < 5000; round++) {
+        m->count = 0;
+        m->next_id = 1;
+        for (unsigned n = 1 + (unsigned)rng_below(&rng, 8); n > 0; n--) {
+            flush_few(m, &rng, (unsigned)m->next_id);
+            if (rng_one_in(&rng, 3)) {
+                settle(m, v, &tombs, rng_one_in(&rng, 2));
+            }
+        }
+        settle(m, v, &tombs, true);
+        settle(m, v, &tombs, false);
+    }
+    free(m);
+    free(v);
+}
+
 /* Where the merge that would be best does not fit on the disk, a smaller one is made. */
 static void test_budget(void **state)
 {
@@ -286,6 +330,7 @@ static void test_budget(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_model), cmocka_unit_test(test_budget)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_model), cmocka_unit_test(test_full),
+                                       cmocka_unit_test(test_budget)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
