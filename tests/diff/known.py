@@ -306,6 +306,13 @@ def show_condition(text, difference):
              "invalid condition expression" in str(difference.ours)))
 
 
+@known("a condition of SHOW MEASUREMENTS that is none",
+       "refused in words; InfluxDB prints its data structure, or nothing where nothing is stored")
+def no_condition(text, difference):
+    return (text.startswith("SHOW MEASUREMENTS") and difference.kind == "error" and
+            str(difference.ours).startswith("invalid condition expression: "))
+
+
 # ---- not meant: defects that are still open, so that a bounded run tells what is new ----
 
 
