@@ -1,6 +1,6 @@
 /*
- * Intervals by the clocks of a zone: day n begins when they first show its midnight, whether it has
- * 23, 24 or 25 hours; as InfluxDB, an offset is added to that in plain time.
+ * Intervals by the clocks of a zone: day n begins when they first show its midnight, or with an
+ * offset that hour of it, whether it has 23, 24 or 25 hours.
  */
 #include "engine/base/calendar.h"
 #include "engine/query/bucket.h"
@@ -30,12 +30,11 @@ static __int128 local_start(const struct bbi_buckets *b, int64_t bucket)
 
 int64_t bbi_civil_bucket_start(const struct bbi_buckets *b, int64_t bucket)
 {
-    __int128 start = local_start(b, bucket);
+    __int128 start = local_start(b, bucket) + b->offset_ns;
     if (start > BBI_TIME_MIN && start < INT64_MAX && b->zone != NULL) {
         int64_t s = floor_div((int64_t)start, NS_PER_S);
         start += ((__int128)bbi_zone_first(b->zone, s) - s) * NS_PER_S;
     }
-    start += b->offset_ns;
     if (start < BBI_TIME_MIN) {
         return BBI_TIME_MIN;
     }
@@ -46,8 +45,8 @@ int64_t bbi_civil_bucket_of(const struct bbi_buckets *b, int64_t time)
 {
     int64_t bucket;
     __int128 t = (__int128)time - b->offset_ns;
-    if (b->zone != NULL && t > INT64_MIN && t < INT64_MAX) {
-        t += (__int128)bbi_zone_offset(b->zone, floor_div((int64_t)t, NS_PER_S)) * NS_PER_S;
+    if (b->zone != NULL) {
+        t += (__int128)bbi_zone_offset(b->zone, floor_div(time, NS_PER_S)) * NS_PER_S;
     }
     if (b->months != 0) {
         __int128 days = t / (DAY_S * NS_PER_S);

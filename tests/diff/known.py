@@ -5,7 +5,9 @@ can be asked in other words for what it should have answered, the matcher asks, 
 those must be busbard's: difference.asked(text).
 """
 
+import datetime
 import re
+import zoneinfo
 
 RULES = []
 
@@ -136,6 +138,35 @@ def window_before_range(text, difference):
 def zone_around(text, difference):
     return (re.search(r"\(SELECT .* tz\('", text) is not None and "time(" in text and
             difference.kind in ("value", "rows", "time"))
+
+
+def seconds_of(time):
+    """Of a time in a reply, of whatever epoch; None if that cannot be told."""
+    if isinstance(time, str):
+        plain = re.sub(r"\.\d+", "", time).replace("Z", "+00:00")
+        return datetime.datetime.fromisoformat(plain).timestamp()
+    units = (1e-9, 1e-6, 1e-3, 1, 60, 3600)
+    return next((time * unit for unit in units if 1e8 < time * unit < 1e10), None)
+
+
+@known("an offset over a change of the clocks",
+       "intervals begin where the clocks show it; InfluxDB's there overlap, or leave points out")
+def offset_over_change(text, difference):
+    """All rows agree but those within an interval of a change."""
+    found = re.search(r"\btime\((\d+)([hdw]),[^)]*\).* tz\('([^']+)'\)", text)
+    if found is None or difference.kind not in ("time", "value", "rows"):
+        return False
+    reach = int(found.group(1)) * {"h": 3600, "d": 86400, "w": 604800}[found.group(2)]
+    zone = zoneinfo.ZoneInfo(found.group(3))
+
+    def quiet(row):
+        at = seconds_of(row[0])
+        return at is None or len({datetime.datetime.fromtimestamp(at + by, zone).utcoffset()
+                                  for by in (-reach, reach)}) == 1
+    mine, other = ([[s.get("name"), s.get("tags"), list(filter(quiet, s["values"]))]
+                    for result in side for s in result.get("series", [])]
+                   for side in difference.answers())
+    return reach >= 7200 and mine == other
 
 
 @known("integers beyond 64 bits", "sum says so, mean is right; InfluxDB's wrap around")

@@ -57,6 +57,24 @@ static void days(void **state)
     }
 }
 
+/* With an offset they begin at that hour of the clocks, on the day of the change too. */
+static void days_from_noon(void **state)
+{
+    (void)state;
+    dbtest_expect(&t,
+                  "SELECT count(v) FROM m WHERE time >= '2024-03-30 12:00:00' AND time < "
+                  "'2024-04-01 12:00:00' GROUP BY time(1d, 12h) tz('Europe/London')",
+                  "m: time=1711800000000000000 count=46i\nm: time=1711882800000000000 count=48i\n");
+    dbtest_expect(&t,
+                  "SELECT count(v) FROM m WHERE time >= '2024-10-26 12:00:00' AND time < "
+                  "'2024-10-28 12:00:00' GROUP BY time(1d, 12h) tz('Europe/London')",
+                  "m: time=1729940400000000000 count=50i\nm: time=1730030400000000000 count=48i\n");
+    dbtest_expect(&t,
+                  "SELECT count(v) FROM m WHERE time >= '2024-03-30 18:00:00' AND time < "
+                  "'2024-03-31 18:00:00' GROUP BY time(1d, -6h) tz('Europe/London')",
+                  "m: time=1711821600000000000 count=46i\n");
+}
+
 static void hours(void **state)
 {
     (void)state;
@@ -136,10 +154,11 @@ static void intervals_join(void **state)
     (void)state;
     assert_int_equal(bbi_zones_create(NULL, &all, &err), BB_OK);
     for (size_t z = 0; z < sizeof(zones) / sizeof(zones[0]); z++) {
-        for (int kind = 0; kind < 4; kind++) {
+        for (int kind = 0; kind < 6; kind++) {
             struct bbi_buckets b = {.width_ns = INT64_C(86400000000000), .offset_ns = kind * 1000};
             b.months = kind == 1 ? 1 : kind == 2 ? 12 : 0;
             b.width_ns = kind == 3 ? b.width_ns / 4 : b.width_ns;
+            b.offset_ns = kind == 4 ? b.width_ns / 2 : kind == 5 ? -b.width_ns / 24 : b.offset_ns;
             assert_int_equal(bbi_zones_get(all, zones[z], &b.zone, &err), BB_OK);
             int64_t last = bbi_bucket_of(&b, 0);
             for (int64_t time = 0; time < INT64_C(1900000000000000000);
@@ -160,11 +179,9 @@ static void intervals_join(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(days),
-        cmocka_unit_test(hours),
-        cmocka_unit_test(months),
-        cmocka_unit_test(names),
-        cmocka_unit_test(interval_before),
+        cmocka_unit_test(days),           cmocka_unit_test(days_from_noon),
+        cmocka_unit_test(hours),          cmocka_unit_test(months),
+        cmocka_unit_test(names),          cmocka_unit_test(interval_before),
         cmocka_unit_test(intervals_join),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
