@@ -389,3 +389,11 @@ def top_descending(text, difference):
 def folded_name(text, difference):
     return (difference.where.endswith("columns") and
             re.search(r"\w\(\(*-?[\d.]+\)", text) is not None)
+
+
+@known("an answer that InfluxDB changes", "asked again, it agrees")
+def changing(text, difference):
+    """The last resort: busbard's answer is one of those that InfluxDB gives to the same text."""
+    return (re.match(r"(SELECT|SHOW)\b", text, re.I) is not None and
+            re.search(r"\bINTO\b", text, re.I) is None and
+            any(difference.asked(text) for _ in range(8)))
