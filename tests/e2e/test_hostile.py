@@ -201,7 +201,7 @@ def test_no_descriptor_left(make_server):
     for i in range(20):
         assert server.get("/ping", connection=connection).status == 204
         time.sleep(0.05)
-    assert server.log().count("accept error") == 1
+    assert 1 <= server.log().count("accept error") <= 4  # one in ten seconds
     for sock in socks[:10]:
         sock.close()
     assert [read_reply(sock)[0] for sock in socks[10:13]] == [204] * 3
