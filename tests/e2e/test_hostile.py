@@ -193,7 +193,8 @@ def test_no_descriptor_left(make_server):
     connection = server.connection()
     assert server.get("/ping", connection=connection).status == 204
     open_files = len(os.listdir("/proc/%d/fd" % server.pid))
-    resource.prlimit(server.pid, resource.RLIMIT_NOFILE, (open_files + 3, 20000))
+    limits = resource.prlimit(server.pid, resource.RLIMIT_NOFILE)
+    resource.prlimit(server.pid, resource.RLIMIT_NOFILE, (open_files + 3, limits[1]))
     socks = [server.raw() for _ in range(20)]
     for sock in socks:
         sock.sendall(b"GET /ping HTTP/1.1\r\n\r\n")
@@ -205,7 +206,7 @@ def test_no_descriptor_left(make_server):
     for sock in socks[:10]:
         sock.close()
     assert [read_reply(sock)[0] for sock in socks[10:13]] == [204] * 3
-    resource.prlimit(server.pid, resource.RLIMIT_NOFILE, (20000, 20000))
+    resource.prlimit(server.pid, resource.RLIMIT_NOFILE, limits)
     assert [read_reply(sock)[0] for sock in socks[13:]] == [204] * 7
     for sock in socks[10:]:
         sock.close()
