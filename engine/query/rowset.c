@@ -166,7 +166,7 @@ static int refill(struct bbi_rowset *r, struct bb_error *err)
         struct bbi_scanner *s = &r->scanners[i];
         if (s->used) {
             rc = s->stream->next(s->stream, &s->point, &s->any, err);
-            s->used = s->stream->paused;
+            s->used = false;
         }
     }
     return rc;
@@ -225,12 +225,6 @@ int bbi_rowset_next(struct bbi_rowset *r, bool *any, bool *new_group, struct bb_
     const struct bbi_plan *plan = r->flow.plan;
     int rc = refill(r, err);
     const struct bbi_scanner *first = rc == BB_OK ? first_scanner(r) : NULL;
-    if (rc == BB_OK && first == NULL && r->gave) { /* as InfluxDB, that ends at two in a row */
-        r->gave = false;
-        rc = refill(r, err);
-        first = rc == BB_OK ? first_scanner(r) : NULL;
-    }
-    r->gave = first != NULL;
     *any = first != NULL;
     if (first == NULL) {
         return rc;
@@ -245,10 +239,6 @@ int bbi_rowset_next(struct bbi_rowset *r, bool *any, bool *new_group, struct bb_
     }
     for (size_t i = 0; rc == BB_OK && i < r->scanner_count; i++) {
         struct bbi_scanner *s = &r->scanners[i];
-        if (s->used) { /* it paused: InfluxDB looks again for each row */
-            rc = s->stream->next(s->stream, &s->point, &s->any, err);
-            s->used = s->stream->paused;
-        }
         if (!s->any || compare_points(plan, &s->point, &point) != 0) {
             set_defaults(r, s);
             continue;

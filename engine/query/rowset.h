@@ -26,7 +26,6 @@ struct bbi_rowset {
                                not */
     struct bb_value *stack;
     bool begun;
-    bool gave; /* the last call gave a row */
     /* the row */
     struct bbi_group group;
     int64_t time;

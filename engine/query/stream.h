@@ -47,7 +47,6 @@ struct bbi_stream {
      * another group. NULL: it goes on. Not to be called before next gave a point, nor where groups
      * interleave. */
     void (*skip)(struct bbi_stream *s);
-    bool paused; /* next gave none where a group ended without results: it may be asked again */
 };
 
 /** One run of a plan: the times are those of the query, or reach back for a function's sake. */

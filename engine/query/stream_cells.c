@@ -380,7 +380,7 @@ int bbi_stream_cells(const struct bbi_flow *flow, const struct bbi_measurement *
     if (rc != BB_OK) {
         return rc;
     }
-    c->base = (struct bbi_stream){.next = cells_next, .close = cells_close, .skip = cells_skip};
+    c->base = (struct bbi_stream){cells_next, cells_close, cells_skip};
     c->call = *call;
     c->plan = *flow->plan;
     c->plan.calls = &c->call;

@@ -148,8 +148,7 @@ int bbi_stream_fill(const struct bbi_flow *flow, const struct bbi_call *call,
     if (rc != BB_OK) {
         return rc;
     }
-    f->base = (struct bbi_stream){
-        .next = fill_next, .close = fill_close, .skip = input->skip != NULL ? fill_skip : NULL};
+    f->base = (struct bbi_stream){fill_next, fill_close, input->skip != NULL ? fill_skip : NULL};
     f->flow = *flow;
     f->call = call;
     f->input = input;
@@ -177,7 +176,6 @@ static int limit_next(struct bbi_stream *s, struct bbi_stream_point *out, bool *
     int rc = BB_OK;
     for (;;) {
         rc = l->input->next(l->input, out, any, err);
-        s->paused = l->input->paused;
         if (rc != BB_OK || !*any) {
             return rc;
         }
@@ -220,7 +218,7 @@ int bbi_stream_limit(const struct bbi_flow *flow, struct bbi_stream *input, stru
     }
     int rc = bbi_qctx_array(flow->plan->ctx, 1, sizeof(*l), &l, err);
     if (rc == BB_OK) {
-        l->base = (struct bbi_stream){.next = limit_next, .close = limit_close};
+        l->base = (struct bbi_stream){limit_next, limit_close, NULL};
         l->plan = flow->plan;
         l->input = input;
         l->skips = input != NULL && input->skip != NULL && !bbi_plan_interleaves(flow->plan);

@@ -181,7 +181,7 @@ int bbi_stream_lookback(const struct bbi_flow *flow, const struct bbi_call *call
     *out = NULL;
     int rc = bbi_qctx_array(flow->plan->ctx, 1, sizeof(*l), &l, err);
     if (rc == BB_OK) {
-        l->base = (struct bbi_stream){.next = lookback_next, .close = lookback_close};
+        l->base = (struct bbi_stream){lookback_next, lookback_close, NULL};
         l->flow = *flow;
         if (flow->trace != NULL) {
             l->trace = *flow->trace;

@@ -223,8 +223,7 @@ int bbi_stream_merge(const struct bbi_flow *flow, struct bbi_stream **inputs, si
         m->heads[i] = (struct head){.stream = inputs[i], .used = true};
         skips = skips && inputs[i]->skip != NULL;
     }
-    m->base = (struct bbi_stream){
-        .next = merge_next, .close = merge_close, .skip = skips ? merge_skip : NULL};
+    m->base = (struct bbi_stream){merge_next, merge_close, skips ? merge_skip : NULL};
     *out = &m->base;
     return BB_OK;
 }
@@ -401,7 +400,7 @@ static int open_chain(const struct bbi_flow *flow, const struct bbi_ref *driver,
     struct chain *c;
     int rc = bbi_qctx_array(flow->plan->ctx, 1, sizeof(*c), &c, err);
     if (rc == BB_OK) {
-        c->base = (struct bbi_stream){.next = chain_next, .close = chain_close, .skip = chain_skip};
+        c->base = (struct bbi_stream){chain_next, chain_close, chain_skip};
         c->flow = *flow;
         stay_within(&c->flow);
         if (flow->trace != NULL) {

@@ -13,8 +13,6 @@ struct pass {
     bool ended;
     size_t giving; /* the machine whose results are given */
     bool ending;   /* all of these points have come: machine by machine gives the rest */
-    bool gave;     /* these machines had a result */
-    bool pauses;   /* behind groups without results, as InfluxDB's holt_winters */
     uint64_t count;
 };
 
@@ -85,33 +83,20 @@ static bool next_result(struct pass *p, struct bbi_stream_point *out)
     return false;
 }
 
-static void clear(struct pass *p)
-{
-    bbi_machines_clear(&p->machines);
-    p->giving = 0;
-    p->ending = false;
-    p->gave = false;
-}
-
 static int pass_next(struct bbi_stream *s, struct bbi_stream_point *out, bool *any,
                      struct bb_error *err)
 {
     struct pass *p = (struct pass *)s;
     int rc = BB_OK;
     *any = false;
-    s->paused = false;
     while (rc == BB_OK) {
         if (next_result(p, out)) {
             *any = true;
-            p->gave = true;
             return BB_OK;
         }
         if (p->ending) {
-            s->paused = p->pauses && !p->gave;
-            clear(p);
-        }
-        if (s->paused) {
-            return BB_OK;
+            bbi_machines_clear(&p->machines);
+            p->ending = false;
         }
         if (!p->has_head && !p->ended) {
             rc = pull(p, err);
@@ -135,7 +120,9 @@ static void pass_skip(struct bbi_stream *s)
         bbi_stream_skip_head(p->flow.plan, p->input, &p->machines.list[0].group, &p->head,
                              &p->has_head);
     }
-    clear(p);
+    bbi_machines_clear(&p->machines);
+    p->giving = 0;
+    p->ending = false;
 }
 
 static void pass_close(struct bbi_stream *s)
@@ -154,13 +141,10 @@ int bbi_stream_pass(const struct bbi_flow *flow, const struct bbi_call *call,
         bbi_stream_close(&input);
         return rc;
     }
-    p->base = (struct bbi_stream){.next = pass_next,
-                                  .close = pass_close,
-                                  .skip = input != NULL && input->skip != NULL ? pass_skip : NULL};
+    p->base = (struct bbi_stream){pass_next, pass_close,
+                                  input != NULL && input->skip != NULL ? pass_skip : NULL};
     p->flow = *flow;
     p->input = input;
-    p->pauses = flow->plan->parent == NULL &&
-                (call->func == BBI_FUNC_HOLT_WINTERS || call->func == BBI_FUNC_HOLT_WINTERS_FIT);
     *out = &p->base;
     return bbi_machines_init(&p->machines, flow, call, err);
 }

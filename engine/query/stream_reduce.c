@@ -218,10 +218,8 @@ int bbi_stream_reduce(const struct bbi_flow *flow, const struct bbi_call *call, 
         bbi_stream_close(&input);
         return rc;
     }
-    r->base = (struct bbi_stream){.next = reduce_next,
-                                  .close = reduce_close,
-                                  .skip = input != NULL && input->skip != NULL ? reduce_skip
-                                                                               : NULL};
+    r->base = (struct bbi_stream){reduce_next, reduce_close,
+                                  input != NULL && input->skip != NULL ? reduce_skip : NULL};
     r->flow = *flow;
     r->to_window = to_window;
     r->multiplies = bbi_func_info(call->func)->class == BBI_FN_MULTI;

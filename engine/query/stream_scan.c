@@ -136,7 +136,7 @@ int bbi_stream_scan(const struct bbi_flow *flow, const struct bbi_measurement *m
     *out = NULL;
     int rc = bbi_qctx_array(flow->plan->ctx, 1, sizeof(*s), &s, err);
     if (rc == BB_OK) {
-        s->base = (struct bbi_stream){.next = scan_next, .close = scan_close, .skip = scan_skip};
+        s->base = (struct bbi_stream){scan_next, scan_close, scan_skip};
         s->measurement = m;
         s->has_driver = driver != NULL;
         s->budget = flow->budget;

@@ -297,7 +297,7 @@ int bbi_stream_subquery(const struct bbi_flow *flow, const struct bbi_plan *sub,
     if (rc != BB_OK) {
         return rc;
     }
-    s->base = (struct bbi_stream){.next = sub_next, .close = sub_close};
+    s->base = (struct bbi_stream){sub_next, sub_close, NULL};
     s->outer = flow->plan;
     s->plan = sub;
     s->flow = *flow;

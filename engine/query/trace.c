@@ -48,7 +48,6 @@ static int probe_next(struct bbi_stream *s, struct bbi_stream_point *out, bool *
     struct probe *p = (struct probe *)s;
     int64_t start = bbi_clock_mono_ns();
     int rc = p->input->next(p->input, out, any, err);
-    s->paused = p->input->paused;
     p->node->ns += bbi_clock_mono_ns() - start;
     p->node->points += rc == BB_OK && *any;
     return rc;
@@ -75,7 +74,7 @@ int bbi_trace_wrap(const struct bbi_flow *flow, struct bbi_trace_node *node, str
     }
     int rc = bbi_qctx_array(flow->plan->ctx, 1, sizeof(*p), &p, err);
     if (rc == BB_OK) {
-        p->base = (struct bbi_stream){.next = probe_next, .close = probe_close};
+        p->base = (struct bbi_stream){probe_next, probe_close, NULL};
         p->base.skip = (*s)->skip != NULL ? probe_skip : NULL;
         p->input = *s;
         p->node = node;

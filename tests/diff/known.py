@@ -371,6 +371,12 @@ def selector_ties(text, difference):
                 if re.match("time|min|max|first|last", name)))
 
 
+@known("a group without a forecast", "is left out; InfluxDB ends the answer at the second in a row")
+def no_forecast(text, difference):
+    return (re.search(r"\bholt_winters(_with_fit)?\(", text) is not None and
+            difference.kind in ("series", "rows") and begins(difference))
+
+
 @known("a percentile without a point", "its window is left out; InfluxDB ends the whole answer")
 def no_percentile(text, difference):
     return (re.search(r"\bpercentile\(", text) is not None and

@@ -103,9 +103,6 @@ static const struct question questions[] = {
      "error: GROUP BY requires at least one aggregate function\n"},
     {"select holt_winters(first(s), 2, 2) from m where time > 0 and time < 2000s group by time(1m)",
      "error: unsupported elapsed iterator type: *query.stringInterruptIterator\n"},
-    {"select holt_winters(first(w), 1, 0) from n, m where time >= 960s and time < 1260s "
-     "group by time(1m)",
-     ""},
     {"select i from m where i / 2 = 4",
      "m: time=1060000000000 i=9i\n"},
     {"select i from m where i / 2 = 4.5",
