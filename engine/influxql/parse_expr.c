@@ -155,40 +155,35 @@ static bool require_regex(struct bbi_ql_parser *p, struct node *out)
     return true;
 }
 
-/* A pattern may be an operand of arithmetic as far as the syntax goes, so what follows it is read
- * as such first; it is none all the same. */
-static bool regex_stands_alone(struct bbi_ql_parser *p)
-{
-    struct bbi_ql_token token = bbi_qlp_scan(p);
-    struct node rhs;
+static bool parse_operators(struct bbi_ql_parser *p, int level, struct node *out);
 
-    bbi_qlp_unscan(p);
-    for (int level = LEVEL_ADD; level <= LEVEL_MULTIPLY; level++) {
-        if (accept_operator(p, level) != BBI_QL_OP_NONE) {
-            return parse_level(p, LEVEL_ADD, &rhs) && bbi_qlp_unexpected(p, token, ";");
-        }
-    }
-    return true;
+/* As far as the syntax goes a pattern may be an operand of arithmetic. */
+static bool parse_pattern(struct bbi_ql_parser *p, struct node *out)
+{
+    return require_regex(p, out) && parse_operators(p, LEVEL_MULTIPLY, out) &&
+           parse_operators(p, LEVEL_ADD, out);
 }
 
 static bool parse_level(struct bbi_ql_parser *p, int level, struct node *out)
 {
-    struct node rhs;
-    enum bbi_ql_op op;
-
     if (level == LEVEL_UNARY) {
         return parse_unary(p, out);
     }
     if (level <= LEVEL_AND) {
         return parse_row(p, level, out);
     }
-    if (!parse_level(p, level + 1, out)) {
-        return false;
-    }
+    return parse_level(p, level + 1, out) && parse_operators(p, level, out);
+}
+
+/* Operators of a level and what they are with; the first operand is in out. */
+static bool parse_operators(struct bbi_ql_parser *p, int level, struct node *out)
+{
+    struct node rhs;
+    enum bbi_ql_op op;
+
     while ((op = accept_operator(p, level)) != BBI_QL_OP_NONE) {
         bool regex = op == BBI_QL_EQREGEX || op == BBI_QL_NEQREGEX;
-        if (!(regex ? require_regex(p, &rhs) && regex_stands_alone(p)
-                    : parse_level(p, level + 1, &rhs)) ||
+        if (!(regex ? parse_pattern(p, &rhs) : parse_level(p, level + 1, &rhs)) ||
             !make_binary(p, op, *out, rhs, out)) {
             return false;
         }
