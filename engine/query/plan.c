@@ -233,7 +233,7 @@ static enum bbi_ql_type given_type(const struct bbi_call *call)
 }
 
 /* InfluxDB refuses what a function does not take when it meets the first series, so only if there
- * is one; of several refusals it names the first. */
+ * is one; of several refusals it names the first that has one. */
 static int refuse(struct bbi_plan *plan, struct bbi_call *call, struct bb_error *err)
 {
     struct bb_error refusal;
@@ -242,21 +242,27 @@ static int refuse(struct bbi_plan *plan, struct bbi_call *call, struct bb_error 
         call->input = BBI_QL_TYPE_UNKNOWN; /* over nothing */
         return BB_OK;
     }
-    if (plan->refusal != NULL) {
-        return BB_OK;
-    }
+    struct bbi_refusal *r = bbi_arena_zalloc(&plan->ctx->arena, 1, sizeof(*r));
     bbi_error_clear(&refusal);
-    if (bbi_plan_refuse_type(call, &refusal) == BB_EINVAL) {
-        plan->refusal = bbi_arena_dup(&plan->ctx->arena, refusal.text, strlen(refusal.text));
+    if (r != NULL && bbi_plan_refuse_type(call, &refusal) == BB_EINVAL) {
+        r->text = bbi_arena_strdup(&plan->ctx->arena, refusal.text);
+    }
+    if (r == NULL || r->text == NULL) {
+        return bbi_error_nomem(err, "an error's text");
     }
     const struct bbi_call *innermost = call;
     while (innermost->inner != NULL) {
         innermost = innermost->inner;
     }
     bool plain = innermost->cast == BBI_QL_TYPE_UNKNOWN || innermost->cast == BBI_QL_TYPE_TAG;
-    plan->refused_field = call->field;
-    plan->refused_cast = plain ? BBI_QL_TYPE_FIELD : innermost->cast;
-    return plan->refusal == NULL ? bbi_error_nomem(err, "an error's text") : BB_OK;
+    r->field = call->field;
+    r->cast = plain ? BBI_QL_TYPE_FIELD : innermost->cast;
+    struct bbi_refusal **end = &plan->refusals;
+    while (*end != NULL) {
+        end = &(*end)->next;
+    }
+    *end = r;
+    return BB_OK;
 }
 
 /* What is a tag within a subquery is a string outside. */

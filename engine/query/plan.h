@@ -44,6 +44,15 @@ struct bbi_output {
     bool is_picked; /* a tag of top() or bottom(), which comes behind it as a column */
 };
 
+/** The error of a call that does not take the type of what it is over: told if there is a series of
+ * it. */
+struct bbi_refusal {
+    struct bbi_refusal *next;
+    const char *text;
+    const char *field;
+    enum bbi_ql_type cast;
+};
+
 struct bbi_plan {
     struct bbi_qctx *ctx;
     const struct bbi_ql_select *select;
@@ -61,10 +70,7 @@ struct bbi_plan {
     size_t call_count;
     struct bbi_ref *refs; /* [ref_count] by name, then cast */
     size_t ref_count;
-    const char *refusal; /* error of a call that does not take the type of what it is over: to be
-                            told if there is a series of it. NULL: there is none such */
-    const char *refused_field;
-    enum bbi_ql_type refused_cast;
+    struct bbi_refusal *refusals; /* in the order of the calls. NULL: there is none */
     size_t tie_count; /* rows of one time stand in the order of so many refs, if they are strings */
     bool keeps_times; /* of points that a selector picks, though those of their intervals count */
     bool is_selector; /* one call, which picks a row: that row's time counts, and refs are its */

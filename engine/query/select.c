@@ -76,9 +76,10 @@ bool bbi_select_is_plain(const struct bbi_plan *plan)
 }
 
 /* Whether the condition lets a series through that has the refused field. */
-static int find_series(const struct bbi_plan *plan, bool *found, struct bb_error *err)
+static int find_series(const struct bbi_plan *plan, const struct bbi_refusal *refusal, bool *found,
+                       struct bb_error *err)
 {
-    struct bbi_ref ref = {plan->refused_field, plan->refused_cast, plan->refused_cast};
+    struct bbi_ref ref = {.name = refusal->field, .cast = refusal->cast, .type = refusal->cast};
     struct bbi_plan rows = *plan;
     int rc = BB_OK;
     rows.call_count = 0;
@@ -111,19 +112,19 @@ static bool reads(const struct bbi_plan *plan, const struct bbi_plan *sub)
  * query has no rows. */
 static int find_refusal(const struct bbi_plan *plan, bool *refused, struct bb_error *err)
 {
-    bool found;
+    bool found = false;
     int rc = BB_OK;
     for (size_t i = 0; rc == BB_OK && i < plan->sub_count; i++) {
         if (reads(plan, plan->subs[i])) {
             rc = find_refusal(plan->subs[i], refused, err);
         }
     }
-    if (rc != BB_OK || plan->refusal == NULL) {
-        return rc;
+    for (const struct bbi_refusal *r = plan->refusals; rc == BB_OK && r != NULL; r = r->next) {
+        *refused = true;
+        rc = find_series(plan, r, &found, err);
+        rc = rc == BB_OK && found ? bbi_error_set(err, BB_EINVAL, "%s", r->text) : rc;
     }
-    *refused = true;
-    rc = find_series(plan, &found, err);
-    return rc == BB_OK && found ? bbi_error_set(err, BB_EINVAL, "%s", plan->refusal) : rc;
+    return rc;
 }
 
 int bbi_select_run(const struct bbi_plan *plan, struct bbi_emit *e, bool execute,

@@ -290,6 +290,17 @@ static void test_nothing_to_refuse(void **state)
     dbtest_expect(&t, "SELECT mean(s) FROM m WHERE h = 'b'", "");
     dbtest_expect(&t, "SELECT mean(s) FROM m WHERE h = 'a'",
                   "error: unsupported mean iterator type: *query.stringInterruptIterator\n");
+    dbtest_write(&t, "k,h=c b=true 1\n");
+    dbtest_expect(&t,
+                  "SELECT difference(first(*)) FROM k, m WHERE h = 'c' AND time < 9 GROUP BY "
+                  "time(1ns)",
+                  "error: unsupported difference iterator type: *query.booleanInterruptIterator\n");
+    dbtest_expect(&t,
+                  "SELECT difference(first(*)) FROM k, m WHERE h = 'd' AND time < 9 GROUP BY "
+                  "time(1ns)",
+                  "");
+    dbtest_expect(&t, "SELECT v FROM m WHERE h =~ /a/ + 1",
+                  "error: expected a regular expression\n");
     dbtest_expect(&t, "SELECT sum(v::boolean) FROM m", "");
     dbtest_expect(&t, "SELECT (abs((mean(/v/)))) FROM m", "m: time=0 abs_v=1\n");
     dbtest_expect(&t, "SELECT sum(v::string), max(n) FROM m", "m: time=0 sum=null max=-1i\n");
