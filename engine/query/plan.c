@@ -187,8 +187,13 @@ static int grow_list(struct bbi_qctx *ctx, void *list, size_t count, size_t *cap
     return rc;
 }
 
-static int ref_slot(struct collector *c, const struct bbi_ql_expr *expr, uint32_t *slot,
+static int ref_slot(struct collector *c, const struct bbi_ref *ref, uint32_t *slot,
                     struct bb_error *err);
+
+static struct bbi_ref read_ref(const struct bbi_ql_expr *expr)
+{
+    return (struct bbi_ref){.name = expr->u.var.name, .cast = expr->u.var.type};
+}
 
 static bool is_distinct(const struct bbi_ql_expr *expr)
 {
@@ -311,7 +316,10 @@ static int read_tags(struct collector *c, struct bbi_call *call, struct bb_error
     int rc = bbi_qctx_array(c->plan->ctx, expr->u.call.arg_count, sizeof(call->tags[0]),
                             &call->tags, err);
     for (size_t i = 1; rc == BB_OK && i + 1 < expr->u.call.arg_count; i++) {
-        rc = ref_slot(c, expr->u.call.args[i], &call->tags[call->tag_count++], err);
+        struct bbi_ref ref = read_ref(expr->u.call.args[i]);
+        ref.is_key = true;
+        ref.cast = BBI_QL_TYPE_TAG;
+        rc = ref_slot(c, &ref, &call->tags[call->tag_count++], err);
     }
     return rc;
 }
@@ -380,13 +388,21 @@ static int call_slot(struct collector *c, const struct bbi_ql_expr *expr, uint32
     return rc;
 }
 
-static int ref_slot(struct collector *c, const struct bbi_ql_expr *expr, uint32_t *slot,
+static int by_ref(const void *a, const void *b)
+{
+    const struct bbi_ref *x = a;
+    const struct bbi_ref *y = b;
+    int c = strcmp(x->name, y->name);
+    c = x->is_key != y->is_key ? (x->is_key ? 1 : -1) : c;
+    return c != 0 ? c : (x->cast > y->cast) - (x->cast < y->cast);
+}
+
+static int ref_slot(struct collector *c, const struct bbi_ref *ref, uint32_t *slot,
                     struct bb_error *err)
 {
     struct bbi_plan *plan = c->plan;
     for (size_t i = 0; i < plan->ref_count; i++) {
-        if (strcmp(plan->refs[i].name, expr->u.var.name) == 0 &&
-            plan->refs[i].cast == expr->u.var.type) {
+        if (by_ref(&plan->refs[i], ref) == 0) {
             *slot = (uint32_t)i;
             return BB_OK;
         }
@@ -396,10 +412,10 @@ static int ref_slot(struct collector *c, const struct bbi_ql_expr *expr, uint32_
     if (rc != BB_OK) {
         return rc;
     }
-    struct bbi_ref *ref = &plan->refs[plan->ref_count];
-    *ref = (struct bbi_ref){.name = expr->u.var.name, .cast = expr->u.var.type};
+    struct bbi_ref *added = &plan->refs[plan->ref_count];
+    *added = *ref;
     *slot = (uint32_t)plan->ref_count++;
-    return bbi_plan_name_type(plan, ref->name, ref->cast, &ref->type, err);
+    return bbi_plan_name_type(plan, ref->name, ref->cast, &added->type, err);
 }
 
 /* Names get slots from this on until all calls are known. */
@@ -412,17 +428,10 @@ static int leaf_slot(void *arg, const struct bbi_ql_expr *leaf, uint32_t *slot,
     if (leaf->kind == BBI_QL_CALL || leaf->kind == BBI_QL_DISTINCT) {
         return call_slot(c, leaf, slot, err);
     }
-    int rc = ref_slot(c, leaf, slot, err);
+    struct bbi_ref ref = read_ref(leaf);
+    int rc = ref_slot(c, &ref, slot, err);
     *slot |= REF_SLOTS;
     return rc;
-}
-
-static int by_ref(const void *a, const void *b)
-{
-    const struct bbi_ref *x = a;
-    const struct bbi_ref *y = b;
-    int c = strcmp(x->name, y->name);
-    return c != 0 ? c : (x->cast > y->cast) - (x->cast < y->cast);
 }
 
 static size_t find_ref(const struct bbi_plan *plan, const struct bbi_ref *key)
@@ -535,7 +544,9 @@ static int compile(struct bbi_plan *plan, struct bb_error *err)
     }
     plan->is_selector = plan->call_count == 1 && plan->calls[0].inner == NULL &&
                         picks_rows(&plan->calls[0]);
-    plan->tie_count = plan->ref_count;
+    for (size_t i = 0; i < plan->ref_count; i++) {
+        plan->tie_count += !plan->refs[i].is_key;
+    }
     return rc == BB_OK ? bbi_plan_order(plan, err) : rc;
 }
 

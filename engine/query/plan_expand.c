@@ -399,6 +399,25 @@ static int regex_of(struct bbi_plan *plan, const struct bbi_ql_expr *expr, struc
                : bbi_regex_compile(&plan->ctx->arena, expr->u.string, out, err);
 }
 
+/* The cast of a name that a wildcard or pattern brought. It matters where a subquery has several
+ * columns of the name: its type is that of all of them, though the first alone is read. */
+static enum bbi_ql_type cast_of(const struct bbi_plan *plan, const struct name *n)
+{
+    if (n->type == BBI_QL_TYPE_TAG || n->type == BBI_QL_TYPE_FIELD) {
+        return n->type == BBI_QL_TYPE_TAG ? n->type : BBI_QL_TYPE_UNKNOWN;
+    }
+    for (size_t i = 0; i < plan->sub_count; i++) {
+        size_t count = 0;
+        for (size_t k = 0; k < plan->subs[i]->output_count; k++) {
+            count += strcmp(plan->subs[i]->outputs[k].name, n->name) == 0;
+        }
+        if (count > 1) {
+            return n->type;
+        }
+    }
+    return BBI_QL_TYPE_UNKNOWN;
+}
+
 /* Fields and tags; not the tags that the result is grouped by, which head its series. */
 static int expand_plain(struct expander *x, const struct bbi_ql_expr *expr, bool grouped,
                         struct bb_error *err)
@@ -414,9 +433,7 @@ static int expand_plain(struct expander *x, const struct bbi_ql_expr *expr, bool
         }
         rc = takes(expr, regex, n, &wanted, err);
         if (rc == BB_OK && wanted) {
-            rc = new_var(x->plan, n->name,
-                         n->type == BBI_QL_TYPE_TAG ? BBI_QL_TYPE_TAG : BBI_QL_TYPE_UNKNOWN, &var,
-                         err);
+            rc = new_var(x->plan, n->name, cast_of(x->plan, n), &var, err);
             if (rc == BB_OK) {
                 rc = add_field(x, var, NULL, err);
             }
@@ -456,7 +473,7 @@ static bool expands_call(const struct bbi_ql_expr *expr)
 }
 
 /* The call with a name at its innermost place. */
-static int copy_call(struct bbi_plan *plan, const struct bbi_ql_expr *call, const char *name,
+static int copy_call(struct bbi_plan *plan, const struct bbi_ql_expr *call, const struct name *n,
                      struct bbi_ql_expr **out, struct bb_error *err)
 {
     int rc = BB_OK;
@@ -476,25 +493,25 @@ static int copy_call(struct bbi_plan *plan, const struct bbi_ql_expr *call, cons
         out = &args[0];
         call = bare(call->u.call.args[0]);
         if (call->kind != BBI_QL_CALL) {
-            return new_var(plan, name, BBI_QL_TYPE_UNKNOWN, out, err);
+            return new_var(plan, n->name, cast_of(plan, n), out, err);
         }
     }
     return rc;
 }
 
-static int add_call(struct expander *x, const struct bbi_ql_field *field, const char *name,
+static int add_call(struct expander *x, const struct bbi_ql_field *field, const struct name *n,
                     struct bb_error *err)
 {
     struct bbi_plan *plan = x->plan;
     const char *base = field->alias != NULL ? field->alias : field->expr->u.call.name;
     struct bbi_ql_expr *copy;
-    size_t alias_bytes = strlen(base) + strlen(name) + 2;
+    size_t alias_bytes = strlen(base) + strlen(n->name) + 2;
     char *alias = bbi_arena_alloc(&plan->ctx->arena, alias_bytes);
     if (alias == NULL) {
         return bbi_error_nomem(err, "names");
     }
-    (void)snprintf(alias, alias_bytes, "%s_%s", base, name);
-    int rc = copy_call(plan, field->expr, name, &copy, err);
+    (void)snprintf(alias, alias_bytes, "%s_%s", base, n->name);
+    int rc = copy_call(plan, field->expr, n, &copy, err);
     return rc == BB_OK ? add_field(x, copy, alias, err) : rc;
 }
 
@@ -517,7 +534,7 @@ static int expand_call(struct expander *x, const struct bbi_ql_field *field, str
         bool wanted;
         rc = takes(arg, regex, n, &wanted, err);
         if (rc == BB_OK && wanted && bbi_func_type(func, n->type, &result)) {
-            rc = add_call(x, field, n->name, err);
+            rc = add_call(x, field, n, err);
         }
     }
     return rc;

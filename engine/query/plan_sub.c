@@ -78,10 +78,17 @@ static int by_text(const void *a, const void *b)
     return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
+static void add_dim(struct bbi_plan *plan, const char *name)
+{
+    if (!is_among(plan->dims, plan->dim_count, name)) {
+        plan->dims[plan->dim_count++] = name;
+    }
+}
+
 static int unite_dims(struct bbi_plan *plan, struct bb_error *err)
 {
     const struct bbi_plan *outer = plan->parent;
-    size_t most = plan->own_dim_count + outer->dim_count;
+    size_t most = plan->own_dim_count + outer->dim_count + outer->ref_count;
     int rc = bbi_qctx_array(plan->ctx, most, sizeof(plan->dims[0]), &plan->dims, err);
     if (rc != BB_OK || most == 0) {
         return rc;
@@ -91,9 +98,10 @@ static int unite_dims(struct bbi_plan *plan, struct bb_error *err)
         memcpy(plan->dims, plan->own_dims, plan->own_dim_count * sizeof(plan->dims[0]));
     }
     for (size_t i = 0; i < outer->dim_count; i++) {
-        if (!is_among(plan->dims, plan->own_dim_count, outer->dims[i])) {
-            plan->dims[plan->dim_count++] = outer->dims[i];
-        }
+        add_dim(plan, outer->dims[i]);
+    }
+    for (size_t i = outer->tie_count; i < outer->ref_count; i++) {
+        add_dim(plan, outer->refs[i].name);
     }
     qsort(plan->dims, plan->dim_count, sizeof(plan->dims[0]), by_text);
     return BB_OK;

@@ -47,7 +47,7 @@ static int compare_columns(const struct bbi_plan *plan, const struct bb_value *a
                            const struct bb_value *b)
 {
     int c = 0;
-    for (size_t i = 0; a != NULL && b != NULL && c == 0 && i < plan->ref_count; i++) {
+    for (size_t i = 0; a != NULL && b != NULL && c == 0 && i < plan->tie_count; i++) {
         if (a[i].kind != BB_VALUE_STRING || b[i].kind != BB_VALUE_STRING) {
             return 0;
         }

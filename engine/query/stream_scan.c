@@ -61,7 +61,7 @@ static int scan_next(struct bbi_stream *base, struct bbi_stream_point *out, bool
             break;
         }
         bbi_raw_cursor_values(&s->cursor, &row, s->values);
-        const struct bb_value *value = &s->values[s->plan.tie_count];
+        const struct bb_value *value = &s->values[s->plan.ref_count - s->has_driver];
         if (s->has_driver && value->kind == BB_VALUE_NULL) {
             continue;
         }
@@ -109,7 +109,6 @@ static int plan_rows(struct scan *s, const struct bbi_flow *flow, const struct b
     p->limit = driver == NULL && p->limit != 0 && !bbi_plan_interleaves(p) ? p->limit + p->offset
                                                                            : 0;
     p->offset = 0;
-    p->tie_count = p->ref_count;
     int rc = bbi_qctx_array(p->ctx, p->ref_count + 1, sizeof(p->refs[0]), &p->refs, err);
     rc = rc == BB_OK
              ? bbi_qctx_array(p->ctx, p->ref_count + 1, sizeof(s->values[0]), &s->values, err)

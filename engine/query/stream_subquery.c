@@ -65,6 +65,11 @@ static struct mapping map_ref(const struct bbi_plan *plan, const struct bbi_ref 
 {
     struct mapping m = {.type = ref->type};
     size_t own;
+    if (ref->is_key) {
+        m.kind = find_dim(plan->dims, plan->dim_count, ref->name, &m.index) ? FROM_TAG
+                                                                            : FROM_NOTHING;
+        return m;
+    }
     for (size_t i = 0; i < plan->output_count; i++) {
         if (strcmp(plan->outputs[i].name, ref->name) == 0) {
             m.kind = FROM_COLUMN;

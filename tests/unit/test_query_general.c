@@ -96,6 +96,8 @@ static const struct dbtest_question questions[] = {
     {"select top(v,h,2) from m",
      "m: time=1060000000000 top=3 h=\"b\"\n"
      "m: time=1120000000000 top=7 h=null\n"},
+    {"select top(v,s,2) from m",
+     "m: time=1120000000000 top=7 s=null\n"},
     {"select top(v,h,r,3) from m",
      "m: time=1060000000000 top=3 h=\"b\" r=\"x\"\n"
      "m: time=1060000000000 top=2.5 h=\"a\" r=\"x\"\n"
@@ -327,6 +329,13 @@ static const struct dbtest_question questions[] = {
     {"select top(x,h,2) from (select v as x from t group by h)",
      "t: time=240000000000 top=4 h=\"a\"\n"
      "t: time=300000000000 top=20 h=\"b\"\n"},
+    {"select top(x,h,2) from (select v as x from t)",
+     "t: time=240000000000 top=4 h=null\n"
+     "t: time=300000000000 top=20 h=null\n"},
+    {"select top(x,h,2) from (select mean(v) as x from t) where h = 'b'",
+     "t: time=0 top=15 h=null\n"},
+    {"select percentile(*,50) from (select s as v, v from m)",
+     ""},
     {"select * from (select top(v,h,2) from t)",
      "t: time=240000000000 top=4\n"
      "t: time=300000000000 top=20\n"},
