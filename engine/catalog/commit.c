@@ -30,7 +30,7 @@ struct commit {
     struct bbi_buf edit; /* its records, the checkpoint last */
     struct bbi_record_checkpoint counters;
     const struct bbi_next_ids *ids;
-    struct bbi_dropped_list dropped; /* of the databases in frozen: their series are not written */
+    struct bbi_dropped_list dropped; /* in frozen: these series are not written */
 };
 
 /* ---- gathering ---- */
@@ -51,37 +51,47 @@ static int gather_frozen(struct bbi_catalog *cat, struct commit *c, struct bb_er
     return c->frozen == NULL ? bbi_error_nomem(err, "catalog commit") : BB_OK;
 }
 
-static bool has_dropped(const struct commit *c, uint32_t db_id)
+static int note_dropped(struct bbi_catalog *cat, struct commit *c, const struct bbi_record *record,
+                        struct bb_error *err)
 {
-    for (size_t i = 0; i < c->dropped.count; i++) {
-        if (c->dropped.list[i].db_id == db_id) {
-            return true;
+    struct bbi_dropped_list *d = &c->dropped;
+    struct bbi_record_series_drop r;
+    int rc = bbi_record_get_series_drop(record, &r, err);
+    if (rc != BB_OK) {
+        return rc;
+    }
+    for (size_t i = 0; i < d->count; i++) {
+        if (d->list[i].db_id == r.db_id) {
+            roaring_bitmap_or_inplace(d->list[i].sids, r.sids);
+            roaring_bitmap_free(r.sids);
+            return BB_OK;
         }
     }
-    return false;
-}
-
-/* What was dropped up to now; what is dropped from now on goes by the next commit's records. */
-static int gather_dropped(struct bbi_catalog *cat, struct commit *c, struct bb_error *err)
-{
-    size_t count = 0;
-    int rc = BB_OK;
-    for (size_t i = 0; i < c->count; i++) {
-        for (const struct bbi_overlay_db *db = c->frozen[i]->dbs; db != NULL; db = db->next) {
-            count++;
-        }
-    }
-    c->dropped.list = bbi_mem_zalloc(cat->acct, count, sizeof(c->dropped.list[0]));
-    if (c->dropped.list == NULL) {
+    struct bbi_dropped *list = bbi_mem_realloc(cat->acct, d->list, (d->count + 1) * sizeof(*list));
+    if (list == NULL) {
+        roaring_bitmap_free(r.sids);
         return bbi_error_nomem(err, "catalog commit");
     }
+    list[d->count++] = (struct bbi_dropped){r.db_id, r.sids};
+    d->list = list;
+    return BB_OK;
+}
+
+/* What the frozen overlays themselves drop. What was dropped since is written, and goes by the next
+ * commit's records: the frame of the log that says so may not be synced yet, and after a power cut
+ * there would be rows without a name. */
+static int gather_dropped(struct bbi_catalog *cat, struct commit *c, struct bb_error *err)
+{
+    int rc = BB_OK;
     for (size_t i = 0; rc == BB_OK && i < c->count; i++) {
-        const struct bbi_overlay_db *db = c->frozen[i]->dbs;
-        for (; rc == BB_OK && db != NULL; db = db->next) {
-            if (!has_dropped(c, db->db_id)) {
-                struct bbi_dropped *d = &c->dropped.list[c->dropped.count++];
-                d->db_id = db->db_id;
-                rc = bbi_catalog_dropped(cat, db->db_id, &d->sids, err);
+        const struct bbi_buf *records = &c->frozen[i]->records;
+        struct bbi_cursor cursor;
+        struct bbi_record record;
+        bbi_cursor_init(&cursor, records->data, records->len);
+        while (rc == BB_OK && bbi_cursor_left(&cursor) > 0) {
+            rc = bbi_record_next(&cursor, &record, err);
+            if (rc == BB_OK && record.type == BBI_RECORD_SERIES_DROP) {
+                rc = note_dropped(cat, c, &record, err);
             }
         }
     }
@@ -91,9 +101,7 @@ static int gather_dropped(struct bbi_catalog *cat, struct commit *c, struct bb_e
 static void release_dropped(struct commit *c)
 {
     for (size_t i = 0; i < c->dropped.count; i++) {
-        if (c->dropped.list[i].sids != NULL) {
-            roaring_bitmap_free(c->dropped.list[i].sids);
-        }
+        roaring_bitmap_free(c->dropped.list[i].sids);
     }
     bbi_mem_free(c->dropped.list);
 }

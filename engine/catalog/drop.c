@@ -143,18 +143,3 @@ bool bbi_catalog_was_measurement(struct bbi_catalog *cat, uint32_t db_id, uint32
     bbi_catalog_unlock(cat);
     return was;
 }
-
-int bbi_catalog_dropped(struct bbi_catalog *cat, uint32_t db_id, roaring_bitmap_t **out,
-                        struct bb_error *err)
-{
-    int rc = BB_OK;
-    *out = NULL;
-    bbi_catalog_read_lock(cat);
-    const struct bbi_schema_db *db = bbi_schema_db_by_id(&cat->schema, db_id);
-    if (db != NULL && db->dropped != NULL) {
-        *out = roaring_bitmap_copy(db->dropped);
-        rc = *out == NULL ? bbi_error_nomem(err, "dropped series") : BB_OK;
-    }
-    bbi_catalog_unlock(cat);
-    return rc;
-}

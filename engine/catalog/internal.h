@@ -93,10 +93,6 @@ int bbi_catalog_reserve(struct bbi_buf *b, size_t n, struct bb_error *err) BB_CH
 int bbi_catalog_absorb(struct bbi_catalog *cat, const struct bbi_record *record,
                        struct bb_error *err) BB_CHECKED;
 
-/** A copy of the ids that were dropped since the start; NULL: none. */
-int bbi_catalog_dropped(struct bbi_catalog *cat, uint32_t db_id, roaring_bitmap_t **out,
-                        struct bb_error *err) BB_CHECKED;
-
 /* ---- limits (limits.c) ---- */
 
 /** Before a series is created, without a lock: have the values of its tags listed where they are

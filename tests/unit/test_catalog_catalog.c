@@ -525,6 +525,62 @@ static void test_commit_between_creation_and_rotation(void **state)
     assert_int_equal(cat_series(c, db, "m,a=1"), sid);
 }
 
+static void drop_series(struct cat *c, uint32_t db, const char *measurement, uint32_t sid)
+{
+    struct bbi_catalog_drop drop;
+    roaring_bitmap_t *sids = roaring_bitmap_of(1, sid);
+    assert_ok(
+        bbi_catalog_drop_begin(c->catalog, db, cat_mid(c, db, measurement), sids, &drop, &err),
+        &err);
+    bbi_catalog_drop_end(c->catalog, &drop, true);
+    roaring_bitmap_free(sids);
+}
+
+/* The frame of a drop may be lost in a power cut, that of the series before it not: a commit of the
+ * series does not know of the drop. A drop before the rotation is the commit's own. */
+static void test_drop_behind_rotation_is_the_next_commits(void **state)
+{
+    struct cat *c = *state;
+    uint32_t db = cat_create_db(c, "d");
+    uint32_t before = cat_series(c, db, "m,a=1");
+    uint32_t behind = cat_series(c, db, "m,a=2");
+    drop_series(c, db, "m", before);
+    cat_log(c);
+    const struct bbi_catalog_edit edit = {.checkpoint_lsn = c->frame_count};
+    assert_ok(bbi_catalog_rotate(c->catalog, &err), &err);
+    drop_series(c, db, "m", behind);
+    assert_ok(bbi_catalog_commit(c->catalog, &edit, &err), &err);
+    assert_true(cat_series(c, db, "m,a=2") > behind);
+    cat_reopen(c);
+    assert_int_equal(cat_series(c, db, "m,a=2"), behind);
+    assert_true(cat_series(c, db, "m,a=1") > behind);
+    assert_string_equal(c->state.messages, "");
+}
+
+/* Once both are committed the name is free, in LMDB and in catalog.log. */
+static void test_drop_behind_rotation_in_the_end(void **state)
+{
+    struct cat *c = *state;
+    uint32_t db = cat_create_db(c, "d");
+    uint32_t sid = cat_series(c, db, "m,a=1");
+    cat_series(c, db, "m,a=2");
+    cat_log(c);
+    struct bbi_catalog_edit edit = {.checkpoint_lsn = c->frame_count};
+    assert_ok(bbi_catalog_rotate(c->catalog, &err), &err);
+    drop_series(c, db, "m", sid);
+    uint32_t again = cat_series(c, db, "m,a=1");
+    assert_ok(bbi_catalog_commit(c->catalog, &edit, &err), &err);
+    assert_int_equal(cat_series(c, db, "m,a=1"), again);
+    cat_flush(c);
+    for (int round = 0; round < 2; round++) {
+        cat_reopen(c);
+        assert_int_equal(cat_series(c, db, "m,a=1"), again);
+        cat_close(c);
+        cat_remove(c, CAT_INDEX);
+        cat_open(c);
+    }
+}
+
 static void test_failed_commit_is_tried_again(void **state)
 {
     struct cat *c = *state;
@@ -619,6 +675,8 @@ int main(void)
         TEST(test_edits_come_back),
         TEST(test_segment_ids_are_never_given_twice),
         TEST(test_commit_between_creation_and_rotation),
+        TEST(test_drop_behind_rotation_is_the_next_commits),
+        TEST(test_drop_behind_rotation_in_the_end),
         TEST(test_failed_commit_is_tried_again),
         TEST(test_failed_log_ends_commits),
         TEST(test_newer_log_is_refused),
