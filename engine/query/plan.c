@@ -369,18 +369,68 @@ static int read_call(struct collector *c, struct bbi_call *call, const struct bb
     return rc == BB_OK ? type_call(c->plan, call, err) : rc;
 }
 
+/* Of a name as a column or an argument. */
+static enum bbi_ql_type type_of_ref(const struct bbi_ref *ref)
+{
+    bool plain = ref->cast == BBI_QL_TYPE_UNKNOWN || ref->cast == BBI_QL_TYPE_FIELD;
+    return plain ? ref->type : ref->cast;
+}
+
+/* value, value::field and value::float are the same if value is a float. */
+static int same_name(struct bbi_plan *plan, const struct bbi_ql_expr *a,
+                     const struct bbi_ql_expr *b, bool *same, struct bb_error *err)
+{
+    struct bbi_ref x = read_ref(a);
+    struct bbi_ref y = read_ref(b);
+    *same = strcmp(x.name, y.name) == 0;
+    if (!*same || x.cast == y.cast) {
+        return BB_OK;
+    }
+    int rc = bbi_plan_name_type(plan, x.name, x.cast, &x.type, err);
+    rc = rc == BB_OK ? bbi_plan_name_type(plan, y.name, y.cast, &y.type, err) : rc;
+    *same = type_of_ref(&x) == type_of_ref(&y);
+    return rc;
+}
+
+static int same_calls(struct bbi_plan *plan, const struct bbi_ql_expr *a,
+                      const struct bbi_ql_expr *b, bool *same, struct bb_error *err)
+{
+    int rc = BB_OK;
+    while (a->kind == BBI_QL_CALL && b->kind == BBI_QL_CALL && a->u.call.arg_count > 0 &&
+           a->u.call.arg_count == b->u.call.arg_count &&
+           strcmp(a->u.call.name, b->u.call.name) == 0) {
+        *same = true;
+        for (size_t i = 1; *same && i < a->u.call.arg_count; i++) {
+            *same = bbi_ql_expr_equal(a->u.call.args[i], b->u.call.args[i]);
+        }
+        if (!*same) {
+            return BB_OK;
+        }
+        a = a->u.call.args[0];
+        b = b->u.call.args[0];
+    }
+    *same = bbi_ql_expr_equal(a, b);
+    if (a->kind == BBI_QL_VAR && b->kind == BBI_QL_VAR) {
+        rc = same_name(plan, a, b, same, err);
+    }
+    return rc;
+}
+
 static int call_slot(struct collector *c, const struct bbi_ql_expr *expr, uint32_t *slot,
                      struct bb_error *err)
 {
     struct bbi_plan *plan = c->plan;
-    for (size_t i = 0; i < plan->call_count; i++) {
-        if (bbi_ql_expr_equal(plan->calls[i].expr, expr)) {
+    int rc = BB_OK;
+    for (size_t i = 0; rc == BB_OK && i < plan->call_count; i++) {
+        bool same;
+        rc = same_calls(plan, plan->calls[i].expr, expr, &same, err);
+        if (rc != BB_OK || same) {
             *slot = (uint32_t)i;
-            return BB_OK;
+            return rc;
         }
     }
-    int rc = grow_list(plan->ctx, &plan->calls, plan->call_count, &c->call_cap,
-                       sizeof(plan->calls[0]), err);
+    rc = grow_list(plan->ctx, &plan->calls, plan->call_count, &c->call_cap, sizeof(plan->calls[0]),
+                   err);
     if (rc == BB_OK) {
         *slot = (uint32_t)plan->call_count;
         rc = read_call(c, &plan->calls[plan->call_count++], expr, err);
@@ -388,13 +438,9 @@ static int call_slot(struct collector *c, const struct bbi_ql_expr *expr, uint32
     return rc;
 }
 
-static int by_ref(const void *a, const void *b)
+static bool same_ref(const struct bbi_ref *a, const struct bbi_ref *b)
 {
-    const struct bbi_ref *x = a;
-    const struct bbi_ref *y = b;
-    int c = strcmp(x->name, y->name);
-    c = x->is_key != y->is_key ? (x->is_key ? 1 : -1) : c;
-    return c != 0 ? c : (x->cast > y->cast) - (x->cast < y->cast);
+    return strcmp(a->name, b->name) == 0 && a->is_key == b->is_key && a->cast == b->cast;
 }
 
 static int ref_slot(struct collector *c, const struct bbi_ref *ref, uint32_t *slot,
@@ -402,7 +448,7 @@ static int ref_slot(struct collector *c, const struct bbi_ref *ref, uint32_t *sl
 {
     struct bbi_plan *plan = c->plan;
     for (size_t i = 0; i < plan->ref_count; i++) {
-        if (by_ref(&plan->refs[i], ref) == 0) {
+        if (same_ref(&plan->refs[i], ref)) {
             *slot = (uint32_t)i;
             return BB_OK;
         }
@@ -432,6 +478,17 @@ static int leaf_slot(void *arg, const struct bbi_ql_expr *leaf, uint32_t *slot,
     int rc = ref_slot(c, &ref, slot, err);
     *slot |= REF_SLOTS;
     return rc;
+}
+
+/* InfluxDB's order, by name and type: rows of one time stand in it. */
+static int by_ref(const void *a, const void *b)
+{
+    const struct bbi_ref *x = a;
+    const struct bbi_ref *y = b;
+    int c = strcmp(x->name, y->name);
+    c = x->is_key != y->is_key ? (x->is_key ? 1 : -1) : c;
+    c = c == 0 ? (type_of_ref(x) > type_of_ref(y)) - (type_of_ref(x) < type_of_ref(y)) : c;
+    return c != 0 ? c : (x->cast > y->cast) - (x->cast < y->cast);
 }
 
 static size_t find_ref(const struct bbi_plan *plan, const struct bbi_ref *key)

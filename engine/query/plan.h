@@ -70,7 +70,7 @@ struct bbi_plan {
     const char **columns;   /* [output_count + 1] time first */
     struct bbi_call *calls; /* [call_count] */
     size_t call_count;
-    struct bbi_ref *refs; /* [ref_count] by name, then cast; keys behind all others */
+    struct bbi_ref *refs; /* [ref_count] by name, then type; keys behind all others */
     size_t ref_count;
     struct bbi_refusal *refusals; /* in the order of the calls. NULL: there is none */
     size_t tie_count; /* rows of one time stand in the order of so many refs, if they are strings */

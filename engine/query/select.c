@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "engine/query/into.h"
+#include "engine/query/shards.h"
 #include "engine/query/statement.h"
 #include "engine/query/stream.h"
 
@@ -75,7 +76,31 @@ bool bbi_select_is_plain(const struct bbi_plan *plan)
     return plain;
 }
 
-/* Whether the condition lets a series through that has the refused field. */
+/* Whether one of the series has rows in the shards that the outermost query's times touch. */
+static int find_rows(const struct bbi_plan *plan, const struct bbi_binding *b, bool *found,
+                     struct bb_error *err)
+{
+    struct bbi_qctx *ctx = plan->ctx;
+    bool all;
+    while (plan->parent != NULL) {
+        plan = plan->parent;
+    }
+    int rc = bbi_shards_are_all(ctx, b->measurement->db_id, &plan->when, &all, err);
+    if (rc != BB_OK || all) {
+        *found = all;
+        return rc;
+    }
+    roaring_bitmap_t *ids = roaring_bitmap_copy(b->series.bitmap);
+    if (ids == NULL) {
+        return bbi_error_nomem(err, "series");
+    }
+    rc = bbi_shards_keep(ctx, b->measurement, &plan->when, ids, err);
+    *found = !roaring_bitmap_is_empty(ids);
+    roaring_bitmap_free(ids);
+    return rc;
+}
+
+/* Whether the condition lets a series through of a measurement that has the refused field. */
 static int find_series(const struct bbi_plan *plan, const struct bbi_refusal *refusal, bool *found,
                        struct bb_error *err)
 {
@@ -89,7 +114,9 @@ static int find_series(const struct bbi_plan *plan, const struct bbi_refusal *re
     for (size_t i = 0; rc == BB_OK && !*found && i < plan->from.count; i++) {
         struct bbi_binding b;
         rc = bbi_binding_build(&rows, &plan->from.list[i], &b, err);
-        *found = rc == BB_OK && !b.is_empty && b.series.groups.count > 0;
+        if (rc == BB_OK && !b.is_empty && b.series.groups.count > 0) {
+            rc = find_rows(plan, &b, found, err);
+        }
         bbi_binding_fini(&b);
     }
     return rc;

@@ -12,6 +12,7 @@ struct splitter {
     uint32_t db_id;
     uint32_t mid;
     enum bbi_tagcond_fields fields;
+    bool loose; /* what cannot be decided may hold: series that no row can be of are ruled out */
 };
 
 struct expr_list {
@@ -274,6 +275,7 @@ static int convert(const struct splitter *s, struct bbi_ql_expr *expr, unsigned 
     }
     struct expr_list list = {0};
     const struct bbi_tagpred **children;
+    size_t count = 0;
     int rc = operands(s->ctx, expr, is_or ? BBI_QL_OR : BBI_QL_AND, &list, err);
     if (rc != BB_OK || depth == PRED_DEPTH_MAX) {
         return rc;
@@ -282,18 +284,20 @@ static int convert(const struct splitter *s, struct bbi_ql_expr *expr, unsigned 
     for (size_t i = 0; rc == BB_OK && i < list.count; i++) {
         struct bbi_tagpred *child;
         rc = convert(s, list.list[i], depth + 1, &child, err);
-        if (rc != BB_OK || child == NULL) {
+        if (rc != BB_OK || (child == NULL && (is_or || !s->loose))) {
             return rc;
         }
-        children[i] = child;
+        if (child != NULL) {
+            children[count++] = child;
+        }
     }
-    if (rc == BB_OK) {
+    if (rc == BB_OK && count > 0) {
         rc = bbi_qctx_array(s->ctx, 1, sizeof(**out), out, err);
     }
-    if (rc == BB_OK) {
+    if (rc == BB_OK && count > 0) {
         **out = (struct bbi_tagpred){.op = is_or ? BBI_TAGPRED_OR : BBI_TAGPRED_AND,
                                      .children = children,
-                                     .child_count = list.count};
+                                     .child_count = count};
     }
     return rc;
 }
@@ -339,10 +343,14 @@ int bbi_tagcond_split(struct bbi_qctx *ctx, uint32_t db_id, uint32_t mid, struct
     for (size_t i = 0; rc == BB_OK && i < parts.count; i++) {
         struct bbi_tagpred *pred;
         rc = convert(&s, parts.list[i], 0, &pred, err);
+        if (rc == BB_OK && pred == NULL) {
+            rc = keep(&s, parts.list[i], &rest, out, err);
+            s.loose = fields == BBI_FIELDS_KEEP;
+            rc = rc == BB_OK && s.loose ? convert(&s, parts.list[i], 0, &pred, err) : rc;
+            s.loose = false;
+        }
         if (rc == BB_OK && pred != NULL) {
             preds[pred_count++] = pred;
-        } else if (rc == BB_OK) {
-            rc = keep(&s, parts.list[i], &rest, out, err);
         }
     }
     if (rc != BB_OK) {

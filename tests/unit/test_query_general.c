@@ -96,6 +96,8 @@ static const struct dbtest_question questions[] = {
     {"select top(v,h,2) from m",
      "m: time=1060000000000 top=3 h=\"b\"\n"
      "m: time=1120000000000 top=7 h=null\n"},
+    {"select first(v) + first(v::float) from m",
+     "m: time=1000000000000 first_first=3\n"},
     {"select top(v,s,2) from m",
      "m: time=1120000000000 top=7 s=null\n"},
     {"select top(v,h,r,3) from m",

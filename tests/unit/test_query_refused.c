@@ -299,6 +299,11 @@ static void test_nothing_to_refuse(void **state)
                   "SELECT difference(first(*)) FROM k, m WHERE h = 'd' AND time < 9 GROUP BY "
                   "time(1ns)",
                   "");
+    dbtest_expect(&t, "SELECT mean(s) FROM m WHERE n < 0 AND h = 'x' OR h = 'y'", "");
+    dbtest_expect(&t, "SELECT mean(s) FROM m WHERE n > 0 AND h = 'a' OR h = 'y'",
+                  "error: unsupported mean iterator type: *query.stringInterruptIterator\n");
+    dbtest_write(&t, "m,h=late s=\"x\" 1800000000000000000\n");
+    dbtest_expect(&t, "SELECT mean(s) FROM m WHERE h = 'a' AND time > 1700000000s", "");
     dbtest_expect(&t, "SELECT v FROM m WHERE h =~ /a/ + 1",
                   "error: expected a regular expression\n");
     dbtest_expect(&t, "SELECT sum(v::boolean) FROM m", "");
