@@ -16,14 +16,30 @@ static void set_canceled(struct query_run *run)
 
 /* ---- on the query's thread ---- */
 
+/** Under lock: whether the client has to take of what it was given, before n bytes more. */
+static bool must_wait(const struct query_run *run, size_t n)
+{
+    size_t limit = run->base.loop->server->settings.reply_buffer;
+    return run->unsent > 0 && run->unsent + n > limit && !run->canceled && !run->killed;
+}
+
+/** Under lock. Other queries go on meanwhile: their clients may read. */
+static void wait_for_client(struct query_run *run, size_t n)
+{
+    struct pool *pool = &run->base.loop->server->query_pool;
+    bool lent = pool_lend(pool);
+    while (must_wait(run, n))
+        pthread_cond_wait(&run->taken, &run->lock);
+    if (lent)
+        pool_take_back(pool);
+}
+
 /** Hand a piece to the loop, when the client has taken enough of the earlier ones. */
 static int push(struct query_run *run, struct http_piece *piece)
 {
-    size_t limit = run->base.loop->server->settings.reply_buffer;
     pthread_mutex_lock(&run->lock);
-    while (run->unsent > 0 && run->unsent + piece->data.len > limit && !run->canceled &&
-           !run->killed)
-        pthread_cond_wait(&run->taken, &run->lock);
+    if (must_wait(run, piece->data.len))
+        wait_for_client(run, piece->data.len);
     bool canceled = run->canceled != 0;
     bool post = !canceled && !run->posted;
     if (!canceled) {

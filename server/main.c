@@ -25,6 +25,7 @@
 
 #define LOOPS_MAX            256
 #define ADMIN_THREADS        4
+#define QUERIES_HELD_MAX     256 /* that wait for their clients and have lent their place */
 #define REQUEST_MEMORY_MAX   ((uint64_t)256 << 20)
 #define MEMORY_MIN           ((uint64_t)1 << 30)
 #define DESCRIPTORS_OF_FILES 512
@@ -329,13 +330,13 @@ static int start(struct server *server, struct bb_error *err)
     if (rc == BB_OK && !listen_is_off(s->udp))
         rc = create_database(server, s->udp_database, err);
     if (rc == BB_OK)
-        rc = pool_init(&server->write_pool, s->write_threads, err);
+        rc = pool_init(&server->write_pool, s->write_threads, 0, err);
     if (rc == BB_OK)
-        rc = pool_init(&server->query_pool, s->max_queries, err);
+        rc = pool_init(&server->query_pool, s->max_queries, QUERIES_HELD_MAX, err);
     if (rc == BB_OK)
-        rc = pool_init(&server->auth_pool, HTTP_AUTH_THREADS, err);
+        rc = pool_init(&server->auth_pool, HTTP_AUTH_THREADS, 0, err);
     if (rc == BB_OK)
-        rc = pool_init(&server->admin_pool, ADMIN_THREADS, err);
+        rc = pool_init(&server->admin_pool, ADMIN_THREADS, 0, err);
     if (rc == BB_OK)
         rc = reject_log_open(&server->reject_log, s->data, s->reject_log, &server->admin_pool, err);
     return rc;

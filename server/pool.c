@@ -4,12 +4,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-int pool_init(struct pool *pool, size_t thread_max, struct bb_error *err)
+int pool_init(struct pool *pool, size_t run_max, size_t lend_max, struct bb_error *err)
 {
-    *pool = (struct pool){.thread_max = thread_max};
-    pool->threads = calloc(thread_max, sizeof(pool->threads[0]));
+    *pool = (struct pool){.run_max = run_max, .lend_max = lend_max};
+    pool->threads = calloc(run_max + lend_max, sizeof(pool->threads[0]));
     if (pool->threads == NULL) {
-        snprintf(err->text, sizeof(err->text), "out of memory: %zu threads", thread_max);
+        snprintf(err->text, sizeof(err->text), "out of memory: %zu threads", run_max + lend_max);
         return err->code = BB_ENOMEM;
     }
     pthread_mutex_init(&pool->lock, NULL);
@@ -46,24 +46,34 @@ static void unlink_job(struct pool *pool, struct job *job)
     pool->waiting--;
 }
 
+/* Under lock: the next job, when it may run; NULL: the pool ends. */
+static struct job *wait_for_job(struct pool *pool)
+{
+    while (pool->first != NULL ? pool->running >= pool->run_max : !pool->stopping) {
+        pool->idle++;
+        pthread_cond_wait(&pool->wake, &pool->lock);
+        pool->idle--;
+    }
+    struct job *job = pool->first;
+    if (job != NULL)
+        unlink_job(pool, job);
+    return job;
+}
+
 static void *thread_main(void *arg)
 {
     struct pool *pool = arg;
+    struct job *job;
     pthread_mutex_lock(&pool->lock);
-    for (;;) {
-        while (pool->first == NULL && !pool->stopping) {
-            pool->idle++;
-            pthread_cond_wait(&pool->wake, &pool->lock);
-            pool->idle--;
-        }
-        struct job *job = pool->first;
-        if (job == NULL)
-            break;
-        unlink_job(pool, job);
+    while ((job = wait_for_job(pool)) != NULL) {
+        pool->running++;
         pthread_mutex_unlock(&pool->lock);
         job->run(job);
         pthread_mutex_lock(&pool->lock);
+        pool->running--;
     }
+    /* Who waits for a place that it will not need. */
+    pthread_cond_broadcast(&pool->wake);
     pthread_mutex_unlock(&pool->lock);
     return NULL;
 }
@@ -81,12 +91,18 @@ static bool start_thread(struct pool *pool)
     return ok;
 }
 
+/* Under lock: a thread for one more job, if it may run; false: there is none at all. */
+static bool need_thread(struct pool *pool, size_t waiting)
+{
+    if (waiting > pool->idle && pool->thread_count < pool->run_max + pool->lent)
+        return start_thread(pool) || pool->thread_count > 0;
+    return true;
+}
+
 bool pool_submit(struct pool *pool, struct job *job)
 {
     pthread_mutex_lock(&pool->lock);
-    bool ok = true;
-    if (pool->waiting >= pool->idle && pool->thread_count < pool->thread_max)
-        ok = start_thread(pool) || pool->thread_count > 0;
+    bool ok = need_thread(pool, pool->waiting + 1);
     if (ok) {
         job->next = NULL;
         job->prev = pool->last;
@@ -119,4 +135,26 @@ struct pool_load pool_look(struct pool *pool)
     struct pool_load load = {pool->thread_count - pool->idle, pool->waiting};
     pthread_mutex_unlock(&pool->lock);
     return load;
+}
+
+bool pool_lend(struct pool *pool)
+{
+    pthread_mutex_lock(&pool->lock);
+    bool lends = pool->lent < pool->lend_max;
+    if (lends) {
+        pool->lent++;
+        pool->running--;
+        (void)!need_thread(pool, pool->waiting);
+        pthread_cond_signal(&pool->wake);
+    }
+    pthread_mutex_unlock(&pool->lock);
+    return lends;
+}
+
+void pool_take_back(struct pool *pool)
+{
+    pthread_mutex_lock(&pool->lock);
+    pool->lent--;
+    pool->running++;
+    pthread_mutex_unlock(&pool->lock);
 }
