@@ -52,6 +52,14 @@ static bool get_flag(struct query_run *run, const char *name, struct buf *value)
     return run->err.code == BB_OK && strcmp(value->data, "true") == 0;
 }
 
+/** As InfluxDB, which looks for this one in the URL alone. */
+static bool wants_pretty(struct query_run *run, struct buf *value)
+{
+    const char *query = http_text(run->base.conn, run->base.conn->request.query);
+    int rc = form_get(query, strlen(query), "pretty", value);
+    return rc == BB_OK && strcmp(value->data, "true") == 0;
+}
+
 /** As InfluxDB, of a size that is none the usual one. */
 static size_t chunk_rows(const char *text)
 {
@@ -67,7 +75,7 @@ static void get_format(struct query_run *run)
     buf_init(&value, VALUE_MAX_BYTES, NULL);
     run->async = get_flag(run, "async", &value);
     bool chunked = get_flag(run, "chunked", &value);
-    run->format.pretty = get_flag(run, "pretty", &value);
+    run->format.pretty = wants_pretty(run, &value);
     get(run, "epoch", &value);
     if (run->err.code == BB_OK)
         run->format.epoch_ns = units_epoch_ns(value.data);

@@ -237,7 +237,8 @@ static size_t put_plain_form(char *out, const char *digits, size_t n, int point)
     return len;
 }
 
-size_t number_double(char *out, double f)
+/** exponents: laid out with one where encoding/json does. f is finite. */
+static size_t put_double(char *out, double f, bool exponents)
 {
     pthread_once(&pow10_once, pow10_fill);
     uint64_t bits;
@@ -254,9 +255,24 @@ size_t number_double(char *out, double f)
     size_t n = number_u64(digits, d.digits);
     int point = (int)n + d.exponent;
     double size = fabs(f);
-    if (size < 1e-6 || size >= 1e21)
+    if (exponents && (size < 1e-6 || size >= 1e21))
         return len + put_exponent_form(out + len, digits, n, point - 1);
     return len + put_plain_form(out + len, digits, n, point);
+}
+
+size_t number_double(char *out, double f)
+{
+    return put_double(out, f, true);
+}
+
+size_t number_plain_double(char *out, double f)
+{
+    if (isfinite(f))
+        return put_double(out, f, false);
+    const char *word = isnan(f) ? "NaN" : f > 0 ? "+Inf" : "-Inf";
+    size_t n = strlen(word);
+    memcpy(out, word, n);
+    return n;
 }
 
 size_t number_time(char *out, int64_t time_ns)

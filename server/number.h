@@ -10,7 +10,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define NUMBER_MAX_BYTES 40
+#define NUMBER_MAX_BYTES       40
+#define NUMBER_PLAIN_MAX_BYTES 352
 
 size_t number_u64(char *out, uint64_t v);
 size_t number_i64(char *out, int64_t v);
@@ -22,6 +23,12 @@ size_t number_i64(char *out, int64_t v);
  * Source  R. Giulietti, "The Schubfach way to render doubles" (2020).
  */
 size_t number_double(char *out, double f);
+
+/**
+ * The same digits without an exponent, however many zeros that takes; "+Inf", "-Inf" and "NaN". out
+ * has room for NUMBER_PLAIN_MAX_BYTES.
+ */
+size_t number_plain_double(char *out, double f);
 
 /** Nanoseconds since 1970 as RFC 3339 in UTC, without trailing zeros: "1970-01-01T00:00:00.5Z". */
 size_t number_time(char *out, int64_t time_ns);

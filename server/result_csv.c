@@ -1,5 +1,6 @@
 #include "server/result_csv.h"
 
+#include <math.h>
 #include <string.h>
 
 #include "server/number.h"
@@ -141,10 +142,11 @@ static int sink_series(void *arg, const struct bb_series *series)
 
 static void put_value(struct result_csv *r, const struct bb_value *value)
 {
-    char text[NUMBER_MAX_BYTES];
+    char text[NUMBER_PLAIN_MAX_BYTES];
     switch (value->kind) {
     case BB_VALUE_FLOAT:
-        put(r, r->out, text, number_double(text, value->v.f));
+        if (!isnan(value->v.f)) /* as InfluxDB, to which it is null */
+            put(r, r->out, text, number_plain_double(text, value->v.f));
         break;
     case BB_VALUE_INT:
         put(r, r->out, text, number_i64(text, value->v.i));

@@ -1,5 +1,6 @@
 #include "server/result_msgpack.h"
 
+#include <math.h>
 #include <string.h>
 
 #define HEAD_MAX_BYTES     ((size_t)16 << 20)
@@ -197,7 +198,10 @@ static void put_value(struct result_msgpack *r, const struct bb_value *value)
     struct msgpack *m = &r->pack;
     switch (value->kind) {
     case BB_VALUE_FLOAT:
-        msgpack_double(m, value->v.f);
+        if (isnan(value->v.f))
+            msgpack_nil(m); /* as InfluxDB */
+        else
+            msgpack_double(m, value->v.f);
         break;
     case BB_VALUE_INT:
         msgpack_i64(m, value->v.i);

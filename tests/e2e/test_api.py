@@ -83,6 +83,15 @@ def test_csv(server):
     assert reply.body.startswith(b"error\n\"error parsing query: found SELEC")
 
 
+def test_csv_numbers(server):
+    """Without exponents, infinity as a word; both once ran over a buffer."""
+    server.write("m v=0 1\nm v=-1 2\nm v=1e300 3\nm v=-1.5e-9 4")
+    assert csv(server, "SELECT v, log2(v) AS l FROM m WHERE time <= 2") == (
+        "name,tags,time,v,l\nm,,1,0,-Inf\nm,,2,-1,\n")
+    assert csv(server, "SELECT v FROM m WHERE time > 2") == (
+        "name,tags,time,v\nm,,3,1%s\nm,,4,-0.0000000015\n" % ("0" * 300))
+
+
 @pytest.mark.parametrize("accept", ["application/json", "text/csv"])
 def test_gzip_replies(server, accept):
     lines = "\n".join("m,id=%d v=%d.25 %d" % (i % 7, i, i) for i in range(60000))

@@ -42,8 +42,12 @@ def test_shape(loaded):
 def test_pretty(loaded):
     q = "SELECT value FROM reading WHERE device_id='MTR-1' LIMIT 2"
     plain = loaded.query_reply(q, db="test").json()
-    reply = loaded.query_reply(q, db="test", pretty="true")
+    reply = loaded.get("/query", q=q, db="test", pretty="true")
     assert reply.body.decode() == json.dumps(plain, indent=4) + "\n"
+    body = urllib.parse.urlencode({"q": q, "pretty": "true"})
+    form = {"Content-Type": "application/x-www-form-urlencoded"}
+    reply = loaded.request("POST", "/query", body=body.encode(), headers=form, db="test")
+    assert reply.body.decode() == json.dumps(plain, separators=(",", ":")) + "\n"
 
 
 @pytest.mark.parametrize("epoch, unit", [("ns", 1), ("u", 10**3), ("ms", 10**6), ("s", 10**9),

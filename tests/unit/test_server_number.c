@@ -57,6 +57,47 @@ static void test_double_layout(void **state)
         assert_string_equal(text_of_double(cases[i].value), cases[i].text);
 }
 
+/** What Go's strconv prints by 'f' and the shortest precision. */
+static void test_plain_layout(void **state)
+{
+    static const struct {
+        double value;
+        const char *text;
+    } cases[] = {{0, "0"},
+                 {-0.0, "-0"},
+                 {-1.5, "-1.5"},
+                 {1e21, "1000000000000000000000"},
+                 {-1.25e-7, "-0.000000125"},
+                 {INFINITY, "+Inf"},
+                 {-INFINITY, "-Inf"},
+                 {NAN, "NaN"},
+                 {-NAN, "NaN"}};
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        char text[NUMBER_PLAIN_MAX_BYTES + 1];
+        text[number_plain_double(text, cases[i].value)] = '\0';
+        assert_string_equal(text, cases[i].text);
+    }
+}
+
+/** The longest ones fit, and read back as themselves. */
+static void test_plain_length(void **state)
+{
+    static const double cases[] = {DBL_MAX, -DBL_MAX, -DBL_MIN, -5e-324, -2.2250738585072009e-308};
+    struct rng rng = rng_from_env();
+    (void)state;
+    for (size_t i = 0; i < 50000; i++) {
+        char text[NUMBER_PLAIN_MAX_BYTES + 1];
+        double v = i < sizeof(cases) / sizeof(cases[0]) ? cases[i] : rng_finite(&rng);
+        size_t n = number_plain_double(text, v);
+        assert_true(n <= NUMBER_PLAIN_MAX_BYTES);
+        text[n] = '\0';
+        double back = strtod(text, NULL);
+        assert_memory_equal(&back, &v, sizeof(v));
+        assert_null(strchr(text, 'e'));
+    }
+}
+
 static size_t significant_digits(const char *text)
 {
     size_t n = 0;
@@ -174,6 +215,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_double_layout),  cmocka_unit_test(test_double_is_shortest),
+        cmocka_unit_test(test_plain_layout),   cmocka_unit_test(test_plain_length),
         cmocka_unit_test(test_integers),       cmocka_unit_test(test_time_layout),
         cmocka_unit_test(test_time_of_a_zone), cmocka_unit_test(test_time_agrees_with_gmtime),
     };
