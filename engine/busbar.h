@@ -330,7 +330,8 @@ struct bb_query {
 /**
  * Run all statements of a text. A text that does not parse is BB_EPARSE and nothing runs, nor if
  * the user has not the rights that it needs, which is BB_EFORBIDDEN. A statement that fails is told
- * to the sink, and those behind it are told as "not executed".
+ * to the sink, and those behind it are told as "not executed"; only a condition that SHOW TAG KEYS,
+ * SHOW TAG VALUES and SHOW MEASUREMENTS cannot have lets them run, as in InfluxDB.
  */
 int bb_query(struct bb_db *db, const struct bb_query *query, const struct bb_sink *sink,
              struct bb_error *err) BB_CHECKED;

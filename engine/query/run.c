@@ -148,6 +148,7 @@ static int run_statement(struct bbi_qctx *ctx, const struct bbi_ql_statement *st
     atomic_store_explicit(&ctx->points, 0, memory_order_relaxed);
     bbi_arena_init(&ctx->arena, &ctx->acct);
     ctx->zone = NULL;
+    ctx->goes_on = false;
     int rc = dispatch(ctx, statement, err);
     if (rc == BB_OK && ctx->query->read_only && is_warned_of(statement)) {
         rc = warn_read_only(ctx, statement, err);
@@ -210,20 +211,22 @@ static int refused(struct bb_error *err)
     return bbi_error_set(err, BB_ECANCELED, "query interrupted");
 }
 
-/* As InfluxDB: what follows a statement that failed is not executed. */
+/* As InfluxDB: what follows a statement that failed is not executed, but for conditions of SHOW. */
 static int run_all(struct bbi_qctx *ctx, const struct bbi_ql_query *ast, struct bb_error *err)
 {
     const struct bb_sink *sink = ctx->sink;
     struct bb_error failure = {.code = BB_OK};
-    int rc = BB_OK;
+    bool ended = false;
     for (size_t i = 0; i < ast->statement_count; i++) {
+        int rc;
         if (sink->statement_begin(sink->arg, i) != 0) {
             return refused(err);
         }
-        if (rc != BB_OK) {
+        if (ended) {
             rc = bbi_error_set(&failure, BB_ECANCELED, "not executed");
         } else {
             rc = run_counted(ctx, ast->statements[i], &failure);
+            ended = rc != BB_OK && !(rc == BB_EINVAL && ctx->goes_on);
         }
         if (sink->statement_end(sink->arg, rc != BB_OK ? &failure : NULL) != 0) {
             return refused(err);

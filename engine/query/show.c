@@ -204,6 +204,7 @@ static int show_measurements(struct bbi_qctx *ctx, const struct bbi_ql_show *sho
     if (rc == BB_OK) {
         rc = bbi_show_no_time(ctx, show->condition, "SHOW MEASUREMENTS", &rest, err);
     }
+    ctx->goes_on = rc == BB_OK;
     for (size_t i = 0; rc == BB_OK && i < list.count; i++) {
         bool has = true;
         struct bb_value *row;

@@ -137,6 +137,7 @@ int bbi_show_each(struct bbi_qctx *ctx, const struct bbi_ql_show *show, bbi_show
     int rc = bbi_qctx_database(ctx, show->database, &db_id, err);
     rc = rc == BB_OK ? bbi_show_names(ctx, show, db_id, &list, err) : rc;
     rc = rc == BB_OK ? bbi_show_split(ctx, show, &when, err) : rc;
+    ctx->goes_on = rc == BB_OK;
     rc = rc == BB_OK ? bbi_value_filter_read(ctx, "_name", when.rest, &names, err) : rc;
     rc = rc == BB_OK ? bbi_show_strip(ctx, when.rest, &when.rest, err) : rc;
     if (rc == BB_OK && when.rest != NULL) {

@@ -305,6 +305,20 @@ static void test_statements(void **state)
     assert_string_equal(w.errors[1], "undefined function nope()");
     assert_string_equal(w.errors[2], "not executed");
     assert_int_equal(w.rows, 1);
+    static const char *const heads[] = {"SHOW MEASUREMENTS", "SHOW TAG KEYS",
+                                        "SHOW TAG VALUES WITH KEY = a"};
+    for (size_t i = 0; i < sizeof(heads) / sizeof(heads[0]); i++) {
+        struct watcher on = {0};
+        char text[160];
+        snprintf(text, sizeof(text), "%s WHERE v > 1; SELECT v FROM u; SHOW TAG KEYS ON nope; %s",
+                 heads[i], heads[i]);
+        query.text = text;
+        assert_ok(watch(&t, &on, query, &err), &err);
+        assert_string_equal(on.errors[0], "invalid tag comparison operator");
+        assert_string_equal(on.errors[1], "");
+        assert_string_equal(on.errors[3], "not executed");
+        assert_int_equal(on.rows, 1);
+    }
     struct watcher bad = {0};
     query.text = "CREATE DATABASE x; SELEC v";
     assert_int_equal(watch(&t, &bad, query, &err), BB_EPARSE);
