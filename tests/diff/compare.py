@@ -71,9 +71,13 @@ def documents(body):
 
 
 def joined(body):
+    return together(documents(body))
+
+
+def together(parts):
     """The documents of a chunked reply as if it had come at once."""
     whole = {}
-    for document in documents(body):
+    for document in parts:
         whole.update({k: v for k, v in document.items() if k != "results"})
         for result in document.get("results", []):
             join_result(whole.setdefault("results", []), result)
@@ -198,7 +202,17 @@ def compare(ours, theirs, floor):
     if len(mine) != len(other):
         return Difference("chunks", "reply", "%d documents" % len(mine),
                           "%d documents" % len(other))
+    if mine == other and len(mine) == 1:
+        return compare_text(ours[1], theirs[1])
     return None
+
+
+def compare_text(ours, theirs):
+    """Documents of the same values are the same text."""
+    at = next((i for i, (a, b) in enumerate(zip(ours, theirs)) if a != b),
+              min(len(ours), len(theirs)))
+    return Difference("text", "byte %d" % at, ours[max(0, at - 40):at + 40],
+                      theirs[max(0, at - 40):at + 40])
 
 
 def unsupported(reply):

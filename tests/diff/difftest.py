@@ -20,17 +20,20 @@ import sys
 import tempfile
 import time
 
-from compare import EXACT, Difference, compare, documents, unsupported
+from compare import EXACT, Difference, compare, documents, joined, unsupported
 from dataset import Dataset, batches_of
+from forms import FORMS, compare_form, request_of
 from generate import quote
 from known import explain
 from plants import FAULTS
 from servers import Busbar, Influx, find_influxd
 from shrink import shrink_list, shrink_query
 from statements import Statements, write_case
-from tree import texts_of
+from tree import bound_parameters, plain_text, statement_text, steps_of, texts_of
+from wider import Wider
 
 STATES = ["memory", "flushed", "compacted", "mixed"]
+WIDER = ["several", "bound", "bound", "form", "form", "malformed", "malformed", "task"]
 SKIPPED = 77
 
 
@@ -49,7 +52,8 @@ def options():
                         help="report what the rules named open would explain, too")
     parser.add_argument("--show", metavar="TEXT",
                         help="print each difference explained by a rule whose name has TEXT")
-    parser.add_argument("--only", default="", help="select, show, broken, change or write")
+    parser.add_argument("--only", default="", help="select, show, broken, change, write, several, "
+                        "bound, form, task, malformed or erase")
     return parser.parse_args()
 
 
@@ -186,28 +190,145 @@ class Run:
         return None, None
 
     def compare_query(self, names, query, parameters, floor, states=tuple(STATES)):
-        for text in texts_of(query):
+        for step in steps_of(query):
             self.planted = None
             before = sum(self.not_yet.values())
-            difference, state = self.compare_text(names, text, parameters, floor, states)
+            whole = {**parameters, **bound_parameters(step)}
+            if step["kind"] == "several":
+                found = self.compare_several(names, step, whole, floor, states)
+            else:
+                found = self.compare_text(names, statement_text(step), whole, floor, states) + (
+                    plain_text(step),)
+            difference, state, text = found
             if sum(self.not_yet.values()) > before:
                 return None, None
             if difference:
-                difference.ties = self.ties
-                difference.version = self.bench.version
-                difference.several_policies = self.several_policies
-                difference.behind_change = query["kind"] == "steps"
-                name = explain(text, difference, not self.arguments.open)
+                name = self.explained(text, difference, query["kind"] == "steps")
                 if self.planted is not None:
                     self.faults[self.planted][1] += name is None
                     return None, None
                 if name is None:
                     return difference, state
-                self.known[name] += 1
-                self.show(name, text, difference)
                 if query["kind"] == "steps":
                     return None, None
         return None, None
+
+    def explained(self, text, difference, behind_change):
+        """The rule that explains a difference, counted, or None."""
+        difference.ties = self.ties
+        difference.version = self.bench.version
+        difference.several_policies = self.several_policies
+        difference.behind_change = behind_change
+        name = explain(text, difference, not self.arguments.open)
+        if name is not None and self.planted is None:
+            self.known[name] += 1
+            self.show(name, text, difference)
+        return name
+
+    # several statements in one request
+
+    def compare_several(self, names, query, parameters, floor, states):
+        """(Difference or None, state, text); a statement that differs is looked at for itself."""
+        whole = statement_text(query)
+        theirs = self.answer(self.bench.influx, names["influx"], whole, parameters)
+        replies = [self.answer(self.bench.busbar, names[state], whole, parameters)
+                   for state in states]
+        for state, reply in zip(states, replies):
+            if reply != replies[0]:
+                return (Difference("states", state, reply[1][:600], replies[0][1][:600]), state,
+                        whole)
+        if replies[0] == theirs:
+            return None, None, whole
+        try:
+            mine, other = joined(replies[0][1]), joined(theirs[1])
+        except ValueError:
+            mine, other = {}, {}
+        if "results" not in mine or "results" not in other or len(mine["results"]) != len(
+                query["parts"]):
+            difference = compare(replies[0], theirs, floor)
+            if difference:
+                difference.replies = replies[0][1], theirs[1]
+            return difference, states[0], whole
+        self.mend_failed(names, query, parameters, mine["results"], other["results"])
+        if len(mine["results"]) != len(other["results"]):
+            return Difference("shape", "results", mine, other), states[0], whole
+        for part, ours, result in zip(query["parts"], mine["results"], other["results"]):
+            difference = self.compare_part(names, part, parameters, (ours, result), floor)
+            if difference:
+                return difference, states[0], statement_text(part)
+            if ("error" in ours) != ("error" in result):
+                break  # known; one side has not run what is behind it
+        return None, None, whole
+
+    def compare_part(self, names, part, parameters, results, floor):
+        """The results of one statement among several; None if known."""
+        text = statement_text(part)
+        floor = self.floor_of(text, floor)
+        ours, theirs = [(200, json.dumps({"results": [result]}).encode()) for result in results]
+        difference = compare(ours, theirs, floor)
+        if difference is None:
+            return None
+        difference.replies = ours[1], theirs[1]
+        ours = 200, json.dumps({"results": [{**results[0], "statement_id": 0}]}).encode()
+        difference.ask = lambda other: (ours, self.answer(
+            self.bench.influx, names["influx"], other, parameters), floor)
+        return None if self.explained(text, difference, False) else difference
+
+    def mend_failed(self, names, query, parameters, mine, other):
+        """Where a statement before the last fails, InfluxDB says that it was not executed, and
+        nothing of those behind: the reason is asked for by itself."""
+        failed = len(other) - 1
+        if (not other or other[failed].get("error") != "not executed" or
+                failed == len(query["parts"]) - 1):
+            return
+        self.known["a statement that fails before others"] += 1
+        alone = joined(self.answer(self.bench.influx, names["influx"], statement_text(
+            query["parts"][failed]), parameters)[1])
+        if "results" in alone:
+            other[failed] = {**alone["results"][0], "statement_id": failed}
+        other += [{"statement_id": i, "error": "not executed", "series": []}
+                  for i in range(failed + 1, len(mine))]
+
+    # other forms of an answer
+
+    def compare_forms(self, rng, names, query, parameters, floor):
+        """Where the plain answer agrees at once, so must another form of it."""
+        known = sum(self.known.values())
+        difference, state = self.compare_query(names, query, parameters, floor, ("memory",))
+        if difference or sum(self.known.values()) > known:
+            return difference, state
+        form = rng.choice(FORMS)
+        method, headers, more = request_of(rng, form, self.bench.version)
+        text = statement_text(query)
+        whole = {**parameters, **more}
+        ours, theirs = [link.ask(method, headers, q=text, db=db, **whole) for link, db in (
+            (self.bench.busbar, names["memory"]), (self.bench.influx, names["influx"]))]
+        difference = compare_form(form, ours, theirs, self.floor_of(text, floor),
+                                  "SHOW" in text)
+        if difference is None:
+            return None, None
+        difference.where += " %s %s" % (headers, more)
+        return (None, None) if self.explained(text, difference, False) else (difference, "memory")
+
+    # continuous queries
+
+    def compare_task(self, query):
+        """In databases of their own, of a name that is put for DB in the text."""
+        self.bench.count += 1
+        links, db = (self.bench.busbar, self.bench.influx), "task%d" % self.bench.count
+        for link in links:
+            link.must("CREATE DATABASE " + db)
+        for text in texts_of(query):
+            text = re.sub(r"\bDB\b", db, text)
+            ours, theirs = [own_queries(link.query(text, db=db), db) for link in links]
+            difference = compare(ours, theirs, 0.0)
+            if difference and not self.explained(text, difference, False):
+                break
+        else:
+            difference = None
+        for link in links:
+            link.must("DROP DATABASE " + db)
+        return difference, "memory"
 
     def show(self, name, text, difference):
         if self.arguments.show is not None and self.arguments.show in name and not self.quiet:
@@ -271,11 +392,14 @@ class Run:
         data.floor = 1e-14 * data.magnitude * data.count
         names = self.bench.fill(data.batches, data.policies)
         makers = Statements(rng, data)
+        wide = Wider(random.Random(seed + " wider"), data)
         for i in range(queries):
             label = "seed %s query %d" % (seed, i)
             last = i >= queries - max(1, queries // 25)
             kind = "change" if last else rng.choice(["select"] * 16 + ["show"] * 3 + ["broken"] * 3
                                                     + ["write"] * 2)
+            if i % 5 == 4 and not last:
+                self.wider(wide, data, "seed %s wider %d" % (seed, i), names)
             if self.arguments.only and kind != self.arguments.only:
                 continue
             self.counts[kind] += 1
@@ -289,7 +413,34 @@ class Run:
                 self.report(data, label, query, parameters, difference, state, names)
                 if kind == "change":
                     break
+        else:
+            for i in range(max(1, queries // 50)):
+                if not self.wider(wide, data, "seed %s erase %d" % (seed, i), names, "erase"):
+                    break
         self.bench.drop(names)
+
+    def wider(self, makers, data, label, names, kind=None):
+        """One more request, of random numbers of its own. Whether there was no difference."""
+        rng = makers.rng
+        kind = kind or rng.choice(WIDER)
+        query = getattr(makers, kind)()
+        if self.arguments.only and kind != self.arguments.only or self.arguments.plant:
+            return True
+        self.counts[kind] += 1
+        parameters = self.parameters(rng, "select" if kind in ("several", "bound") else kind)
+        if kind == "task":
+            difference, state = self.compare_task(query)
+        elif kind == "form":
+            difference, state = self.compare_forms(rng, names, query, {}, data.floor)
+        else:
+            difference, state = self.compare_query(names, query, parameters, data.floor)
+        if difference:
+            if kind in ("task", "form"):
+                self.counts["differences"] += 1
+                print("%s: %s\n%s\n" % (label, "; ".join(texts_of(query)), difference))
+            else:
+                self.report(data, label, query, parameters, difference, state, names)
+        return difference is None
 
     def parameters(self, rng, kind):
         found = {}
@@ -353,6 +504,16 @@ class Run:
         seen = sum(count for _, count in self.faults.values())
         print("planted %d faults, saw %d" % (planted, seen))
         return 0 if 2 * seen > planted > 0 else 1
+
+
+def own_queries(reply, db):
+    """A reply about continuous queries, of one database alone."""
+    status, body = reply
+    document = json.loads(body)
+    for result in document.get("results", []):
+        if "series" in result:
+            result["series"] = [s for s in result["series"] if s.get("name") == db]
+    return status, json.dumps(document).encode()
 
 
 def repro(label, points, texts, parameters, difference, state):

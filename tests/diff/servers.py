@@ -54,13 +54,17 @@ class Link:
         self.connection = None
 
     def send(self, method, path, body, headers):
+        return self.exchange(method, path, body, headers)[:2]
+
+    def exchange(self, method, path, body, headers):
+        """(status, body, type of content)"""
         for _ in (1, 2):
             if self.connection is None:
                 self.connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=120)
             try:
                 self.connection.request(method, path, body=body, headers=headers)
                 reply = self.connection.getresponse()
-                return reply.status, reply.read()
+                return reply.status, reply.read(), reply.headers["Content-Type"]
             except (http.client.HTTPException, OSError):
                 self.connection.close()
                 self.connection = None
@@ -68,13 +72,20 @@ class Link:
                     self.ended("the server ended on %s %r\n%s" % (
                         path, urllib.parse.unquote_plus(str(body)), self.log()[-2000:]))
                     break
-        return 0, b"broke off"
+        return 0, b"broke off", None
 
     def ended(self, text):
         raise AssertionError(text)
 
     def query(self, q, **params):
         return self.send("POST", "/query", urllib.parse.urlencode({"q": q, **params}), FORM)
+
+    def ask(self, method, headers, **params):
+        """A query in another form: (status, body, type of content)."""
+        text = urllib.parse.urlencode(params)
+        if method == "GET":
+            return self.exchange(method, "/query?" + text, None, headers)
+        return self.exchange(method, "/query", text, {**FORM, **headers})
 
     def write(self, lines, **params):
         return self.send("POST", "/write?" + urllib.parse.urlencode(params), lines, {})
@@ -140,7 +151,7 @@ class Busbar(Link):
     """busbard with its data in folder."""
 
     def __init__(self, folder):
-        self.server = Server(folder, line="off").start()
+        self.server = Server(folder, line="off", cq_enabled="false").start()
         super().__init__(self.server.http_port)
 
     def process_alive(self):

@@ -2,8 +2,12 @@
 
 An expression is ("text", t), ("bin", op, left, right), ("paren", e) or ("call", name, [e, ...]).
 A SELECT is a dict of its clauses; any other statement is {"kind": "words", "words": [...]} whose
-words after the first may be left out, or {"kind": "steps", "steps": [statement, ...]}.
+words after the first may be left out, {"kind": "steps", "steps": [statement, ...]}, several in one
+request, {"kind": "several", "parts": [statement, ...], "glue": [text, ...]}, or one whose literals
+are bind parameters, {"kind": "bound", "of": statement, "seed": seed}.
 """
+
+from bound import bind
 
 CLAUSES = ["into", "where", "group", "fill", "order", "limit", "offset", "slimit", "soffset", "tz"]
 
@@ -45,15 +49,43 @@ def select_text(q):
     return " ".join(parts)
 
 
+def several_text(q):
+    """Glue stands before the first, between all, and behind the last."""
+    text = q["glue"][0]
+    for part, glue in zip(q["parts"], q["glue"][1:]):
+        text += statement_text(part) + glue
+    return text
+
+
 def statement_text(q):
     if q["kind"] == "select":
         return select_text(q)
+    if q["kind"] == "several":
+        return several_text(q)
+    if q["kind"] == "bound":
+        return bind(statement_text(q["of"]), q["seed"])[0]
     return " ".join(q["words"])
 
 
-def texts_of(q):
+def bound_parameters(q):
+    """The parameters of a request that belong to the statement."""
+    return {"params": bind(statement_text(q["of"]), q["seed"])[1]} if q["kind"] == "bound" else {}
+
+
+def plain_text(q):
+    """The statement without bind parameters, if it means the same."""
+    if q["kind"] == "bound" and bind(statement_text(q["of"]), q["seed"])[2]:
+        return statement_text(q["of"])
+    return statement_text(q)
+
+
+def steps_of(q):
     """The statements to run, one request each."""
-    return [statement_text(s) for s in q["steps"]] if q["kind"] == "steps" else [statement_text(q)]
+    return q["steps"] if q["kind"] == "steps" else [q]
+
+
+def texts_of(q):
+    return [statement_text(s) for s in steps_of(q)]
 
 
 def smaller_expressions(e):
@@ -110,10 +142,28 @@ def smaller_selects(q):
                 yield {**q, "where": less}
 
 
+def smaller_several(q):
+    for i, part in enumerate(q["parts"]):
+        if len(q["parts"]) > 1:
+            yield {**q, "parts": q["parts"][:i] + q["parts"][i + 1:],
+                   "glue": q["glue"][:i + 1] + q["glue"][i + 2:]}
+        for less in smaller(part):
+            yield {**q, "parts": q["parts"][:i] + [less] + q["parts"][i + 1:]}
+    plain = [""] + [";"] * (len(q["parts"]) - 1) + [""]
+    if q["glue"] != plain:
+        yield {**q, "glue": plain}
+
+
 def smaller(q):
     """Statements that are one step simpler; they need not be valid."""
     if q["kind"] == "select":
         yield from smaller_selects(q)
+    elif q["kind"] == "several":
+        yield from smaller_several(q)
+    elif q["kind"] == "bound":
+        yield q["of"]
+        for less in smaller(q["of"]):
+            yield {**q, "of": less}
     elif q["kind"] == "steps":
         for i, step in enumerate(q["steps"]):
             if len(q["steps"]) > 1:
