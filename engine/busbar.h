@@ -37,6 +37,7 @@ extern "C" {
     X(BB_ERANGE, "out of range", 400)                        \
     X(BB_EEXIST, "already exists", 400)                      \
     X(BB_ENOTFOUND, "not found", 404)                        \
+    X(BB_ENOPOLICY, "no such retention policy", 500)         \
     X(BB_EUNSUPPORTED, "not supported", 400)                 \
     X(BB_ELIMIT, "limit exceeded", 413)                      \
     X(BB_EUNAUTHORIZED, "unauthorized", 401)                 \
@@ -177,8 +178,9 @@ struct bb_write_result {
 /**
  * Store the good lines of a batch; durable on return.
  *
- * Returns BB_OK also when lines were rejected (see result). BB_ENOTFOUND no such database or
- * policy; BB_EREADONLY, BB_ENOSPC, BB_EIO, BB_ENOMEM, BB_EBUSY nothing was stored.
+ * Returns BB_OK also when lines were rejected (see result). BB_ENOTFOUND no such database;
+ * BB_ENOPOLICY no such policy, which InfluxDB tells with status 500, so that clients keep the lines
+ * and try again; BB_EREADONLY, BB_ENOSPC, BB_EIO, BB_ENOMEM, BB_EBUSY nothing was stored.
  */
 int bb_write(struct bb_db *db, const struct bb_write *write, struct bb_write_result *result,
              struct bb_error *err) BB_CHECKED;

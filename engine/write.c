@@ -300,7 +300,15 @@ static int find_policy(struct bb_db *db, const struct bb_write *write, struct bb
         return rc;
     }
     const char *name = write->retention_policy == NULL ? "" : write->retention_policy;
-    return bbi_catalog_rp_find(db->catalog, db_id, name, strlen(name), rp, err);
+    rc = bbi_catalog_rp_find(db->catalog, db_id, name, strlen(name), rp, err);
+    if (rc != BB_ENOTFOUND) {
+        return rc;
+    }
+    if (name[0] == '\0' && !db->options.no_autogen) {
+        const char *lost = bbi_catalog_lost_default(db->catalog, db_id);
+        name = lost == NULL ? "" : lost;
+    }
+    return bbi_error_set(err, BB_ENOPOLICY, "retention policy not found: %.200s", name);
 }
 
 /* Append what was built. *lsn is 0 when there was nothing to store. */

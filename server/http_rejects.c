@@ -157,7 +157,8 @@ static int write_group(struct group *group)
     size_t count = group->ids.len / sizeof(uint64_t);
     group->refused.len = 0;
     int rc = count == 0 ? BB_OK : bb_write(group->server->db, &write, &result, err);
-    if (rc == BB_ENOTFOUND) { /* the database or policy: these lines stay, the others go on */
+    if (rc == BB_ENOTFOUND ||
+        rc == BB_ENOPOLICY) { /* the database or policy: these lines stay, the others go on */
         refuse_line(group, 0, "", 0, rc, err->text);
         group->refused.len = 0;
         count = 0;

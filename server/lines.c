@@ -177,8 +177,8 @@ static void on_submitted(struct line_batch *batch)
             log_reject(conn, 0, batch->err.text, strlen(batch->err.text));
         count_add(&server_of(conn)->counters.line_retries, 1);
         conn->retry_at_ms = now_of(conn) + RETRY_MS;
-    } else if (batch->err.code == BB_ENOTFOUND) {
-        line_reject(conn, BB_ENOTFOUND, batch->line_count, batch->err.text);
+    } else if (batch->err.code == BB_ENOTFOUND || batch->err.code == BB_ENOPOLICY) {
+        line_reject(conn, batch->err.code, batch->line_count, batch->err.text);
         line_batch_reject(batch, batch->err.text);
         batch->state = LINE_BATCH_DONE;
         conn->next = batch->next;

@@ -219,6 +219,22 @@ bool bbi_catalog_database_exists(struct bbi_catalog *cat, uint32_t db_id);
  * database. */
 uint32_t bbi_catalog_next_series(struct bbi_catalog *cat, uint32_t db_id);
 
+/** The policy that a new database gets. */
+#define BBI_DEFAULT_RP "autogen"
+
+/** The shard duration of a policy for which asked_ns was asked; 0: nothing was. */
+int64_t bbi_rp_shard_asked_ns(int64_t asked_ns, int64_t duration_ns);
+
+/** The name that is told of the default policy of a database that has none: a default that was
+ * dropped is still asked for by its name, and that is nearly always this one. NULL: it is there, so
+ * the default had another name. */
+const char *bbi_catalog_lost_default(struct bbi_catalog *cat, uint32_t db_id);
+
+/** What of a new policy does not depend on its database: BB_EINVAL "invalid name", or what is wrong
+ * with its durations. */
+int bbi_catalog_rp_check(const char *name, size_t name_len, const struct bbi_rp_spec *spec,
+                         struct bb_error *err) BB_CHECKED;
+
 /** Create. BB_EEXIST for a name that is there, unless with the same durations and default, which is
  * BB_OK; BB_EINVAL in InfluxDB's words. */
 int bbi_catalog_rp_create(struct bbi_catalog *cat, uint32_t db_id, const char *name,

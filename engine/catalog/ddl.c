@@ -18,10 +18,15 @@ int64_t bbi_rp_shard_ns(int64_t duration_ns)
     return duration_ns >= 2 * DAY_NS ? DAY_NS : HOUR_NS;
 }
 
+int64_t bbi_rp_shard_asked_ns(int64_t asked_ns, int64_t duration_ns)
+{
+    return asked_ns == 0 ? bbi_rp_shard_ns(duration_ns) : asked_ns < HOUR_NS ? HOUR_NS : asked_ns;
+}
+
 /* InfluxDB's rule: printable, no slashes, and no name that means a folder. */
 static bool name_is_good(const char *name, size_t len)
 {
-    if (len == 0 || len > BBI_DB_NAME_MAX || (len <= 2 && memcmp(name, "..", len) == 0)) {
+    if (len == 0 || (len <= 2 && memcmp(name, "..", len) == 0)) {
         return false;
     }
     for (size_t i = 0; i < len; i++) {
@@ -33,9 +38,12 @@ static bool name_is_good(const char *name, size_t len)
     return true;
 }
 
-static int bad_name(struct bb_error *err)
+static int check_name(const char *name, size_t len, struct bb_error *err)
 {
-    return bbi_error_set(err, BB_EINVAL, "invalid name");
+    if (len > BBI_DB_NAME_MAX) {
+        return bbi_error_set(err, BB_EINVAL, "name too long");
+    }
+    return name_is_good(name, len) ? BB_OK : bbi_error_set(err, BB_EINVAL, "invalid name");
 }
 
 static int no_database(const char *name, size_t len, struct bb_error *err)
@@ -59,12 +67,17 @@ static int rp_durations(const struct bbi_rp_spec *spec, int64_t was_duration_ns,
     *shard_ns = was_shard_ns;
     if (spec->has_shard || was_shard_ns == 0) {
         int64_t asked = spec->has_shard ? spec->shard_ns : 0;
-        *shard_ns = asked == 0 ? bbi_rp_shard_ns(*duration_ns) : asked < HOUR_NS ? HOUR_NS : asked;
+        *shard_ns = bbi_rp_shard_asked_ns(asked, *duration_ns);
     }
     if (*duration_ns < 0 || (*duration_ns != 0 && *duration_ns < HOUR_NS)) {
         return bbi_error_set(err, BB_EINVAL, "retention policy duration must be at least 1h0m0s");
     }
-    if (*duration_ns != 0 && *duration_ns < *shard_ns) {
+    return BB_OK;
+}
+
+static int check_durations(int64_t duration_ns, int64_t shard_ns, struct bb_error *err)
+{
+    if (duration_ns != 0 && duration_ns < shard_ns) {
         return bbi_error_set(err, BB_EINVAL,
                              "retention policy duration must be greater than the shard duration");
     }
@@ -99,6 +112,10 @@ static int database_create(struct bbi_catalog *cat, const char *name, size_t nam
         *db_id = known->id;
         return bbi_error_set(err, BB_EEXIST, "database already exists: %.*s", (int)name_len, name);
     }
+    int rc = rp == NULL ? BB_OK : check_durations(rp->duration_ns, rp->shard_ns, err);
+    if (rc != BB_OK) {
+        return rc;
+    }
     if (r.db_id == UINT32_MAX || cat->schema.next_rp_id == UINT32_MAX) {
         return bbi_error_set(err, BB_ELIMIT, "no more database ids");
     }
@@ -110,6 +127,14 @@ static int database_create(struct bbi_catalog *cat, const char *name, size_t nam
     }
     *db_id = r.db_id;
     return bbi_catalog_publish(cat, &records, err);
+}
+
+const char *bbi_catalog_lost_default(struct bbi_catalog *cat, uint32_t db_id)
+{
+    struct bbi_rp rp;
+    struct bb_error ignored;
+    int rc = bbi_catalog_rp_find(cat, db_id, BBI_DEFAULT_RP, strlen(BBI_DEFAULT_RP), &rp, &ignored);
+    return rc == BB_OK ? NULL : BBI_DEFAULT_RP;
 }
 
 int bbi_catalog_database_create(struct bbi_catalog *cat, const char *name, size_t name_len,
@@ -124,19 +149,16 @@ int bbi_catalog_database_create(struct bbi_catalog *cat, const char *name, size_
     }
     *db_id = 0;
     if (rp_name == NULL) {
-        rp_name = "autogen";
+        rp_name = BBI_DEFAULT_RP;
         rp_name_len = strlen(rp_name);
-    }
-    if (!name_is_good(name, name_len)) {
-        return bad_name(err);
-    }
-    if (!name_is_good(rp_name, rp_name_len)) {
-        return bad_name(err);
     }
     rp.name = (const uint8_t *)rp_name;
     rp.name_len = rp_name_len;
-    int rc = rp_durations(spec == NULL ? &defaults : spec, 0, 0, &rp.duration_ns, &rp.shard_ns,
-                          err);
+    int rc = check_name(name, name_len, err);
+    rc = rc == BB_OK ? check_name(rp_name, rp_name_len, err) : rc;
+    rc = rc == BB_OK ? rp_durations(spec == NULL ? &defaults : spec, 0, 0, &rp.duration_ns,
+                                    &rp.shard_ns, err)
+                     : rc;
     if (rc != BB_OK) {
         return rc;
     }
@@ -253,6 +275,16 @@ static int rp_create(struct bbi_catalog *cat, const struct bbi_schema_db *db,
     return bbi_catalog_publish(cat, &records, err);
 }
 
+int bbi_catalog_rp_check(const char *name, size_t name_len, const struct bbi_rp_spec *spec,
+                         struct bb_error *err)
+{
+    int64_t duration_ns;
+    int64_t shard_ns;
+    int rc = check_name(name, name_len, err);
+    rc = rc == BB_OK ? rp_durations(spec, 0, 0, &duration_ns, &shard_ns, err) : rc;
+    return rc == BB_OK ? check_durations(duration_ns, shard_ns, err) : rc;
+}
+
 int bbi_catalog_rp_create(struct bbi_catalog *cat, uint32_t db_id, const char *name,
                           size_t name_len, const struct bbi_rp_spec *spec, struct bbi_rp *rp,
                           struct bb_error *err)
@@ -261,10 +293,8 @@ int bbi_catalog_rp_create(struct bbi_catalog *cat, uint32_t db_id, const char *n
                               .replicas = spec->replicas == 0 ? 1 : spec->replicas,
                               .name = (const uint8_t *)name,
                               .name_len = name_len};
-    if (!name_is_good(name, name_len)) {
-        return bad_name(err);
-    }
-    int rc = rp_durations(spec, 0, 0, &r.duration_ns, &r.shard_ns, err);
+    int rc = bbi_catalog_rp_check(name, name_len, spec, err);
+    rc = rc == BB_OK ? rp_durations(spec, 0, 0, &r.duration_ns, &r.shard_ns, err) : rc;
     if (rc != BB_OK) {
         return rc;
     }
@@ -287,6 +317,7 @@ static int rp_alter(struct bbi_catalog *cat, const struct bbi_schema_db *db,
     struct bbi_record_rp r = rp_record(db, known);
     int rc = rp_durations(spec, known->duration_ns, known->shard_ns, &r.duration_ns, &r.shard_ns,
                           err);
+    rc = rc == BB_OK ? check_durations(r.duration_ns, r.shard_ns, err) : rc;
     if (rc != BB_OK) {
         return rc;
     }

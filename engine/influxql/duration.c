@@ -113,6 +113,27 @@ bool bbi_ql_months_read(const char *text, int64_t *months)
     return c != text;
 }
 
+void bbi_ql_duration_format_go(int64_t ns, struct bbi_buf *buf)
+{
+    int64_t seconds = ns / 1000000000;
+    int64_t fraction = ns % 1000000000;
+    if (seconds >= 3600) {
+        bbi_buf_printf(buf, "%lldh", (long long)(seconds / 3600));
+    }
+    if (seconds >= 60) {
+        bbi_buf_printf(buf, "%lldm", (long long)(seconds / 60 % 60));
+    }
+    bbi_buf_printf(buf, "%lld", (long long)(seconds % 60));
+    if (fraction != 0) {
+        int digits = 9;
+        for (; fraction % 10 == 0; digits--) {
+            fraction /= 10;
+        }
+        bbi_buf_printf(buf, ".%0*lld", digits, (long long)fraction);
+    }
+    bbi_buf_str(buf, "s");
+}
+
 void bbi_ql_duration_format(int64_t ns, struct bbi_buf *buf)
 {
     static const struct unit widest_first[] = {{"w", W}, {"d", D},   {"h", H},  {"m", M},

@@ -144,18 +144,24 @@ static void format_show(const struct bbi_ql_statement *statement, struct bbi_buf
 
 /* ---- the others ---- */
 
-static void format_options(const struct bbi_ql_policy *policy, struct bbi_buf *buf)
+/* CREATE DATABASE has its durations as Go prints them, the others as InfluxQL does. */
+static void format_options(const struct bbi_ql_statement *statement, struct bbi_buf *buf)
 {
+    const struct bbi_ql_policy *policy = &statement->u.create.policy;
+    void (*format)(int64_t ns, struct bbi_buf * buf) = statement->kind == BBI_QL_CREATE_DATABASE
+                                                           ? bbi_ql_duration_format_go
+                                                           : bbi_ql_duration_format;
+    bool is_alter = statement->kind == BBI_QL_ALTER_POLICY;
     if (policy->has_duration) {
-        duration_after("DURATION", policy->duration_ns, buf);
+        bbi_buf_str(buf, " DURATION ");
+        format(policy->duration_ns, buf);
     }
     if (policy->has_replication) {
         bbi_buf_printf(buf, " REPLICATION %lld", (long long)policy->replication);
     }
-    if (policy->has_shard_duration && policy->shard_duration_ns == 0) {
-        bbi_buf_str(buf, " SHARD DURATION 0s");
-    } else if (policy->has_shard_duration) {
-        duration_after("SHARD DURATION", policy->shard_duration_ns, buf);
+    if (policy->has_shard_duration && (is_alter || policy->shard_duration_ns > 0)) {
+        bbi_buf_str(buf, " SHARD DURATION ");
+        format(policy->shard_duration_ns, buf);
     }
     bbi_buf_str(buf, policy->is_default ? " DEFAULT" : "");
 }
@@ -167,13 +173,13 @@ static void format_create(const struct bbi_ql_statement *statement, struct bbi_b
     if (statement->kind != BBI_QL_CREATE_DATABASE) {
         bbi_ql_format_name(policy->name, buf);
         name_after("ON", policy->database, buf);
-        format_options(policy, buf);
+        format_options(statement, buf);
         return;
     }
     bbi_ql_format_name(policy->database, buf);
     if (statement->u.create.has_options) {
         bbi_buf_str(buf, " WITH");
-        format_options(policy, buf);
+        format_options(statement, buf);
         name_after("NAME", policy->name, buf);
     }
 }

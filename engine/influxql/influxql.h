@@ -101,4 +101,7 @@ bool bbi_ql_months_read(const char *text, int64_t *months);
 /** Append a duration in InfluxQL's shortest unit that is exact: 90m, 1w, 1500ms. */
 void bbi_ql_duration_format(int64_t ns, struct bbi_buf *buf);
 
+/** Append a duration of at least 0 as Go prints those of a second or more: 168h0m0s, 1m0.5s. */
+void bbi_ql_duration_format_go(int64_t ns, struct bbi_buf *buf);
+
 #endif

@@ -31,6 +31,16 @@ static bool parse_shard_duration(struct bbi_ql_parser *p, bool allow_inf,
     return bbi_qlp_duration(p, &policy->shard_duration_ns);
 }
 
+/* NAME "" is as good as none. */
+static bool parse_policy_name(struct bbi_ql_parser *p, struct bbi_ql_policy *policy)
+{
+    if (!bbi_qlp_ident(p, &policy->name)) {
+        return false;
+    }
+    policy->name = policy->name[0] == '\0' ? NULL : policy->name;
+    return true;
+}
+
 /* CREATE DATABASE name WITH, behind WITH: at least one option, in this order. */
 static bool parse_database_options(struct bbi_ql_parser *p, struct bbi_ql_policy *policy)
 {
@@ -44,7 +54,7 @@ static bool parse_database_options(struct bbi_ql_parser *p, struct bbi_ql_policy
     return (!bbi_qlp_accept(p, BBI_QL_TOK_DURATION) || parse_policy_duration(p, policy)) &&
            (!bbi_qlp_accept(p, BBI_QL_TOK_REPLICATION) || parse_replication(p, policy)) &&
            (!bbi_qlp_accept(p, BBI_QL_TOK_SHARD) || parse_shard_duration(p, true, policy)) &&
-           (!bbi_qlp_accept(p, BBI_QL_TOK_NAME) || bbi_qlp_ident(p, &policy->name));
+           (!bbi_qlp_accept(p, BBI_QL_TOK_NAME) || parse_policy_name(p, policy));
 }
 
 bool bbi_qlp_create_database(struct bbi_ql_parser *p, struct bbi_ql_statement *statement)

@@ -48,12 +48,9 @@ static bool parse_key(struct bbi_ql_parser *p, struct bbi_ql_show *show)
            bbi_qlp_push(p, &show->keys, &show->key_count, &key, sizeof(key));
 }
 
-/* WITH KEY operator keys */
-static bool parse_with_key(struct bbi_ql_parser *p, struct bbi_ql_show *show)
+/* Behind WITH KEY: operator keys */
+static bool parse_key_choice(struct bbi_ql_parser *p, struct bbi_ql_show *show)
 {
-    if (!bbi_qlp_expect(p, BBI_QL_TOK_WITH) || !bbi_qlp_expect(p, BBI_QL_TOK_KEY)) {
-        return false;
-    }
     struct bbi_ql_token token = bbi_qlp_scan(p);
     switch (token.kind) {
     case BBI_QL_TOK_IN:
@@ -70,6 +67,12 @@ static bool parse_with_key(struct bbi_ql_parser *p, struct bbi_ql_show *show)
     default:
         return bbi_qlp_unexpected(p, token, "IN, =, =~");
     }
+}
+
+static bool parse_with_key(struct bbi_ql_parser *p, struct bbi_ql_show *show)
+{
+    return bbi_qlp_expect(p, BBI_QL_TOK_WITH) && bbi_qlp_expect(p, BBI_QL_TOK_KEY) &&
+           parse_key_choice(p, show);
 }
 
 /* The rest of a CARDINALITY statement. */
@@ -166,11 +169,13 @@ bool bbi_qlp_show_tag_keys(struct bbi_ql_parser *p, struct bbi_ql_statement *sta
     if (!parse_on(p, show) || !parse_from(p, show)) {
         return false;
     }
-    if (bbi_qlp_accept(p, BBI_QL_TOK_WITH)) {
+    struct bbi_ql_token token = bbi_qlp_scan(p);
+    if (token.kind != BBI_QL_TOK_WITH) {
         bbi_qlp_unscan(p);
-        if (!parse_with_key(p, show)) {
-            return false;
-        }
+    } else if (bbi_qlp_scan(p).kind != BBI_QL_TOK_KEY) {
+        return bbi_qlp_unexpected(p, token, ";"); /* InfluxDB has no WITH here */
+    } else if (!parse_key_choice(p, show)) {
+        return false;
     }
     return bbi_qlp_where(p, &show->condition) && parse_order_and_limits(p, show) &&
            bbi_qlp_limit(p, BBI_QL_TOK_SLIMIT, &show->slimit) &&

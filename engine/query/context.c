@@ -73,6 +73,11 @@ int bbi_qctx_database(struct bbi_qctx *ctx, const char *name, uint32_t *db_id, s
     return bbi_catalog_database_find(ctx->env->catalog, name, strlen(name), db_id, err);
 }
 
+const char *bbi_qctx_lost_policy(const struct bbi_qctx *ctx, uint32_t db_id)
+{
+    return ctx->env->no_autogen ? NULL : bbi_catalog_lost_default(ctx->env->catalog, db_id);
+}
+
 int bbi_qctx_array(struct bbi_qctx *ctx, size_t count, size_t size, void *out, struct bb_error *err)
 {
     void *p = bbi_arena_zalloc(&ctx->arena, count, size);

@@ -71,6 +71,10 @@ void bbi_qctx_drop_snapshot(struct bbi_qctx *ctx);
 /** dst += src. */
 void bbi_qstats_add(struct bbi_qstats *dst, const struct bbi_qstats *src);
 
+/** The name that a database without a default policy is told to lack; NULL: none, it never had one
+ * or it is not known which. */
+const char *bbi_qctx_lost_policy(const struct bbi_qctx *ctx, uint32_t db_id);
+
 /** The database of a statement: its own name or else the query's. BB_EINVAL "database name
  * required", BB_ENOTFOUND "database not found: x". */
 int bbi_qctx_database(struct bbi_qctx *ctx, const char *name, uint32_t *db_id,

@@ -190,6 +190,10 @@ static int give_lines(struct explainer *x, const char *column, struct bb_error *
     const char *const columns[] = {column};
     bbi_emit_init(&e, x->ctx, false);
     int rc = bbi_emit_columns(&e, NULL, columns, 1, err);
+    if (x->text.len == 0) {
+        put_line(x, "%s", ""); /* InfluxDB's plan of nothing is one empty line */
+        rc = rc == BB_OK ? bbi_buf_check(&x->text, "plan", err) : rc;
+    }
     for (size_t at = 0; rc == BB_OK && at < x->text.len;) {
         const char *line = (const char *)x->text.data + at;
         struct bb_value *row;

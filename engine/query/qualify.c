@@ -18,11 +18,12 @@ static int qualify_source(struct bbi_qctx *ctx, const char *database, struct bbi
     }
     const char *policy = ctx->query->retention_policy;
     if (policy == NULL || policy[0] == '\0') {
-        if (bbi_catalog_rp_find(ctx->env->catalog, db_id, NULL, 0, &rp, err) != BB_OK) {
+        rc = bbi_catalog_rp_find(ctx->env->catalog, db_id, NULL, 0, &rp, err);
+        policy = rc == BB_OK ? rp.name : bbi_qctx_lost_policy(ctx, db_id);
+        if (policy == NULL) {
             return bbi_error_set(err, BB_ENOTFOUND, "default retention policy not set for: %.200s",
                                  source->database);
         }
-        policy = rp.name;
     }
     source->policy = bbi_arena_dup(&ctx->arena, policy, strlen(policy));
     return source->policy == NULL ? bbi_error_nomem(err, "names") : BB_OK;

@@ -47,14 +47,25 @@ static int unsupported(const struct bbi_qctx *ctx, const struct bbi_ql_statement
     return err->code;
 }
 
+/* Databases that are not there are told before anything else that is wrong. */
+static int check_names(struct bbi_qctx *ctx, const struct bbi_ql_select *select,
+                       struct bb_error *err)
+{
+    const struct bbi_ql_select *full;
+    return bbi_qualify_select(ctx, select, ctx->query->database, &full, err);
+}
+
 static int dispatch(struct bbi_qctx *ctx, const struct bbi_ql_statement *statement,
                     struct bb_error *err)
 {
+    int rc;
     switch (statement->kind) {
     case BBI_QL_SELECT:
-        return bbi_statement_select(ctx, statement->u.select, err);
+        rc = check_names(ctx, statement->u.select, err);
+        return rc == BB_OK ? bbi_statement_select(ctx, statement->u.select, err) : rc;
     case BBI_QL_EXPLAIN:
-        return bbi_statement_explain(ctx, statement, err);
+        rc = check_names(ctx, statement->u.explain.select, err);
+        return rc != BB_OK ? rc : bbi_statement_explain(ctx, statement, err);
     case BBI_QL_DELETE:
     case BBI_QL_DROP_SERIES:
     case BBI_QL_DROP_MEASUREMENT:

@@ -14,23 +14,46 @@ static struct bbi_rp_spec spec_of(const struct bbi_ql_policy *policy)
                                 .make_default = policy->is_default};
 }
 
+static int conflict(struct bb_error *err)
+{
+    return bbi_error_set(err, BB_EEXIST, "retention policy conflicts with an existing policy");
+}
+
+/* A database that has no policies any more gets the one that CREATE DATABASE asks for. */
+static int create_lost_policy(struct bbi_qctx *ctx, uint32_t db_id,
+                              const struct bbi_ql_policy *policy, struct bb_error *err)
+{
+    struct bbi_rp rp;
+    struct bbi_rp *others;
+    size_t count;
+    struct bbi_rp_spec spec = spec_of(policy);
+    const char *name = policy->name != NULL ? policy->name : BBI_DEFAULT_RP;
+    int rc = bbi_catalog_rps(ctx->env->catalog, db_id, &ctx->acct, &others, &count, err);
+    if (rc != BB_OK) {
+        return rc;
+    }
+    bbi_mem_free(others);
+    if (count > 0) {
+        return conflict(err);
+    }
+    spec.make_default = true;
+    return bbi_catalog_rp_create(ctx->env->catalog, db_id, name, strlen(name), &spec, &rp, err);
+}
+
 /* CREATE DATABASE of one that is there is fine unless it asks for another default policy. */
 static int check_same_policy(struct bbi_qctx *ctx, uint32_t db_id,
                              const struct bbi_ql_policy *policy, struct bb_error *err)
 {
     struct bbi_rp rp;
-    int rc = bbi_catalog_rp_find(ctx->env->catalog, db_id, NULL, 0, &rp, err);
-    if (rc != BB_OK) {
-        return rc;
+    if (bbi_catalog_rp_find(ctx->env->catalog, db_id, NULL, 0, &rp, err) != BB_OK) {
+        return create_lost_policy(ctx, db_id, policy, err);
     }
-    bool same = policy->name == NULL || strcmp(policy->name, rp.name) == 0;
+    bool same = strcmp(policy->name == NULL ? BBI_DEFAULT_RP : policy->name, rp.name) == 0;
     same = same && (!policy->has_duration || policy->duration_ns == rp.duration_ns);
     same = same && (!policy->has_replication || (uint64_t)policy->replication == rp.replicas);
     int64_t asked_ns = policy->has_shard_duration ? policy->shard_duration_ns : 0;
-    same = same && rp.shard_ns == (asked_ns != 0 ? asked_ns : bbi_rp_shard_ns(rp.duration_ns));
-    return same ? BB_OK
-                : bbi_error_set(err, BB_EEXIST,
-                                "retention policy conflicts with an existing policy");
+    same = same && rp.shard_ns == bbi_rp_shard_asked_ns(asked_ns, rp.duration_ns);
+    return same ? BB_OK : conflict(err);
 }
 
 static int create_database(struct bbi_qctx *ctx, const struct bbi_ql_policy *policy,
@@ -75,16 +98,19 @@ static int change_policy(struct bbi_qctx *ctx, const struct bbi_ql_policy *polic
     uint32_t db_id;
     struct bbi_rp rp;
     struct bbi_rp_spec spec = spec_of(policy);
-    int rc = bbi_qctx_database(ctx, policy->database, &db_id, err);
-    if (rc != BB_OK) {
-        return rc;
+    struct bbi_catalog *cat = ctx->env->catalog;
+    size_t name_len = strlen(policy->name);
+    int rc = create ? bbi_catalog_rp_check(policy->name, name_len, &spec, err) : BB_OK;
+    rc = rc == BB_OK ? bbi_catalog_database_find(cat, policy->database, strlen(policy->database),
+                                                 &db_id, err)
+                     : rc;
+    if (rc == BB_OK && create) {
+        return bbi_catalog_rp_create(cat, db_id, policy->name, name_len, &spec, &rp, err);
     }
-    if (create) {
-        return bbi_catalog_rp_create(ctx->env->catalog, db_id, policy->name, strlen(policy->name),
-                                     &spec, &rp, err);
-    }
-    return bbi_catalog_rp_alter(ctx->env->catalog, db_id, policy->name, strlen(policy->name), &spec,
-                                &rp, err);
+    /* No name is the default's. */
+    rc = rc == BB_OK ? bbi_catalog_rp_find(cat, db_id, policy->name, name_len, &rp, err) : rc;
+    return rc == BB_OK ? bbi_catalog_rp_alter(cat, db_id, rp.name, rp.name_len, &spec, &rp, err)
+                       : rc;
 }
 
 int bbi_statement_schema(struct bbi_qctx *ctx, const struct bbi_ql_statement *statement,

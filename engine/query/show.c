@@ -4,6 +4,7 @@
 
 #include "engine/catalog/names.h"
 #include "engine/influxql/expr.h"
+#include "engine/influxql/influxql.h"
 #include "engine/query/authorize.h"
 #include "engine/query/emit.h"
 #include "engine/query/keytext.h"
@@ -34,16 +35,20 @@ bool bbi_show_page_takes(struct bbi_show_page *page)
     return true;
 }
 
+int bbi_show_begin(struct bbi_show_series *s, struct bb_error *err)
+{
+    if (s->begun) {
+        return BB_OK;
+    }
+    int rc = bbi_emit_columns(s->e, s->name, s->columns, s->column_count, err);
+    s->begun = rc == BB_OK;
+    return rc;
+}
+
 int bbi_show_row(struct bbi_show_series *s, struct bb_value **row, struct bb_error *err)
 {
-    if (!s->begun) {
-        int rc = bbi_emit_columns(s->e, s->name, s->columns, s->column_count, err);
-        if (rc != BB_OK) {
-            return rc;
-        }
-        s->begun = true;
-    }
-    return bbi_emit_row(s->e, row, err);
+    int rc = bbi_show_begin(s, err);
+    return rc == BB_OK ? bbi_emit_row(s->e, row, err) : rc;
 }
 
 /* ---- databases, policies ---- */
@@ -91,29 +96,12 @@ static int show_databases(struct bbi_qctx *ctx, struct bbi_emit *e, struct bb_er
     return rc;
 }
 
-/* As Go prints a duration: 168h0m0s. */
 static const char *duration_text(struct bbi_arena *arena, int64_t ns)
 {
-    char text[64];
-    int64_t seconds = ns / 1000000000;
-    int64_t fraction = ns % 1000000000;
-    if (seconds >= 3600) {
-        (void)snprintf(text, sizeof(text), "%lldh%lldm%lld", (long long)(seconds / 3600),
-                       (long long)(seconds / 60 % 60), (long long)(seconds % 60));
-    } else if (seconds >= 60) {
-        (void)snprintf(text, sizeof(text), "%lldm%lld", (long long)(seconds / 60),
-                       (long long)(seconds % 60));
-    } else {
-        (void)snprintf(text, sizeof(text), "%lld", (long long)seconds);
-    }
-    size_t len = strlen(text);
-    if (fraction != 0) {
-        (void)snprintf(text + len, sizeof(text) - len, ".%09lld", (long long)fraction);
-        for (len = strlen(text); text[len - 1] == '0'; len--) {
-        }
-    }
-    text[len] = 's';
-    return bbi_arena_dup(arena, text, len + 1);
+    uint8_t bytes[64];
+    struct bbi_buf text = {.data = bytes, .cap = sizeof(bytes), .max = sizeof(bytes)};
+    bbi_ql_duration_format_go(ns, &text);
+    return bbi_arena_dup(arena, text.data, text.len);
 }
 
 static int by_id(const void *a, const void *b)
@@ -194,10 +182,12 @@ static int show_measurements(struct bbi_qctx *ctx, const struct bbi_ql_show *sho
     struct bbi_measurements list;
     struct bbi_ql_expr *rest;
     uint32_t db_id;
+    bool any = false;
     int rc = bbi_qctx_database(ctx, show->database, &db_id, err);
     if (rc == BB_ENOTFOUND) {
         return BB_OK;
     }
+    rc = rc == BB_OK ? bbi_show_any_shard(ctx, db_id, &bbi_shards_always, &any, err) : rc;
     if (rc == BB_OK) {
         rc = bbi_sources_list(ctx, db_id, show->sources, show->source_count, &list, err);
     }
@@ -205,7 +195,7 @@ static int show_measurements(struct bbi_qctx *ctx, const struct bbi_ql_show *sho
         rc = bbi_show_no_time(ctx, show->condition, "SHOW MEASUREMENTS", &rest, err);
     }
     ctx->goes_on = rc == BB_OK;
-    for (size_t i = 0; rc == BB_OK && i < list.count; i++) {
+    for (size_t i = 0; rc == BB_OK && any && i < list.count; i++) {
         bool has = true;
         struct bb_value *row;
         if (rest != NULL) {

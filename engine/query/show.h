@@ -24,6 +24,8 @@ struct bbi_show_series {
     size_t column_count;
     bool begun;
 };
+/** Begin it, if nothing has yet: a series without rows shows its columns. */
+int bbi_show_begin(struct bbi_show_series *s, struct bb_error *err) BB_CHECKED;
 int bbi_show_row(struct bbi_show_series *s, struct bb_value **row, struct bb_error *err) BB_CHECKED;
 
 /** One measurement of a SHOW: m[count] is it in one or several policies; within: the series that
@@ -40,6 +42,11 @@ int bbi_show_split(struct bbi_qctx *ctx, const struct bbi_ql_show *show,
 /** The measurements of a database that FROM names, whatever policies it says; none twice. */
 int bbi_show_names(struct bbi_qctx *ctx, const struct bbi_ql_show *show, uint32_t db_id,
                    struct bbi_measurements *out, struct bb_error *err) BB_CHECKED;
+
+/** Whether some policy of a database has a row in the shards that the times touch: names that DROP
+ * RETENTION POLICY has left without any are not told. */
+int bbi_show_any_shard(struct bbi_qctx *ctx, uint32_t db_id, const struct bbi_ql_condition *when,
+                       bool *any, struct bb_error *err) BB_CHECKED;
 
 /** Those that FROM names in their policies, or the default one; crossed: each name in each policy
  * that FROM has anywhere. */

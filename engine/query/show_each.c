@@ -84,16 +84,12 @@ int bbi_show_names(struct bbi_qctx *ctx, const struct bbi_ql_show *show, uint32_
     return rc == BB_OK ? bbi_sources_list(ctx, db_id, sources, show->source_count, out, err) : rc;
 }
 
-/* Whether some policy has a shard that the times touch. */
-static int any_policy(struct bbi_qctx *ctx, uint32_t db_id, const struct bbi_ql_condition *when,
-                      bool *any, struct bb_error *err)
+int bbi_show_any_shard(struct bbi_qctx *ctx, uint32_t db_id, const struct bbi_ql_condition *when,
+                       bool *any, struct bb_error *err)
 {
     struct bbi_rp *rps;
     size_t count;
-    *any = !when->has_tmin && !when->has_tmax; /* names have rows somewhere */
-    if (*any) {
-        return BB_OK;
-    }
+    *any = false;
     int rc = bbi_catalog_rps(ctx->env->catalog, db_id, &ctx->acct, &rps, &count, err);
     for (size_t i = 0; rc == BB_OK && !*any && i < count; i++) {
         rc = bbi_shards_any(ctx, &rps[i], when, any, err);
@@ -143,7 +139,7 @@ int bbi_show_each(struct bbi_qctx *ctx, const struct bbi_ql_show *show, bbi_show
     if (rc == BB_OK && when.rest != NULL) {
         rc = check_operators(when.rest, false, 0, err); /* whether or not FROM names anything */
     }
-    rc = rc == BB_OK ? any_policy(ctx, db_id, &when, &any, err) : rc;
+    rc = rc == BB_OK ? bbi_show_any_shard(ctx, db_id, &when, &any, err) : rc;
     for (size_t i = 0; rc == BB_OK && any && i < list.count; i++) {
         rc = tell_named(ctx, show, &list.list[i], &names, when.rest, fn, e, err);
     }

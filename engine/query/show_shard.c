@@ -176,6 +176,7 @@ static int show_database(struct bbi_qctx *ctx, const struct bbi_name *database, 
     if (rc == BB_ENOTFOUND) {
         return BB_OK; /* dropped meanwhile */
     }
+    rc = rc == BB_OK ? bbi_show_begin(series, err) : rc;
     for (size_t i = 0; rc == BB_OK && i < count; i++) {
         rc = show_policy(ctx, database, &rps[i], groups, series, err);
     }
@@ -195,17 +196,19 @@ int bbi_show_shards(struct bbi_qctx *ctx, bool groups, struct bbi_emit *e, struc
     struct bbi_names names;
     int rc = bbi_qctx_snapshot(ctx, err);
     if (rc == BB_OK) {
-        rc = bbi_catalog_databases(ctx->env->catalog, &ctx->acct, &names, err);
+        rc = bbi_show_database_names(ctx, &names, err);
     }
     if (rc != BB_OK) {
         return rc;
     }
+    rc = groups ? bbi_show_begin(&all, err) : BB_OK;
     for (size_t i = 0; rc == BB_OK && i < names.count; i++) {
         const char *name = bbi_arena_dup(&ctx->arena, names.list[i].name, names.list[i].len);
         struct bbi_show_series own = {e, name, shard_columns, 8, false};
         rc = name == NULL ? bbi_error_nomem(err, "shards")
                           : show_database(ctx, &names.list[i], groups, groups ? &all : &own, err);
     }
+    rc = rc == BB_OK ? bbi_emit_flush(e, err) : rc;
     bbi_names_fini(&names);
     return rc;
 }

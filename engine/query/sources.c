@@ -136,6 +136,10 @@ static int resolve_policy(struct bbi_qctx *ctx, uint32_t db_id, const struct bbi
                                  rp, err);
     if (rc == BB_ENOTFOUND && (name == NULL || name[0] == '\0')) {
         const char *database = source->database;
+        const char *lost = bbi_qctx_lost_policy(ctx, db_id);
+        if (lost != NULL) {
+            return bbi_error_set(err, rc, "retention policy not found: %s", lost);
+        }
         return bbi_error_set(err, rc, "default retention policy not set for: %.200s",
                              database == NULL ? ctx->query->database : database);
     }

@@ -57,7 +57,8 @@ def test_vars_of_queries_and_shards(server):
             server.flush()
         found = points(server)
         shards = {key[1:]: values for key, values in found.items() if key[0] == "shard"}
-        ids = [str(row[0]) for row in server.query("SHOW SHARDS")[0]["values"]]
+        own = next(s for s in server.query("SHOW SHARDS") if s["name"] == "test")
+        ids = [str(row[0]) for row in own["values"]]
         assert len(ids) == 3
         assert sorted(shards) == sorted(("test", "busbar", i, "autogen") for i in (ids[0], ids[2]))
         total = sum(values["diskBytes"] for values in shards.values())
@@ -208,7 +209,7 @@ def test_retention_autocreate(make_server):
     server.query("CREATE DATABASE bare")
     assert "values" not in server.query('SHOW RETENTION POLICIES ON "bare"')[0]
     reply = server.write("m v=1 1", db="bare")
-    assert (reply.status, reply.error()) == (404, "retention policy not found: ")
+    assert (reply.status, reply.error()) == (500, "retention policy not found: ")
     assert server.query_reply("SELECT v FROM m", db="bare").json()["results"][0]["error"] == \
         "default retention policy not set for: bare"
     server.query("CREATE DATABASE mine WITH DURATION 2d NAME two")

@@ -279,3 +279,19 @@ def test_max_row_limit(make_server):
     reply = server.query_reply("SELECT count(v) FROM m WHERE time >= 0 AND time < 6 "
                                "GROUP BY time(1ns)", db="test").json()
     assert reply["results"][0]["error"] == "max-select-buckets limit exceeded: (5/4)"
+
+
+def test_shards_of_none(server):
+    """Columns without rows, as InfluxDB shows them."""
+    server.query("CREATE DATABASE bare")
+    by_name = {s["name"]: s for s in server.query("SHOW SHARDS")}
+    assert by_name["bare"] == {"name": "bare", "columns": [
+        "id", "database", "retention_policy", "shard_group", "start_time", "end_time",
+        "expiry_time", "owners"]}
+    server.query("DROP DATABASE bare")
+
+
+def test_shard_groups_of_none(make_server):
+    assert make_server(line="off").query("SHOW SHARD GROUPS") == [
+        {"name": "shard groups", "columns": ["id", "database", "retention_policy", "start_time",
+                                             "end_time", "expiry_time"]}]

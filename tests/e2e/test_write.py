@@ -32,8 +32,7 @@ def test_unknown_database(server):
 
 def test_unknown_retention_policy(server):
     reply = server.write("w v=1", rp="nope")
-    assert reply.status in (400, 404)
-    assert "retention policy not found" in reply.error()
+    assert (reply.status, reply.error()) == (500, "retention policy not found: nope")
 
 
 @pytest.mark.parametrize("precision", ["x", "S", "1s", "sec", "us", "ns ", "0"])

@@ -78,7 +78,7 @@ static void test_refused(void **state)
             "END"),
          "error: retention policy not found: t.none\n"},
         {CQ("q ON t BEGIN SELECT mean(v) INTO bare..m FROM r GROUP BY time(10s) END"),
-         "error: default retention policy not set for: bare\n"},
+         "error: retention policy not found: bare.autogen\n"},
     };
     struct dbtest t;
     (void)state;

@@ -288,6 +288,8 @@ static const struct bad_query as_influxd[] = {
 /* Newer than 1.6.7, or our own. */
 static const struct bad_query others[] = {
     {"SHOW TAG KEYS WITH KEY", "found EOF, expected IN, =, =~ at line 1, char 24"},
+    {"SHOW TAG KEYS WITH time", "found WITH, expected ; at line 1, char 15"},
+    {"SHOW TAG KEYS FROM m WITH", "found WITH, expected ; at line 1, char 22"},
     {"SHOW MEASUREMENTS ON 1", "found 1, expected identifier at line 1, char 22"},
     {"SELECT a FROM m WHERE time > now() - 1mo", "invalid duration"},
     {"SELECT a FROM m lookback", "lookback must be a function call"},

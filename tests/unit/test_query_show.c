@@ -225,6 +225,45 @@ static void measurements_by_tags(void **state)
                   "error: SHOW MEASUREMENTS doesn't support time in WHERE clause\n");
 }
 
+/* What a database without its default policy says of itself. */
+static void no_default_policy(void **state)
+{
+    static const char *const cases[][2] = {
+        {"CREATE DATABASE lost; CREATE RETENTION POLICY rest ON lost DURATION INF REPLICATION 1",
+         ""},
+        {"SELECT v INTO lost..n FROM cpu LIMIT 1", "result: time=0 written=1i\n"},
+        {"SHOW TAG KEYS ON lost", ""},
+        {"SHOW MEASUREMENTS ON lost", "measurements: name=\"n\"\n"},
+        {"DROP RETENTION POLICY autogen ON lost", ""},
+        {"SHOW MEASUREMENTS ON lost", ""},
+        {"SELECT v FROM lost..n", "error: retention policy not found: autogen\n"},
+        {"SELECT nothing(v) FROM lost..n", "error: undefined function nothing()\n"},
+        {"SHOW SERIES ON lost", "error: retention policy not found: autogen\n"},
+        {"CREATE DATABASE lost WITH DURATION 1d",
+         "error: retention policy conflicts with an existing policy\n"},
+        {"DROP RETENTION POLICY rest ON lost; CREATE DATABASE lost WITH DURATION 1d", ""},
+        {"SHOW RETENTION POLICIES ON lost",
+         ": name=\"autogen\" duration=\"24h0m0s\" shardGroupDuration=\"1h0m0s\" replicaN=1i "
+         "default=true\n"},
+        {"DROP DATABASE lost", ""},
+        /* Databases that are not there are told first. */
+        {"SELECT nothing(v) FROM none.p.m", "error: database not found: none\n"},
+        {"SELECT v FROM t.nope.cpu, none.p.m", "error: database not found: none\n"},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        dbtest_expect(&t, cases[i][0], cases[i][1]);
+    }
+}
+
+static void no_shards(void **state)
+{
+    (void)state;
+    dbtest_expect(&t, "CREATE DATABASE e", "");
+    dbtest_expect(&t, "EXPLAIN SELECT v FROM e..none", ": QUERY PLAN=\"\"\n");
+    dbtest_expect(&t, "DROP DATABASE e", "");
+}
+
 static void shards(void **state)
 {
     static const char shown[] =
@@ -275,6 +314,27 @@ static void policies(void **state)
         {"CREATE DATABASE h WITH DURATION 30d NAME r",
          "error: retention policy conflicts with an existing policy\n"},
         {"DROP DATABASE h", ""},
+        /* Name and durations are looked at before the database, and no name is the default's. */
+        {"CREATE RETENTION POLICY \"\" ON none DURATION 2h REPLICATION 1", "error: invalid name\n"},
+        {"CREATE RETENTION POLICY p ON none DURATION 2m REPLICATION 1",
+         "error: retention policy duration must be at least 1h0m0s\n"},
+        {"CREATE RETENTION POLICY p ON none DURATION 2h REPLICATION 1 SHARD DURATION 1d",
+         "error: retention policy duration must be greater than the shard duration\n"},
+        {"CREATE RETENTION POLICY p ON \"\" DURATION 2h REPLICATION 1",
+         "error: database not found: \n"},
+        {"ALTER RETENTION POLICY \"\" ON \"\" DURATION 2m", "error: database not found: \n"},
+        {"ALTER RETENTION POLICY \"\" ON f DURATION 2m",
+         "error: retention policy duration must be at least 1h0m0s\n"},
+        {"CREATE DATABASE f WITH DURATION 2h SHARD DURATION 1d",
+         "error: retention policy conflicts with an existing policy\n"},
+        {"CREATE DATABASE f WITH DURATION 2m",
+         "error: retention policy duration must be at least 1h0m0s\n"},
+        {"CREATE DATABASE k WITH REPLICATION 1 NAME other; CREATE DATABASE k WITH REPLICATION 1",
+         "error: retention policy conflicts with an existing policy\n"},
+        {"DROP DATABASE k; CREATE DATABASE k WITH DURATION 2h NAME \"\"", ""},
+        {"SHOW RETENTION POLICIES ON k",
+         ": name=\"autogen\" duration=\"2h0m0s\" shardGroupDuration=\"1h0m0s\" replicaN=1i "
+         "default=true\n"},
         {"CREATE RETENTION POLICY p ON f DURATION 2h REPLICATION 2", ""},
         {"CREATE RETENTION POLICY p ON f DURATION 2h REPLICATION 2", ""},
         {"CREATE RETENTION POLICY p ON f DURATION 2h REPLICATION 1",
@@ -431,6 +491,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(tag_keys_by_value, setup, teardown),
         cmocka_unit_test_setup_teardown(databases_as_they_were_made, setup, teardown),
         cmocka_unit_test_setup_teardown(measurements_by_tags, setup, teardown),
+        cmocka_unit_test_setup_teardown(no_default_policy, setup, teardown),
+        cmocka_unit_test_setup_teardown(no_shards, setup, teardown),
         cmocka_unit_test_setup_teardown(shards, setup, teardown),
         cmocka_unit_test_setup_teardown(lists_without_content, setup, teardown),
         cmocka_unit_test_setup_teardown(policies, setup, teardown),

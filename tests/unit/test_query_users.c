@@ -248,7 +248,7 @@ static const struct need needs[] = {
     {"CREATE CONTINUOUS QUERY c ON t BEGIN SELECT mean(v) INTO n FROM m GROUP BY time(1m) END",
      "READ on t"},
     {"CREATE SUBSCRIPTION s ON t.autogen DESTINATIONS ALL 'udp://h:1'", NULL},
-    {"ALTER RETENTION POLICY autogen ON t DURATION INF", NULL},
+    {"ALTER RETENTION POLICY autogen ON t DURATION 0s", NULL},
     {"DROP DATABASE z", NULL},
     {"DROP RETENTION POLICY r ON t", "WRITE on t"},
     {"DROP RETENTION POLICY r ON other", "WRITE on other"},
