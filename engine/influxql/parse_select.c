@@ -1,5 +1,6 @@
 #include <string.h>
 
+#include "engine/influxql/expr.h"
 #include "engine/influxql/parser.h"
 
 /* ---- fields ---- */
@@ -239,6 +240,17 @@ static bool misplaced_months(const struct bbi_ql_expr *expr)
     return false;
 }
 
+/* (host) is host, and time(5m + 5m) is time(10m). */
+static bool fold_dimension(struct bbi_ql_parser *p, struct bbi_ql_expr **dimension)
+{
+    struct bbi_ql_world world = {.keeps_now = true};
+
+    if (bbi_ql_reduce(*dimension, &world, p->arena, dimension, p->err) != BB_OK) {
+        p->failed = true;
+    }
+    return !p->failed;
+}
+
 static bool parse_dimension(struct bbi_ql_parser *p, struct bbi_ql_expr **dimension)
 {
     p->calendar = true;
@@ -250,10 +262,11 @@ static bool parse_dimension(struct bbi_ql_parser *p, struct bbi_ql_expr **dimens
     if (misplaced_months(*dimension)) {
         return bbi_qlp_fail(p, "invalid duration");
     }
-    if ((*dimension)->kind != BBI_QL_REGEX) {
-        bbi_qlp_skip_white(p);
+    if ((*dimension)->kind == BBI_QL_REGEX) {
+        return true;
     }
-    return true;
+    bbi_qlp_skip_white(p);
+    return fold_dimension(p, dimension);
 }
 
 bool bbi_qlp_group_by(struct bbi_ql_parser *p, struct bbi_ql_expr ***dimensions, size_t *count)

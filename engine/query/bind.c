@@ -281,6 +281,10 @@ static int filter_leaf(void *arg, const struct bbi_ql_expr *leaf, uint32_t *slot
     uint32_t id = 0;
     enum bbi_type type;
     bool found = false;
+    if (leaf->kind == BBI_QL_DISTINCT) {
+        *slot = BBI_PROGRAM_NOTHING;
+        return BB_OK;
+    }
     if (leaf->kind != BBI_QL_VAR) {
         return bbi_error_set(err, BB_EUNSUPPORTED, "a call in a condition is not supported");
     }

@@ -242,11 +242,13 @@ static enum bbi_ql_type given_type(const struct bbi_call *call)
 static int refuse(struct bbi_plan *plan, struct bbi_call *call, struct bb_error *err)
 {
     struct bb_error refusal;
-    call->type = BBI_QL_TYPE_UNKNOWN;
     if (call->inner != NULL && call->inner->input == BBI_QL_TYPE_UNKNOWN) {
-        call->input = BBI_QL_TYPE_UNKNOWN; /* over nothing */
+        /* Over nothing; fill() takes the type all the same. */
+        call->type = call->type == BBI_QL_TYPE_UNKNOWN ? call->inner->type : call->type;
+        call->input = BBI_QL_TYPE_UNKNOWN;
         return BB_OK;
     }
+    call->type = BBI_QL_TYPE_UNKNOWN;
     struct bbi_refusal *r = bbi_arena_zalloc(&plan->ctx->arena, 1, sizeof(*r));
     bbi_error_clear(&refusal);
     if (r != NULL && bbi_plan_refuse_type(call, &refusal) == BB_EINVAL) {
@@ -461,7 +463,9 @@ static int ref_slot(struct collector *c, const struct bbi_ref *ref, uint32_t *sl
     struct bbi_ref *added = &plan->refs[plan->ref_count];
     *added = *ref;
     *slot = (uint32_t)plan->ref_count++;
-    return bbi_plan_name_type(plan, ref->name, ref->cast, &added->type, err);
+    rc = bbi_plan_name_type(plan, ref->name, ref->cast, &added->type, err);
+    added->type = type_of_ref(added);
+    return rc;
 }
 
 /* Names get slots from this on until all calls are known. */

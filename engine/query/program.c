@@ -68,6 +68,7 @@ static bool constant_of(const struct bbi_ql_expr *expr, struct bb_value *out)
     case BBI_QL_DURATION:
     case BBI_QL_TIME:
     case BBI_QL_NULL:
+    case BBI_QL_WILDCARD:
         memset(out, 0, sizeof(*out));
         return true;
     default:
@@ -86,6 +87,9 @@ static int compile_leaf(struct compiler *c, const struct bbi_ql_expr *expr, stru
     }
     instruction.code = BBI_PUSH_SLOT;
     int rc = c->leaf(c->arg, expr, &instruction.slot, err);
+    if (instruction.slot == BBI_PROGRAM_NOTHING) {
+        instruction.code = BBI_PUSH_CONST;
+    }
     return rc == BB_OK ? emit_code(c, instruction, err) : rc;
 }
 
@@ -123,7 +127,9 @@ static int compile_term(struct compiler *c, const struct bbi_ql_expr *expr, unsi
 /* A literal without a value, which a boolean takes for false: b = 1h. */
 static bool is_nothing(const struct bbi_ql_expr *expr)
 {
-    return expr->kind == BBI_QL_DURATION || expr->kind == BBI_QL_TIME || expr->kind == BBI_QL_NULL;
+    return expr->kind == BBI_QL_DURATION || expr->kind == BBI_QL_TIME ||
+           expr->kind == BBI_QL_NULL || expr->kind == BBI_QL_WILDCARD ||
+           expr->kind == BBI_QL_DISTINCT;
 }
 
 /* The right-hand side of a binary expression, and its operator; the left one is on the stack. */

@@ -44,7 +44,10 @@ struct bbi_program {
     bool null_is_false; /* beside a boolean: in columns, and in conditions on subqueries */
 };
 
-/** Which slot a variable or a call stands for. */
+/** The slot of what has no value. */
+#define BBI_PROGRAM_NOTHING UINT32_MAX
+
+/** Which slot a variable, a call or DISTINCT stands for. */
 typedef int (*bbi_program_leaf_fn)(void *arg, const struct bbi_ql_expr *leaf, uint32_t *slot,
                                    struct bb_error *err);
 

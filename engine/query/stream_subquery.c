@@ -91,6 +91,10 @@ static int filter_leaf(void *arg, const struct bbi_ql_expr *leaf, uint32_t *slot
     struct sub *s = arg;
     const struct bbi_plan *plan = s->plan;
     struct mapping m = {.kind = FROM_NOTHING};
+    if (leaf->kind == BBI_QL_DISTINCT) {
+        *slot = BBI_PROGRAM_NOTHING;
+        return BB_OK;
+    }
     if (leaf->kind != BBI_QL_VAR) {
         return bbi_error_set(err, BB_EUNSUPPORTED, "a call in a condition is not supported");
     }

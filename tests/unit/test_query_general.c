@@ -98,6 +98,19 @@ static const struct dbtest_question questions[] = {
      "m: time=1120000000000 top=7 h=null\n"},
     {"select first(v) + first(v::float) from m",
      "m: time=1000000000000 first_first=3\n"},
+    {"select v, s::integer from m where v > 5 fill(-1.5)",
+     "m: time=1120000000000 v=7 s=-1i\n"},
+    {"select v from m where * > 1 or distinct v > 1 or v > 5",
+     "m: time=1120000000000 v=7\n"},
+    {"select max(v) from m where time >= 960s and time < 1200s group by time(1m+1m), (h) "
+      "fill(none)",
+     "m{h=}: time=1080000000000 max=7\n"
+     "m{h=a}: time=960000000000 max=2.5\n"
+     "m{h=b}: time=960000000000 max=3\n"
+     "m{h=b}: time=1080000000000 max=-1\n"},
+    {"select mode(i), cumulative_sum(max(v::string)) from m where time >= 960s and time < 1080s "
+      "group by time(2m) fill(-1.5)",
+     "m: time=960000000000 mode=1i cumulative_sum=-1.5\n"},
     {"select top(v,s,2) from m",
      "m: time=1120000000000 top=7 s=null\n"},
     {"select top(v,h,r,3) from m",
