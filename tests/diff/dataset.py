@@ -148,6 +148,13 @@ class Dataset:
     def points(self):
         return [(policy, line) for policy, lines in self.batches for line in lines]
 
+    def several_shards(self):
+        """Whether InfluxDB has several of some policy: those of rp2 are a day long, others a week.
+        A week begins on Monday."""
+        shards = {(policy, (int(line.rsplit(" ", 1)[1]) // NS + 259200) // (
+            86400 if policy else 604800)) for policy, line in self.points()}
+        return len(shards) > len({policy for policy, _ in shards})
+
     def types(self):
         found = {}
         for m in self.measurements:

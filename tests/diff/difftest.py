@@ -124,6 +124,8 @@ class Run:
         self.ties = False
         self.types = {}
         self.several_policies = False
+        self.several_shards = False
+        self.starts = 0
         self.quiet = False  # while a difference is made small
         self.plant_rng = random.Random(seed) if arguments.plant else None
         self.planted = None  # the fault in the reply that is looked at
@@ -203,6 +205,7 @@ class Run:
             if sum(self.not_yet.values()) > before:
                 return None, None
             if difference:
+                difference.tree = query if query["kind"] == "select" else None
                 name = self.explained(text, difference, query["kind"] == "steps")
                 if self.planted is not None:
                     self.faults[self.planted][1] += name is None
@@ -216,6 +219,8 @@ class Run:
     def explained(self, text, difference, behind_change):
         """The rule that explains a difference, counted, or None."""
         difference.ties = self.ties
+        difference.starts = self.starts
+        difference.several_shards = self.several_shards
         difference.version = self.bench.version
         difference.several_policies = self.several_policies
         difference.behind_change = behind_change
@@ -389,6 +394,8 @@ class Run:
         self.ties = data.ties
         self.types = data.types()
         self.several_policies = len(data.policies) > 1
+        self.several_shards = data.several_shards()
+        self.starts = data.first
         data.floor = 1e-14 * data.magnitude * data.count
         names = self.bench.fill(data.batches, data.policies)
         makers = Statements(rng, data)
