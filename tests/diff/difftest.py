@@ -29,7 +29,7 @@ from plants import FAULTS
 from servers import Busbar, Influx, find_influxd
 from shrink import shrink_list, shrink_query
 from statements import Statements, write_case
-from tree import bound_parameters, plain_text, statement_text, steps_of, texts_of
+from tree import bound_parameters, plain_text, statement_text, steps_of, texts_of, tree_of
 from wider import Wider
 
 STATES = ["memory", "flushed", "compacted", "mixed"]
@@ -205,7 +205,7 @@ class Run:
             if sum(self.not_yet.values()) > before:
                 return None, None
             if difference:
-                difference.tree = query if query["kind"] == "select" else None
+                difference.tree = tree_of(step)
                 name = self.explained(text, difference, query["kind"] == "steps")
                 if self.planted is not None:
                     self.faults[self.planted][1] += name is None
@@ -274,6 +274,7 @@ class Run:
         if difference is None:
             return None
         difference.replies = ours[1], theirs[1]
+        difference.tree = tree_of(part)
         ours = 200, json.dumps({"results": [{**results[0], "statement_id": 0}]}).encode()
         difference.ask = lambda other: (ours, self.answer(
             self.bench.influx, names["influx"], other, parameters), floor)
@@ -313,6 +314,7 @@ class Run:
         if difference is None:
             return None, None
         difference.where += " %s %s" % (headers, more)
+        difference.tree = tree_of(query)
         return (None, None) if self.explained(text, difference, False) else (difference, "memory")
 
     # continuous queries

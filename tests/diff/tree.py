@@ -79,6 +79,12 @@ def plain_text(q):
     return statement_text(q)
 
 
+def tree_of(q):
+    """The SELECT that a statement is, or None."""
+    q = q["of"] if q["kind"] == "bound" else q
+    return q if q["kind"] == "select" else None
+
+
 def steps_of(q):
     """The statements to run, one request each."""
     return q["steps"] if q["kind"] == "steps" else [q]
