@@ -97,6 +97,8 @@ libbusbar_la_SOURCES += \
 	engine/query/select_raw.c \
 	engine/query/show.c \
 	engine/query/show.h \
+	engine/query/shard_places.c \
+	engine/query/shard_places.h \
 	engine/query/shards.c \
 	engine/query/shards.h \
 	engine/query/show_count.c \

@@ -2,108 +2,24 @@
  * SHOW SHARDS, SHOW SHARD GROUPS, DROP SHARD: a shard is a partition, a policy's stretch of time.
  *
  * Its number is made of the policy's id and the stretch's place, so that it is the same whatever is
- * flushed or compacted. Shown are those in which a segment or a memtable may have rows: a file that
- * holds scattered rows of many partitions counts for all from its first row to its last.
+ * flushed or compacted. Shown are those that have rows.
  */
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
 #include "engine/influxql/expr.h"
 #include "engine/partition/span.h"
+#include "engine/query/shard_places.h"
 #include "engine/query/show.h"
 #include "engine/query/statement.h"
 
-/* More than these are not listed of one policy. */
-#define SHARDS_MAX 100000
-
-/* Places are counted from the first time that there is. */
+/* The policy's id stands above the place. */
 #define PLACE_BITS 32
-#define PLACE_ZERO (INT64_C(1) << (PLACE_BITS - 1))
 
 struct shard_list {
     struct bbi_qctx *ctx;
     const struct bbi_rp *rp;
-    bool ends_only;  /* of what reaches over many shards its first and last */
-    int64_t *places; /* [count] */
-    size_t count;
-    size_t cap;
+    roaring_bitmap_t *places;
 };
-
-static int64_t place_of(int64_t time_ns, int64_t shard_ns)
-{
-    int64_t q = time_ns / shard_ns;
-    return q - (time_ns % shard_ns < 0);
-}
-
-static int add_range(struct shard_list *l, int64_t tmin, int64_t tmax, struct bb_error *err)
-{
-    int64_t place = place_of(tmin, l->rp->shard_ns);
-    int64_t last = place_of(tmax, l->rp->shard_ns);
-    int64_t step = l->ends_only && last > place ? last - place : 1;
-    for (; place <= last; place += step) {
-        if (l->count == l->cap) {
-            size_t cap = l->cap == 0 ? 64 : l->cap * 2;
-            if (cap > 4 * (size_t)SHARDS_MAX) {
-                return bbi_error_set(err, BB_ELIMIT, "more than %d shards", SHARDS_MAX);
-            }
-            int64_t *places = bbi_mem_realloc(&l->ctx->acct, l->places, cap * sizeof(places[0]));
-            if (places == NULL) {
-                return bbi_error_nomem(err, "shards");
-            }
-            l->places = places;
-            l->cap = cap;
-        }
-        l->places[l->count++] = place;
-    }
-    return BB_OK;
-}
-
-static int by_value(const void *a, const void *b)
-{
-    int64_t x = *(const int64_t *)a;
-    int64_t y = *(const int64_t *)b;
-    return (x > y) - (x < y);
-}
-
-static void sort_places(struct shard_list *l)
-{
-    size_t kept = 0;
-    if (l->count == 0) {
-        return;
-    }
-    qsort(l->places, l->count, sizeof(l->places[0]), by_value);
-    for (size_t i = 0; i < l->count; i++) {
-        if (kept == 0 || l->places[kept - 1] != l->places[i]) {
-            l->places[kept++] = l->places[i];
-        }
-    }
-    l->count = kept;
-}
-
-static int list_places(struct shard_list *l, struct bb_error *err)
-{
-    const struct bbi_snapshot *snapshot = &l->ctx->snapshot;
-    size_t first;
-    size_t count;
-    int rc = BB_OK;
-    bbi_version_range(snapshot->version, l->rp->db_id, l->rp->id, &first, &count);
-    for (size_t i = 0; rc == BB_OK && i < count; i++) {
-        const struct bbi_segment_meta *meta = &snapshot->version->segments[first + i].meta;
-        rc = add_range(l, meta->tmin, meta->tmax, err);
-    }
-    for (size_t i = 0; rc == BB_OK && i < snapshot->memtable_count; i++) {
-        const struct bbi_memspace *space = bbi_memtable_space(snapshot->memtables[i], l->rp->db_id,
-                                                              l->rp->id);
-        struct bbi_memspace_info info;
-        if (space != NULL) {
-            bbi_memspace_info(space, &info);
-            rc = info.tmin <= info.tmax ? add_range(l, info.tmin, info.tmax, err) : BB_OK;
-        }
-    }
-    sort_places(l);
-    return rc;
-}
 
 /* A time as RFC 3339, in the statement's arena. */
 static int put_time(struct bbi_qctx *ctx, int64_t time_ns, struct bb_value *value,
@@ -122,16 +38,16 @@ static int put_time(struct bbi_qctx *ctx, int64_t time_ns, struct bb_value *valu
     return rc;
 }
 
-static uint64_t shard_id(const struct bbi_rp *rp, int64_t place)
+static uint64_t shard_id(const struct bbi_rp *rp, uint32_t place)
 {
-    return ((uint64_t)rp->id << PLACE_BITS) + (uint64_t)(place + PLACE_ZERO);
+    return ((uint64_t)rp->id << PLACE_BITS) + place;
 }
 
-static int put_shard(struct shard_list *l, const struct bbi_name *database, int64_t place,
+static int put_shard(struct shard_list *l, const struct bbi_name *database, uint32_t place,
                      bool groups, struct bb_value *row, struct bb_error *err)
 {
     const struct bbi_rp *rp = l->rp;
-    struct bbi_span span = bbi_span_of(place * rp->shard_ns, rp->shard_ns);
+    struct bbi_span span = bbi_span_of(bbi_place_start(place, rp->shard_ns), rp->shard_ns);
     int64_t expiry;
     size_t k = 0;
     if (__builtin_add_overflow(span.t1, rp->duration_ns, &expiry)) {
@@ -157,13 +73,18 @@ static int show_policy(struct bbi_qctx *ctx, const struct bbi_name *database,
                        struct bb_error *err)
 {
     struct shard_list l = {.ctx = ctx, .rp = rp};
-    int rc = list_places(&l, err);
-    for (size_t i = 0; rc == BB_OK && i < l.count; i++) {
+    int rc = bbi_shard_places(ctx, rp, false, &l.places, err);
+    if (rc != BB_OK) {
+        return rc;
+    }
+    roaring_uint32_iterator_t it;
+    roaring_init_iterator(l.places, &it);
+    for (; rc == BB_OK && it.has_value; roaring_advance_uint32_iterator(&it)) {
         struct bb_value *row;
         rc = bbi_show_row(series, &row, err);
-        rc = rc == BB_OK ? put_shard(&l, database, l.places[i], groups, row, err) : rc;
+        rc = rc == BB_OK ? put_shard(&l, database, it.current_value, groups, row, err) : rc;
     }
-    bbi_mem_free(l.places);
+    roaring_bitmap_free(l.places);
     return rc;
 }
 
@@ -221,7 +142,7 @@ int bbi_show_shards(struct bbi_qctx *ctx, bool groups, struct bbi_emit *e, struc
  * the first.
  */
 
-/* bytes [l->count]: of the segments that begin in each shard. */
+/* bytes: a number for each place, of the segments that begin there. */
 static void add_segments(const struct shard_list *l, uint64_t *bytes)
 {
     const struct bbi_version *version = l->ctx->snapshot.version;
@@ -230,15 +151,15 @@ static void add_segments(const struct shard_list *l, uint64_t *bytes)
     bbi_version_range(version, l->rp->db_id, l->rp->id, &first, &count);
     for (size_t i = first; i < first + count; i++) {
         const struct bbi_segment_meta *meta = &version->segments[i].meta;
-        int64_t place = place_of(meta->tmin, l->rp->shard_ns);
-        const int64_t *at = bsearch(&place, l->places, l->count, sizeof(l->places[0]), by_value);
-        BB_ASSERT(at != NULL); /* list_places saw the same version */
-        bytes[at - l->places] += meta->file_bytes;
+        /* It is there: bbi_shard_places saw the same version. */
+        uint32_t place = bbi_place_of(meta->tmin, l->rp->shard_ns);
+        bytes[roaring_bitmap_rank(l->places, place) - 1] += meta->file_bytes;
     }
 }
 
 static int put_shard_stats(struct shard_list *l, const char *database, const char *policy,
-                           int64_t place, uint64_t bytes, struct bbi_emit *e, struct bb_error *err)
+                           uint32_t place, uint64_t bytes, struct bbi_emit *e,
+                           struct bb_error *err)
 {
     static const char *const tags[] = {"database", "engine", "id", "retentionPolicy"};
     static const char *const columns[] = {"diskBytes"};
@@ -261,26 +182,36 @@ static int put_shard_stats(struct shard_list *l, const char *database, const cha
     return rc;
 }
 
+static int put_places(struct shard_list *l, const char *database, struct bbi_emit *e,
+                      struct bb_error *err)
+{
+    struct bbi_qctx *ctx = l->ctx;
+    size_t count = (size_t)roaring_bitmap_get_cardinality(l->places);
+    const char *policy = bbi_arena_dup(&ctx->arena, l->rp->name, l->rp->name_len);
+    uint64_t *bytes = bbi_mem_zalloc(&ctx->acct, count, sizeof(bytes[0]));
+    int rc = policy == NULL || bytes == NULL ? bbi_error_nomem(err, "shards") : BB_OK;
+    roaring_uint32_iterator_t it;
+    roaring_init_iterator(l->places, &it);
+    if (rc == BB_OK) {
+        add_segments(l, bytes);
+    }
+    for (size_t i = 0; rc == BB_OK && it.has_value; i++) {
+        rc = put_shard_stats(l, database, policy, it.current_value, bytes[i], e, err);
+        roaring_advance_uint32_iterator(&it);
+    }
+    bbi_mem_free(bytes);
+    return rc;
+}
+
 static int policy_stats(struct bbi_qctx *ctx, const char *database, const struct bbi_rp *rp,
                         struct bbi_emit *e, struct bb_error *err)
 {
-    struct shard_list l = {.ctx = ctx, .rp = rp, .ends_only = true};
-    uint64_t *bytes = NULL;
-    const char *policy = bbi_arena_dup(&ctx->arena, rp->name, rp->name_len);
-    int rc = policy == NULL ? bbi_error_nomem(err, "shards") : list_places(&l, err);
-    if (rc == BB_OK && l.count > 0) {
-        bytes = bbi_mem_alloc(&ctx->acct, l.count * sizeof(bytes[0]));
-        rc = bytes == NULL ? bbi_error_nomem(err, "shards") : BB_OK;
+    struct shard_list l = {.ctx = ctx, .rp = rp};
+    int rc = bbi_shard_places(ctx, rp, true, &l.places, err);
+    if (rc == BB_OK) {
+        rc = put_places(&l, database, e, err);
+        roaring_bitmap_free(l.places);
     }
-    if (bytes != NULL) {
-        memset(bytes, 0, l.count * sizeof(bytes[0]));
-        add_segments(&l, bytes);
-    }
-    for (size_t i = 0; rc == BB_OK && i < l.count; i++) {
-        rc = put_shard_stats(&l, database, policy, l.places[i], bytes[i], e, err);
-    }
-    bbi_mem_free(bytes);
-    bbi_mem_free(l.places);
     return rc;
 }
 
@@ -368,7 +299,7 @@ int bbi_shard_find(struct bbi_qctx *ctx, uint32_t db_id, const struct bbi_ql_con
                      : rc;
     for (size_t i = 0; rc == BB_OK && !*found && i < count; i++) {
         *found = find_in_policy(&ctx->snapshot, &rps[i], when, &time);
-        *id = *found ? shard_id(&rps[i], place_of(time, rps[i].shard_ns)) : 0;
+        *id = *found ? shard_id(&rps[i], bbi_place_of(time, rps[i].shard_ns)) : 0;
     }
     bbi_mem_free(rps);
     return rc;
@@ -379,7 +310,7 @@ int bbi_statement_drop_shard(struct bbi_qctx *ctx, uint64_t id, struct bb_error 
     struct bbi_rp rp;
     roaring_bitmap_t *series;
     uint64_t rp_id = id >> PLACE_BITS;
-    int64_t place = (int64_t)(id & UINT32_MAX) - PLACE_ZERO;
+    int64_t place = (int64_t)(id & UINT32_MAX) - BBI_PLACE_ZERO;
     int64_t start;
     int rc = rp_id > UINT32_MAX ? BB_ENOTFOUND
                                 : bbi_catalog_rp_get(ctx->env->catalog, (uint32_t)rp_id, &rp, err);

@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include "tests/lib/dbtest.h"
+#include "tests/lib/rng.h"
 
 static struct dbtest t;
 
@@ -286,6 +287,61 @@ static void shards(void **state)
     dbtest_expect(&t, "SELECT v FROM cpu", "cpu: time=864000000000000 v=9\n");
 }
 
+#define WEEKS 60
+
+/* Rows scattered over weeks, of few series and many: a shard for each week that has one, whatever
+ * file or table they are in, and none between. */
+static void scattered_shards(struct rng *rng, unsigned series, unsigned rows)
+{
+    bool has[WEEKS] = {false};
+    struct bbi_buf out;
+    struct dbtest d;
+    dbtest_open(&d);
+    bbi_buf_init(&out, NULL, 1u << 20);
+    for (unsigned i = 0; i < rows; i++) {
+        char line[128];
+        unsigned week = (unsigned)rng_below(rng, WEEKS);
+        (void)snprintf(line, sizeof(line), "m,s=%u %s=1 %lld\n", (unsigned)rng_below(rng, series),
+                       rng_one_in(rng, 3) ? "a" : "b",
+                       (week * 604800LL + (long long)rng_below(rng, 604800)) * 1000000000LL);
+        has[week] = true;
+        dbtest_write(&d, line);
+        if (rng_one_in(rng, rows / 3)) {
+            dbtest_flush(&d);
+        }
+    }
+    for (unsigned round = 0; round < 3; round++) {
+        bbi_buf_reset(&out);
+        dbtest_query(&d, "SHOW SHARDS", &out);
+        bbi_buf_u8(&out, 0);
+        const char *at = (const char *)out.data;
+        for (unsigned week = 0; week < WEEKS; week++) {
+            char id[32];
+            (void)snprintf(id, sizeof(id), "t: id=%lluu ", 6442450944ULL + week);
+            if (has[week]) {
+                assert_memory_equal(at, id, strlen(id));
+                at = strchr(at, '\n') + 1;
+            }
+        }
+        assert_string_equal(at, "");
+        dbtest_flush(&d);
+        if (round == 1) {
+            dbtest_compact(&d);
+        }
+    }
+    bbi_buf_fini(&out);
+    dbtest_close(&d);
+}
+
+static void shards_of_scattered_rows(void **state)
+{
+    struct rng rng = rng_from_env();
+    (void)state;
+    for (unsigned i = 0; i < 12; i++) {
+        scattered_shards(&rng, 1 + i % 4 * 5, 4 + i * 6);
+    }
+}
+
 static void lists_without_content(void **state)
 {
     (void)state;
@@ -494,6 +550,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(no_default_policy, setup, teardown),
         cmocka_unit_test_setup_teardown(no_shards, setup, teardown),
         cmocka_unit_test_setup_teardown(shards, setup, teardown),
+        cmocka_unit_test(shards_of_scattered_rows),
         cmocka_unit_test_setup_teardown(lists_without_content, setup, teardown),
         cmocka_unit_test_setup_teardown(policies, setup, teardown),
         cmocka_unit_test_setup_teardown(kill_a_query, setup, teardown),
