@@ -4,8 +4,8 @@
  * Jobs start in the order in which they came. A pool has no bound of its own on waiting jobs,
  * because every connection has at most one job waiting and connections are bounded; whoever waits
  * too long is taken back by pool_cancel and answered 503. Threads start when they are first needed.
- * A job that waits for a client may lend its place to another, so that clients who do not read cannot
- * keep the others from being answered.
+ * A job that waits for a client may lend its place to another, so that clients who do not read
+ * cannot keep the others from being answered.
  */
 #ifndef SERVER_POOL_H
 #define SERVER_POOL_H

@@ -1,7 +1,7 @@
 /*
- * Where nearly all rows are, little is to be read: a segment mostly has one partition, and a memtable
- * whose times reach over a few has rows in each of them among its first series. Only what is
- * scattered is looked at row by row.
+ * Where nearly all rows are, little is to be read: a segment mostly has one partition, and a
+ * memtable whose times reach over a few has rows in each of them among its first series. Only what
+ * is scattered is looked at row by row.
  */
 #include "engine/query/shard_places.h"
 
@@ -159,8 +159,7 @@ static int add_space(struct places *p, const struct bbi_memspace *space, struct 
         int64_t tmin;
         int64_t tmax;
         rc = i % CHECK_EVERY == 0 ? bbi_qctx_check(p->ctx, err) : BB_OK;
-        if (rc == BB_OK &&
-            bbi_memspace_series_range(space, series[i].series_id, &tmin, &tmax) &&
+        if (rc == BB_OK && bbi_memspace_series_range(space, series[i].series_id, &tmin, &tmax) &&
             !is_known(p, tmin, tmax)) {
             rc = add_fields(p, space, series[i].series_id, &rows, err);
         }

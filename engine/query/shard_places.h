@@ -14,8 +14,8 @@ uint32_t bbi_place_of(int64_t time_ns, int64_t shard_ns);
 int64_t bbi_place_start(uint32_t place, int64_t shard_ns);
 
 /**
- * The places of the partitions that have rows in the snapshot. Rows that a deletion hides count until
- * a compaction has taken them away.
+ * The places of the partitions that have rows in the snapshot. Rows that a deletion hides count
+ * until a compaction has taken them away.
  *
  * ends_only  of a file or memtable that reaches over many partitions only the first and the last
  * out        the caller's to roaring_bitmap_free; NULL unless BB_OK

@@ -158,8 +158,7 @@ static void add_segments(const struct shard_list *l, uint64_t *bytes)
 }
 
 static int put_shard_stats(struct shard_list *l, const char *database, const char *policy,
-                           uint32_t place, uint64_t bytes, struct bbi_emit *e,
-                           struct bb_error *err)
+                           uint32_t place, uint64_t bytes, struct bbi_emit *e, struct bb_error *err)
 {
     static const char *const tags[] = {"database", "engine", "id", "retentionPolicy"};
     static const char *const columns[] = {"diskBytes"};
