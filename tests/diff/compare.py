@@ -40,8 +40,9 @@ class Difference:
             return False
         return "results" in other and compare_documents(mine, other, floor) is None
 
-    def asked_for(self, series, text):
-        """Whether influxd answers to another text this series of busbard's alone."""
+    def asked_for(self, series, text, wanted):
+        """Whether influxd answers to another text this series of busbard's alone, as far as the
+        columns go that are wanted of it."""
         if self.ask is None:
             return False
         _, theirs, floor = self.ask(text)
@@ -50,8 +51,13 @@ class Difference:
         except ValueError:
             return False
         found = [s for result in other.get("results", []) for s in result.get("series", [])]
-        return len(found) == 1 and compare_series(
-            "", *({**s, "partial": None} for s in (series, found[0])), floor) is None
+        if len(wanted) == len(series["columns"]) - 1:
+            return len(found) == 1 and compare_series(
+                "", *({**s, "partial": None} for s in (series, found[0])), floor) is None
+        rows = [[row[0]] + [row[i + 1] for i in wanted] for row in series["values"]]
+        mine, other = ([row for row in side if any(v is not None for v in row[1:])]
+                       for side in (rows, [row for s in found for row in s["values"]]))
+        return compare_rows("", ["time"] + [""] * len(wanted), mine, other, floor) is None
 
     def within(self, text):
         """Whether each series of busbard's answer is in influxd's to another text."""

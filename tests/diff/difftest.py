@@ -26,6 +26,7 @@ from forms import FORMS, compare_form, request_of
 from generate import quote
 from known import explain
 from plants import FAULTS
+from reader import read_select
 from servers import Busbar, Influx, find_influxd
 from shrink import shrink_list, shrink_query
 from statements import Statements, write_case
@@ -218,6 +219,7 @@ class Run:
 
     def explained(self, text, difference, behind_change):
         """The rule that explains a difference, counted, or None."""
+        difference.tree = difference.tree or read_select(text)
         difference.ties = self.ties
         difference.starts = self.starts
         difference.several_shards = self.several_shards

@@ -318,10 +318,12 @@ def modes(text, difference):
         return bool(found) and has_subquery(difference.tree)
     fields = [e for e, _ in difference.tree["fields"]]
     at = difference.column - 1
-    e = fields[at] if len(fields) == len(difference.columns) - 1 else fields[-1]
-    if e[:2] == ("call", "mode"):
-        return equally_often(difference, e[2][0])
-    return any(name == "mode" for name, _ in calls(e))
+    if len(fields) != len(difference.columns) - 1:  # of a wildcard
+        return (difference.columns[at + 1].startswith("mode_") and
+                equally_often(difference, ("text", "*")))
+    if fields[at][:2] == ("call", "mode"):
+        return equally_often(difference, fields[at][2][0])
+    return any(name == "mode" for name, _ in calls(fields[at]))
 
 
 @known("sample() of rows of one time", "InfluxDB's sort is not stable")
@@ -391,9 +393,15 @@ def integral_of_groups(text, difference):
     if any(arg[0] == "text" and arg[1][:1] in "*/" for _, args in calls_of(tree) for arg in args):
         return True
     names = {(s["name"], str(s.get("tags"))) for s in mine}
+    wanted = range(len(tree["fields"]))
+    if any(name == "mode" for name, _ in calls_of(tree)):  # which differs for itself
+        wanted = [i for i in wanted if any(n == "integral" for n, _ in calls(tree["fields"][i][0]))]
+    fields = [tree["fields"][i] for i in wanted]
     ask = as_floats if "time(" in text else str
     return ({(s["name"], str(s.get("tags"))) for s in other} <= names and
-            all(difference.asked_for(s, ask(select_text(group_alone(tree, s)))) for s in mine))
+            all(difference.asked_for(s, ask(select_text({**group_alone(tree, s),
+                                                         "fields": fields})), wanted)
+                for s in mine))
 
 
 @known("a series in several shards", "counts once, as in 1.8; 1.6.7 counts it in each", "1.6")

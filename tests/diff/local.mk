@@ -12,6 +12,7 @@ EXTRA_DIST += \
 	tests/diff/known.py \
 	tests/diff/mutate.py \
 	tests/diff/plants.py \
+	tests/diff/reader.py \
 	tests/diff/servers.py \
 	tests/diff/shrink.py \
 	tests/diff/statements.py \
