@@ -192,6 +192,7 @@ struct bbi_fn_spec {
     enum bbi_fn_between between;
     int64_t unit_ns;            /* derivative, elapsed, integral */
     struct bbi_buckets buckets; /* of the query: integral, increase, holt_winters ... */
+    int64_t start_ns;           /* of its times, 0 if they have no begin: integral */
     uint64_t seed;              /* of sample */
     /** Values beside each point, kept with what is selected: the columns of its row. */
     size_t aux_count;

@@ -95,14 +95,18 @@ static int integral_push(struct bbi_fn *fn, const struct bbi_fn_point *point, st
     return BB_OK;
 }
 
-/* A window with nothing but a point where it begins has no area. */
+/* What ends where it begins has no area: a window with nothing but a point there, and likewise all
+ * points of a query, which for floats begins at 0. */
 static int integral_finish(struct bbi_fn *fn, struct bb_error *err)
 {
     (void)err;
     const struct area *a = BBI_FN_SELF(struct area, fn);
+    bool is_float = fn->spec.input == BBI_QL_TYPE_FLOAT;
     if (!has_windows(fn)) {
-        bbi_fn_put(fn, 0, bbi_value_float(a->sum));
-        fn->out.timeless = fn->spec.input != BBI_QL_TYPE_FLOAT;
+        if (a->last_ns != (is_float ? 0 : fn->spec.start_ns)) {
+            bbi_fn_put(fn, 0, bbi_value_float(a->sum));
+            fn->out.timeless = !is_float;
+        }
     } else if (a->last_ns != known_as(fn, a->bucket)) {
         bbi_fn_put(fn, known_as(fn, a->bucket), bbi_value_float(a->sum));
     }

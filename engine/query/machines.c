@@ -35,6 +35,7 @@ int bbi_machines_init(struct bbi_machines *m, const struct bbi_flow *flow,
     bbi_fn_spec_read(spec, call->expr);
     spec->input = input_of(call);
     spec->descending = plan->descending;
+    spec->start_ns = flow->tmin == BBI_TIME_MIN ? 0 : flow->tmin;
     spec->seed = (uint64_t)plan->ctx->now_ns;
     spec->tag_count = call->tag_count;
     spec->aux_count = call->tag_count + plan->ref_count;

@@ -6,11 +6,10 @@ those must be busbard's: difference.asked(text).
 """
 
 import datetime
-import json
 import re
 import zoneinfo
 
-from compare import values_agree
+from compare import joined, values_agree
 from generate import literal, quote
 from tree import select_text, text_of
 
@@ -281,7 +280,7 @@ def rows_of(difference, tree):
     at = re.match(r"result (\d+) series (\d+) ", difference.where)
     mine = difference.answers()[0][int(at.group(1))]["series"][int(at.group(2))]
     try:
-        results = json.loads(difference.ask(select_text(tree))[1][1])["results"]
+        results = joined(difference.ask(select_text(tree))[1][1]).get("results", [])
     except ValueError:
         return []
     return [row for result in results for series in result.get("series", [])
