@@ -54,10 +54,11 @@ class Difference:
         if len(wanted) == len(series["columns"]) - 1:
             return len(found) == 1 and compare_series(
                 "", *({**s, "partial": None} for s in (series, found[0])), floor) is None
-        rows = [[row[0]] + [row[i + 1] for i in wanted] for row in series["values"]]
-        mine, other = ([row for row in side if any(v is not None for v in row[1:])]
-                       for side in (rows, [row for s in found for row in s["values"]]))
-        return compare_rows("", ["time"] + [""] * len(wanted), mine, other, floor) is None
+        # What fill() puts beside other columns is not there without them.
+        rows = {row[0]: [row[i + 1] for i in wanted] for row in series["values"]}
+        return all(row[0] in rows and all(values_agree(a, b, floor)
+                                          for a, b in zip(rows[row[0]], row[1:]))
+                   for s in found for row in s["values"])
 
     def within(self, text):
         """Whether each series of busbard's answer is in influxd's to another text."""
