@@ -40,6 +40,8 @@ libshell_la_SOURCES = \
 	client/shell_complete.h \
 	client/shell_edit.c \
 	client/shell_format.c \
+	client/shell_influx.c \
+	client/shell_influx.h \
 	client/shell_input.c \
 	client/shell_input.h \
 	client/shell_main.c \

@@ -1,4 +1,5 @@
 #include "client/shell.h"
+#include "client/shell_influx.h"
 
 #include <ctype.h>
 #include <stdarg.h>
@@ -217,13 +218,14 @@ int bbsh_run_query(struct shell *shell, const char *text, const struct bbsh_outp
     return rc;
 }
 
-void bbsh_use(struct shell *shell, const char *name)
+/** DB[.RP], quoted or not, of n bytes. Returns how many parts it has. */
+static int split_name(const char *name, size_t n, char parts[2][256])
 {
-    char parts[2][256] = {"", ""};
     int part = 0;
     size_t len = 0;
     char quote = '\0';
-    for (const char *s = name; *s != '\0'; s++) {
+    parts[0][0] = parts[1][0] = '\0';
+    for (const char *s = name; s < name + n && *s != '\0'; s++) {
         if (quote == '\0' && *s == '.' && part == 0) {
             part = 1;
             len = 0;
@@ -231,14 +233,21 @@ void bbsh_use(struct shell *shell, const char *name)
             quote = '"';
         } else if (quote != '\0' && *s == '"') {
             quote = '\0';
-        } else if (len + 1 < sizeof(parts[0])) {
+        } else if (len + 1 < 256) {
             if (quote != '\0' && *s == '\\' && s[1] != '\0')
                 s++;
             parts[part][len++] = *s;
             parts[part][len] = '\0';
         }
     }
+    return part + 1;
+}
+
+void bbsh_use(struct shell *shell, const char *name)
+{
+    char parts[2][256];
     struct bb_client_error error;
+    (void)split_name(name, strlen(name), parts);
     if (parts[0][0] == '\0') {
         bbsh_complain(shell, BBSH_EXIT_USAGE, "error: use which database?");
     } else if (bb_client_use(shell->client, parts[0], parts[1], &error) != BB_CLIENT_OK) {
@@ -249,14 +258,30 @@ void bbsh_use(struct shell *shell, const char *name)
     }
 }
 
-static void insert(struct shell *shell, const char *line)
+/** [INTO [DB.]RP] LINE */
+static void insert(struct shell *shell, const char *text)
 {
+    char parts[2][256];
     struct bb_client_error error;
+    size_t into = bbsh_influx_target(text);
+    const char *line = text + into + strspn(text + into, " \t");
+    if (into > 0) {
+        const char *name = text + strlen("into ");
+        bool full = split_name(name, (size_t)(text + into - name), parts) == 2;
+        if (bb_client_use(shell->client, full ? parts[0] : shell->database, parts[full ? 1 : 0],
+                          &error) != BB_CLIENT_OK) {
+            bbsh_tell(shell, &error);
+            return;
+        }
+    }
     bbsh_interrupted = 0;
     running = shell->client;
     int rc = bb_client_write(shell->client, line, strlen(line), &error);
     running = NULL;
     finish(shell, rc, &error);
+    if (into > 0 &&
+        bb_client_use(shell->client, shell->database, shell->policy, &error) != BB_CLIENT_OK)
+        bbsh_tell(shell, &error);
 }
 
 static void run_statement_text(struct shell *shell, const char *text)
@@ -272,7 +297,7 @@ static void run_statement_text(struct shell *shell, const char *text)
     } else if (bbsh_same_word(text, strlen(text), "exit") ||
                bbsh_same_word(text, strlen(text), "quit")) {
         shell->quit = true;
-    } else {
+    } else if (!bbsh_influx_word(shell, text)) {
         text_clear(&shell->last);
         text_puts(&shell->last, text);
         bbsh_run_query(shell, text, shell->format, NULL);

@@ -75,8 +75,12 @@ int multipart_get(const char *content_type, const char *body, size_t n, const ch
     const char *boundary = NULL;
     size_t length = attribute(content_type, content_type + strlen(content_type), "boundary",
                               &boundary);
-    if (length == 0 || length > BOUNDARY_MAX)
+    if (length > BOUNDARY_MAX)
         return BB_EPARSE;
+    if (length == 0) { /* InfluxDB takes it for no form */
+        int empty = copy("", 0, value);
+        return empty != BB_OK ? empty : BB_ENOTFOUND;
+    }
     size_t mark_length = (size_t)snprintf(mark, sizeof(mark), "\r\n--%.*s", (int)length, boundary);
     /* The first mark has no line break before it where nothing precedes it. */
     const char *end = n == 0 ? body : body + n; /* of nothing there is no text */

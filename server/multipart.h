@@ -13,7 +13,7 @@ bool multipart_is(const char *content_type);
  * Copy the first part of that name into value, with a NUL behind it that len does not count; a file
  * is a part like any other.
  *
- * Returns BB_OK; BB_ENOTFOUND there is none (value is empty then); BB_EPARSE no boundary, a part
+ * Returns BB_OK; BB_ENOTFOUND there is none, or no boundary (value is empty then); BB_EPARSE a part
  * without its end, or a NUL byte in it; errors of buf_put.
  */
 int multipart_get(const char *content_type, const char *body, size_t n, const char *name,

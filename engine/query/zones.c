@@ -1,6 +1,7 @@
 #include "engine/query/zones.h"
 
 #include <pthread.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "engine/base/buf.h"
@@ -65,12 +66,24 @@ static bool name_is_good(const char *name)
     return true;
 }
 
+/* "Local", as Go finds it: TZ says which, else the system. */
+static int local_path(char path[static BBI_FS_PATH_MAX], struct bb_error *err)
+{
+    const char *name = getenv("TZ");
+    if (name == NULL) {
+        return bbi_fs_join(path, "/etc", "localtime", err);
+    }
+    name += name[0] == ':';
+    return bbi_fs_join(path, ZONE_DIR, name_is_good(name) ? name : "UTC", err);
+}
+
 static int read_zone(struct bbi_zones *zones, const char *name, struct bbi_zone **out,
                      struct bb_error *err)
 {
     char path[BBI_FS_PATH_MAX];
     struct bbi_buf bytes;
-    int rc = bbi_fs_join(path, ZONE_DIR, name, err);
+    int rc = strcmp(name, "Local") == 0 ? local_path(path, err)
+                                        : bbi_fs_join(path, ZONE_DIR, name, err);
     bbi_buf_init(&bytes, zones->acct, BBI_ZONE_BYTES_MAX);
     rc = rc == BB_OK ? bbi_fs_read_file(bbi_fs_posix(), path, BBI_ZONE_BYTES_MAX, &bytes, err) : rc;
     rc = rc == BB_OK ? bbi_zone_parse(bytes.data, bytes.len, zones->acct, out, err) : rc;

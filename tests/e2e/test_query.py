@@ -221,6 +221,11 @@ def test_multipart(server):
         assert reply.status == 400
     reply = server.request("POST", "/query", body=multipart({"p": "x"}), headers=headers)
     assert reply.error() == 'missing required parameter "q"'
+    headers = {"Content-Type": "multipart/form-data"}  # without a boundary it is no form
+    reply = server.request("POST", "/query", body=body, headers=headers)
+    assert (reply.status, reply.error()) == (400, 'missing required parameter "q"')
+    reply = server.request("POST", "/query", body=body, headers=headers, q="SHOW USERS")
+    assert reply.json()["results"][0]["series"][0]["columns"] == ["user", "admin"]
 
 
 def test_slow_queries_are_logged(make_server):

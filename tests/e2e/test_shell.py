@@ -145,6 +145,22 @@ def test_commands(shell):
     assert " ms" in out.stderr
 
 
+def test_words_of_the_influx_shell(shell, server):
+    server.query('CREATE RETENTION POLICY "r p" ON "db one" DURATION INF REPLICATION 1')
+    server.query('CREATE DATABASE two')
+    out = shell("-e", 'INSERT INTO "r p" i1 x=1i 5', "-e", "insert into two.autogen i1 x=2i 6",
+                "-e", "insert i1 x=3i 7", "-e", "format csv; precision ns",
+                "-e", 'SELECT x FROM "r p".i1; SELECT x FROM two..i1; SELECT x FROM i1')
+    assert [line for line in out.stdout.splitlines() if line[:3] == "i1,"] == [
+        "i1,5,1", "i1,6,2", "i1,7,3"], (out.stdout, out.stderr)
+    out = shell("-e", "precision s; format csv; precision rfc3339; SELECT x FROM i1; format column",
+                "-e", "HELP")
+    assert "i1,1970-01-01T00:00:00.000000007Z,3" in out.stdout and "InfluxQL" in out.stdout
+    assert shell("-e", "precision bad").returncode == 2
+    assert shell("-e", "format bad").returncode == 2
+    assert shell("-e", "insert into nope i1 x=1").returncode == 1
+
+
 def test_plots(shell, server):
     server.write("\n".join("p v=%d %d" % (i * i, 1710460800 + 3600 * i) for i in range(50)),
                  db="db one", precision="s")

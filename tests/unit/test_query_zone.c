@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -141,6 +142,14 @@ static void names(void **state)
     dbtest_expect(&t, "SELECT v FROM m tz('Nowhere/City')",
                   "error: error parsing query: unable to find time zone Nowhere/City\n");
     dbtest_expect(&t, "SELECT first(v) FROM m tz('')", "m: time=1711756800000000000 first=1\n");
+    dbtest_expect(&t, "SELECT first(v) FROM m tz('local')",
+                  "error: error parsing query: unable to find time zone local\n");
+    assert_int_equal(setenv("TZ", ":Asia/Kolkata", 1), 0);
+    dbtest_expect(&t,
+                  "SELECT count(v) FROM m WHERE time >= '2024-03-31' AND time < '2024-04-01' "
+                  "GROUP BY time(1d) tz('Local')",
+                  "m: time=1711823400000000000 count=48i\n");
+    assert_int_equal(unsetenv("TZ"), 0);
 }
 
 /* Every time lies in the interval that it is put into, and intervals follow each other. */
