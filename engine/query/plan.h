@@ -43,7 +43,8 @@ struct bbi_output {
     uint32_t slot;
     const char *name; /* as a query around this one may call it; the column's may have a number */
     enum bbi_ql_type type;
-    bool is_picked; /* a tag of top() or bottom(), which comes behind it as a column */
+    bool is_mistyped; /* of operands that do not go together, which a subquery may have */
+    bool is_picked;   /* a tag of top() or bottom(), which comes behind it as a column */
 };
 
 /** The error of a call that does not take the type of what it is over: told if there is a series of

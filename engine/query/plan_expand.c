@@ -113,10 +113,30 @@ static int name_type_in(struct bbi_plan *plan, struct bbi_measurement *m, const 
     return rc;
 }
 
+/* Of a column that has no type for its operands' sake, though other sources may have the name. */
+static bool is_mistyped(const struct bbi_plan *plan, const char *name)
+{
+    for (size_t i = 0; i < plan->sub_count; i++) {
+        const struct bbi_plan *sub = plan->subs[i];
+        size_t k = 0;
+        while (k < sub->output_count && strcmp(sub->outputs[k].name, name) != 0) {
+            k++;
+        }
+        if (k < sub->output_count && sub->outputs[k].is_mistyped) {
+            return true;
+        }
+    }
+    return false;
+}
+
 int bbi_plan_name_type(struct bbi_plan *plan, const char *name, enum bbi_ql_type cast,
                        enum bbi_ql_type *type, struct bb_error *err)
 {
+    bool plain = cast == BBI_QL_TYPE_UNKNOWN || cast == BBI_QL_TYPE_FIELD;
     *type = BBI_QL_TYPE_UNKNOWN;
+    if (plain && is_mistyped(plan, name)) {
+        return BB_OK;
+    }
     for (size_t i = 0; i < plan->sub_count; i++) {
         raise(type, type_in(plan->subs[i], name, cast));
     }

@@ -275,6 +275,7 @@ int bbi_plan_types(struct bbi_plan *plan, struct bb_error *err)
             /* InfluxDB looks at the outermost columns only. */
             bbi_error_clear(err);
             plan->outputs[i].type = BBI_QL_TYPE_UNKNOWN;
+            plan->outputs[i].is_mistyped = true;
             rc = BB_OK;
         }
     }

@@ -23,6 +23,7 @@ class Difference:
         self.several_shards = False  # whether the data of some policy lie in several
         self.tree = None  # of the SELECT, as in tree.py; None: another statement
         self.replies = None  # bodies: busbard's, influxd's
+        self.epoch = None  # of the times in the replies
         self.ask = None  # text -> (busbard's reply to the query, influxd's to the text, floor)
 
     def answers(self):

@@ -1,5 +1,7 @@
 """Random data sets: a schema, and points in the order in which they are written."""
 
+import re
+
 NS = 1000000000
 BASE = 1709640000 * NS  # 2024-03-05T12:00:00Z, three weeks before Europe's summer time
 UNITS = {"n": 1, "u": 1000, "ms": 1000000, "s": NS, "m": 60 * NS}
@@ -147,6 +149,17 @@ class Dataset:
 
     def points(self):
         return [(policy, line) for policy, lines in self.batches for line in lines]
+
+    def has_ties(self):
+        """Whether several series of a measurement have a point at one time."""
+        seen = {}
+        for policy, line in self.points():
+            key, time = re.match(r"((?:[^\\ ]|\\.)*) .* (-?\d+)$", line, re.S).groups()
+            name = re.match(r"(?:[^\\,]|\\.)*", key).group()
+            series = ",".join(sorted(re.findall(r"(?:[^\\,]|\\.)+", key)[1:]))
+            if seen.setdefault((policy, name, time), series) != series:
+                return True
+        return False
 
     def several_shards(self):
         """Whether InfluxDB has several of some policy: those of rp2 are a day long, others a week.

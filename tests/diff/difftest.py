@@ -183,6 +183,7 @@ class Run:
                 if difference:
                     reply = first
                     difference.replies = first[1], theirs[1]
+                    difference.epoch = parameters.get("epoch")
                     difference.ask = lambda other: (reply, self.answer(
                         self.bench.influx, names["influx"], other, parameters), floor)
                     return difference, state
@@ -277,6 +278,7 @@ class Run:
             return None
         difference.replies = ours[1], theirs[1]
         difference.tree = tree_of(part)
+        difference.epoch = parameters.get("epoch")
         ours = 200, json.dumps({"results": [{**results[0], "statement_id": 0}]}).encode()
         difference.ask = lambda other: (ours, self.answer(
             self.bench.influx, names["influx"], other, parameters), floor)
@@ -395,7 +397,7 @@ class Run:
         seed = "%d.%d" % (self.seed, number)
         rng = random.Random(seed)
         data = Dataset(rng)
-        self.ties = data.ties
+        self.ties = data.has_ties()
         self.types = data.types()
         self.several_policies = len(data.policies) > 1
         self.several_shards = data.several_shards()

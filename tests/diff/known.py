@@ -10,7 +10,7 @@ import re
 import zoneinfo
 
 from compare import joined, values_agree
-from generate import literal, quote
+from generate import MATH, literal, quote
 from tree import select_text, text_of
 
 RULES = []
@@ -206,12 +206,12 @@ def zone_around(text, difference):
 UNITS = {"ns": 1e-9, "u": 1e-6, "ms": 1e-3, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 
 
-def seconds_of(time):
-    """Of a time in a reply, of whatever epoch; None if that cannot be told."""
+def seconds_of(time, epoch):
+    """Of a time in a reply."""
     if isinstance(time, str):
         plain = re.sub(r"\.\d+", "", time).replace("Z", "+00:00")
         return datetime.datetime.fromisoformat(plain).timestamp()
-    return next((time * unit for unit in UNITS.values() if 1e8 < time * unit < 1e10), None)
+    return time * UNITS[epoch]
 
 
 @known("intervals over a change of the clocks",
@@ -228,9 +228,9 @@ def intervals_over_change(text, difference):
         return False
 
     def quiet(row):
-        at = seconds_of(row[0])
-        return at is None or len({datetime.datetime.fromtimestamp(at + by, zone).utcoffset()
-                                  for by in (-2 * reach, 2 * reach)}) == 1
+        at = seconds_of(row[0], difference.epoch)
+        return len({datetime.datetime.fromtimestamp(at + by, zone).utcoffset()
+                    for by in (-2 * reach, 2 * reach)}) == 1
 
     return lacks(difference, quiet)
 
@@ -298,9 +298,9 @@ def equally_often(difference, arg):
                                 "group": sorted(tags_of(tree))})
     width = re.search(r"\btime\((\d+)([a-z]+)", " ".join(tree.get("group") or []))
     if width is not None:
-        start = seconds_of(difference.ours[0])
-        end = None if start is None else start + int(width.group(1)) * UNITS[width.group(2)]
-        rows = [] if start is None else [r for r in rows if start <= seconds_of(r[0]) < end]
+        start = seconds_of(difference.ours[0], difference.epoch)
+        end = start + int(width.group(1)) * UNITS[width.group(2)]
+        rows = [r for r in rows if start <= seconds_of(r[0], difference.epoch) < end]
     values = [row[1] for row in rows]
     return (values.count(difference.ours[column]) == values.count(difference.theirs[column]) > 0)
 
@@ -342,11 +342,18 @@ def unstable_sort(text, difference):
     """Another row of the same value: of the only function, whose own column agrees."""
     if difference.tree is None or difference.kind not in ("value", "time"):
         return False
-    alone = any(len(calls_of(q)) == 1 and calls_of(q)[0][0] in ("percentile", "top", "bottom")
-                for q, _ in selects(difference.tree))
-    return alone and (has_subquery(difference.tree) or all(
-        a == b for a, b, name in zip(difference.ours, difference.theirs, difference.columns)
-        if re.match("percentile|top|bottom", name)))
+    selecting = ("percentile", "top", "bottom")
+
+    def functions(q):
+        return [name for name, _ in calls_of(q) if name not in MATH + ["pow", "atan2", "log"]]
+    if not any(len(set(functions(q))) == 1 and functions(q)[0] in selecting
+               for q, _ in selects(difference.tree)):
+        return False
+    fields = difference.tree["fields"]
+    own = [i + 1 for i, (e, _) in enumerate(fields)
+           if len(fields) < len(difference.ours) and any(n in selecting for n, _ in calls(e))]
+    return has_subquery(difference.tree) or all(
+        values_agree(difference.ours[i], difference.theirs[i], 1e-9) for i in own)
 
 
 @known("abs() of negative integers", "is their absolute value, as in 1.8; 1.6.7 leaves them",

@@ -336,6 +336,9 @@ static void test_types_of_columns(void **state)
                   "error: type error: s::boolean + n::integer: incompatible types: boolean and "
                   "integer\n");
     dbtest_expect(&t, "SELECT max(x) FROM (SELECT s - 2 AS x FROM m)", "");
+    dbtest_expect(&t, "SELECT v FROM (SELECT s - 2 AS v FROM m), m", "");
+    dbtest_expect(&t, "SELECT v FROM (SELECT b AS v FROM m), m",
+                  "m: time=1 v=true\nm: time=1 v=1\n");
     dbtest_expect(&t, "SELECT n FROM (SELECT mean(s) FROM m)", "");
     dbtest_expect(&t, "SELECT * FROM (SELECT s - 2 AS x, n, none FROM m)",
                   "m: time=1 n=-1i none=null x=null\n");
