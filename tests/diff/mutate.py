@@ -33,7 +33,7 @@ MUTATIONS = [
 def options():
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
     parser.add_argument("--source", default=os.path.join(HERE, os.pardir, os.pardir))
-    parser.add_argument("--build", required=True, help="a build tree outside of the source")
+    parser.add_argument("--build", required=True, help="a build tree of that source")
     parser.add_argument("--queries", type=int, default=1200)
     parser.add_argument("--seed", type=int, default=1)
     return parser.parse_args()
@@ -56,12 +56,13 @@ def main():
     source, built = os.path.abspath(arguments.source), os.path.abspath(arguments.build)
     missed = 0
     with tempfile.TemporaryDirectory(prefix="busbar-mutate-") as folder:
-        # The build tree names its source by a relative path.
-        top = os.path.commonpath([source, built])
+        # The build tree names its source by a relative path, and may lie in it.
+        top = os.path.commonpath([os.path.dirname(source), built])
         tree = os.path.join(folder, os.path.relpath(source, top))
         build = os.path.join(folder, os.path.relpath(built, top))
         shutil.copytree(source, tree, symlinks=True, ignore=shutil.ignore_patterns(".git"))
-        shutil.copytree(built, build, symlinks=True)
+        if not os.path.exists(build):
+            shutil.copytree(built, build, symlinks=True)
         if sees(tree, build, arguments):
             print("the source as it is differs already: nothing can be told")
             return 1
