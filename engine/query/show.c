@@ -195,6 +195,9 @@ static int show_measurements(struct bbi_qctx *ctx, const struct bbi_ql_show *sho
         rc = bbi_show_no_time(ctx, show->condition, "SHOW MEASUREMENTS", &rest, err);
     }
     ctx->goes_on = rc == BB_OK;
+    if (rc == BB_OK && any && rest != NULL && list.count == 0) {
+        rc = bbi_show_check_leaves(rest, 0, err); /* InfluxDB looks at it if anything is stored */
+    }
     for (size_t i = 0; rc == BB_OK && any && i < list.count; i++) {
         bool has = true;
         struct bb_value *row;

@@ -144,20 +144,62 @@ static int count_distinct(struct bbi_qctx *ctx, const struct value_set *set, uin
     return BB_OK;
 }
 
+/* The series of within that meet the condition with `_tagKey` being this key. */
+static int series_of_key(struct bbi_qctx *ctx, const struct bbi_measurement *m,
+                         const struct bbi_value_filter *filter, struct bbi_ql_expr *condition,
+                         const struct bbi_name *key, const roaring_bitmap_t *within,
+                         roaring_bitmap_t **out, struct bb_error *err)
+{
+    struct bbi_ql_expr *settled;
+    struct bbi_tagcond cond;
+    int rc = bbi_value_filter_settle(ctx, filter, condition, key, &settled, err);
+    rc = rc == BB_OK ? bbi_tagcond_split(ctx, m->db_id, m->id, settled, BBI_FIELDS_ABSENT, &cond,
+                                         err)
+                     : rc;
+    rc = rc == BB_OK ? bbi_tagcond_select(ctx, m->db_id, m->id, &cond, out, err) : rc;
+    if (rc == BB_OK && within != NULL) {
+        roaring_bitmap_and_inplace(*out, within);
+    }
+    return rc;
+}
+
+/* filter: what the condition says of `_tagKey`. */
+static int values_of_key(struct bbi_qctx *ctx, const struct bbi_measurement *m,
+                         const struct bbi_value_filter *filter, struct bbi_ql_expr *condition,
+                         const struct bbi_name *key, const roaring_bitmap_t *within,
+                         struct bbi_names *values, struct bb_error *err)
+{
+    roaring_bitmap_t *narrow = NULL;
+    int rc = BB_OK;
+    if (filter->condition != NULL) {
+        rc = series_of_key(ctx, m, filter, condition, key, within, &narrow, err);
+    }
+    if (rc == BB_OK) {
+        rc = bbi_catalog_tag_values(ctx->env->catalog, m->db_id, m->id, key->name, key->len,
+                                    narrow != NULL ? narrow : within, &ctx->acct, values, err);
+    }
+    if (narrow != NULL) {
+        roaring_bitmap_free(narrow);
+    }
+    return rc;
+}
+
 static int list_values(struct bbi_qctx *ctx, const struct bbi_ql_show *show,
                        const struct bbi_measurement *m, const roaring_bitmap_t *within,
                        const struct bbi_names *keys, struct value_set *set, struct bb_error *err)
 {
-    int rc = BB_OK;
+    struct bbi_ql_condition when;
+    struct bbi_value_filter filter;
+    int rc = bbi_show_split(ctx, show, &when, err);
+    rc = rc == BB_OK ? bbi_value_filter_read(ctx, "_tagKey", when.rest, &filter, err) : rc;
     for (size_t i = 0; rc == BB_OK && i < keys->count; i++) {
         bool wanted;
         rc = bbi_show_key_wanted(ctx, show, &keys->list[i], &wanted, err);
         if (rc != BB_OK || !wanted) {
             continue;
         }
-        rc = bbi_catalog_tag_values(ctx->env->catalog, m->db_id, m->id, keys->list[i].name,
-                                    keys->list[i].len, within, &ctx->acct,
-                                    &set->lists[set->list_count], err);
+        rc = values_of_key(ctx, m, &filter, when.rest, &keys->list[i], within,
+                           &set->lists[set->list_count], err);
         if (rc == BB_OK) {
             set->total += set->lists[set->list_count++].count;
         }

@@ -112,6 +112,12 @@ static int tell_named(struct bbi_qctx *ctx, const struct bbi_ql_show *show,
     if (rc != BB_OK || !wanted) {
         return rc;
     }
+    if (show->key_op != BBI_QL_OP_NONE && show->condition != NULL) { /* TAG VALUES */
+        rc = bbi_show_check_keys(show->condition, 0, err);
+    }
+    if (rc != BB_OK) {
+        return rc;
+    }
     rc = series_within(ctx, m, condition, BBI_FIELDS_IGNORE, &within, err);
     if (rc == BB_OK && (within == NULL || !roaring_bitmap_is_empty(within))) {
         rc = fn(ctx, show, m, 1, within, e, err);
@@ -133,13 +139,16 @@ int bbi_show_each(struct bbi_qctx *ctx, const struct bbi_ql_show *show, bbi_show
     int rc = bbi_qctx_database(ctx, show->database, &db_id, err);
     rc = rc == BB_OK ? bbi_show_names(ctx, show, db_id, &list, err) : rc;
     rc = rc == BB_OK ? bbi_show_split(ctx, show, &when, err) : rc;
-    ctx->goes_on = rc == BB_OK;
-    rc = rc == BB_OK ? bbi_value_filter_read(ctx, "_name", when.rest, &names, err) : rc;
+    rc = rc == BB_OK ? bbi_show_any_shard(ctx, db_id, &when, &any, err) : rc;
+    if (rc != BB_OK || (!any && show->key_op == BBI_QL_OP_NONE)) {
+        return rc; /* TAG KEYS looks at no condition then */
+    }
+    ctx->goes_on = true;
+    rc = bbi_value_filter_read(ctx, "_name", when.rest, &names, err);
     rc = rc == BB_OK ? bbi_show_strip(ctx, when.rest, &when.rest, err) : rc;
     if (rc == BB_OK && when.rest != NULL) {
         rc = check_operators(when.rest, false, 0, err); /* whether or not FROM names anything */
     }
-    rc = rc == BB_OK ? bbi_show_any_shard(ctx, db_id, &when, &any, err) : rc;
     for (size_t i = 0; rc == BB_OK && any && i < list.count; i++) {
         rc = tell_named(ctx, show, &list.list[i], &names, when.rest, fn, e, err);
     }
@@ -368,6 +377,36 @@ static int ask_place(struct bbi_qctx *ctx, struct places *known, const struct bb
     return rc;
 }
 
+/* Whether any policy of FROM has rows, of whatever name. Patterns that match none do not count. */
+static int any_place(struct bbi_qctx *ctx, const struct bbi_ql_show *show, bool *any,
+                     struct bb_error *err)
+{
+    struct bbi_ql_show wide = *show;
+    struct bbi_measurements list = {.count = 0};
+    struct places known = {.count = 0};
+    *any = false;
+    int rc = bbi_qctx_array(ctx, show->source_count, sizeof(wide.sources[0]), &wide.sources, err);
+    wide.source_count = 0;
+    for (size_t i = 0; rc == BB_OK && i < show->source_count; i++) {
+        if (show->sources[i].name != NULL) {
+            struct bbi_ql_source *source = &wide.sources[wide.source_count++];
+            *source = show->sources[i];
+            source->name = NULL;
+            source->regex = "";
+        }
+    }
+    if (rc != BB_OK || wide.source_count == 0) {
+        return rc;
+    }
+    rc = bbi_show_places(ctx, &wide, true, &list, err);
+    rc = rc == BB_OK ? bbi_qctx_array(ctx, list.count, sizeof(known.list[0]), &known.list, err)
+                     : rc;
+    for (size_t i = 0; rc == BB_OK && !*any && i < list.count; i++) {
+        rc = ask_place(ctx, &known, &list.list[i], any, err);
+    }
+    return rc;
+}
+
 static int each_indexed(struct bbi_qctx *ctx, const struct bbi_ql_show *show,
                         const struct bbi_ql_condition *when, bbi_show_fn fn, struct bbi_emit *e,
                         struct bb_error *err)
@@ -378,7 +417,9 @@ static int each_indexed(struct bbi_qctx *ctx, const struct bbi_ql_show *show,
     rc = rc == BB_OK ? bbi_qctx_array(ctx, list.count, sizeof(known.list[0]), &known.list, err)
                      : rc;
     if (rc == BB_OK && list.count == 0 && when->rest != NULL) {
-        rc = check_operators(when->rest, true, 0, err);
+        bool there;
+        rc = any_place(ctx, show, &there, err);
+        rc = rc == BB_OK && there ? check_operators(when->rest, true, 0, err) : rc;
     }
     for (size_t i = 0, n = 0; rc == BB_OK && i < list.count; i += n) {
         roaring_bitmap_t *within = NULL;

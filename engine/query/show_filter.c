@@ -188,6 +188,24 @@ static int has(struct bbi_qctx *ctx, const struct bbi_measurement *m,
     return rc;
 }
 
+int bbi_show_check_leaves(const struct bbi_ql_expr *expr, unsigned depth, struct bb_error *err)
+{
+    while (expr->kind == BBI_QL_PAREN) {
+        expr = expr->u.inner;
+    }
+    if (depth > BBI_QL_DEPTH_MAX) {
+        return bbi_error_set(err, BB_ELIMIT, "condition is nested too deeply");
+    }
+    if (expr->kind != BBI_QL_BINARY) {
+        return BB_OK;
+    }
+    if (expr->u.binary.op != BBI_QL_AND && expr->u.binary.op != BBI_QL_OR) {
+        return bbi_show_check_leaf(expr, err);
+    }
+    int rc = bbi_show_check_leaves(expr->u.binary.lhs, depth + 1, err);
+    return rc == BB_OK ? bbi_show_check_leaves(expr->u.binary.rhs, depth + 1, err) : rc;
+}
+
 int bbi_show_measurement_has(struct bbi_qctx *ctx, const struct bbi_measurement *m,
                              const struct bbi_ql_expr *condition, bool *out, struct bb_error *err)
 {

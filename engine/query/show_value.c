@@ -30,6 +30,26 @@ static bool is_about_time(const struct bbi_ql_expr *expr)
     return rhs->kind == BBI_QL_VAR && strcmp(rhs->u.var.name, "time") == 0;
 }
 
+int bbi_show_check_keys(const struct bbi_ql_expr *expr, unsigned depth, struct bb_error *err)
+{
+    if (depth > BBI_QL_DEPTH_MAX * 8) {
+        return bbi_error_set(err, BB_ELIMIT, "condition is nested too deeply");
+    }
+    while (expr->kind == BBI_QL_PAREN) {
+        expr = expr->u.inner;
+    }
+    if (expr->kind != BBI_QL_BINARY) {
+        return BB_OK;
+    }
+    if (joins(expr)) {
+        int rc = bbi_show_check_keys(expr->u.binary.lhs, depth + 1, err);
+        return rc == BB_OK ? bbi_show_check_keys(expr->u.binary.rhs, depth + 1, err) : rc;
+    }
+    bool asked = expr->u.binary.lhs->kind != BBI_QL_VAR || names(expr, "_tagKey");
+    return compares(expr) && !is_about_time(expr) && asked ? bbi_show_check_leaf(expr, err)
+                                                           : BB_OK;
+}
+
 /* Compile patterns (compile) or count them, in the order in which they stand. */
 static int read_regexes(struct bbi_qctx *ctx, const struct bbi_ql_expr *expr, bool compile,
                         unsigned depth, struct bbi_value_filter *f, struct bb_error *err)
@@ -48,11 +68,7 @@ static int read_regexes(struct bbi_qctx *ctx, const struct bbi_ql_expr *expr, bo
         rc = read_regexes(ctx, expr->u.binary.lhs, compile, depth + 1, f, err);
         return rc == BB_OK ? read_regexes(ctx, expr->u.binary.rhs, compile, depth + 1, f, err) : rc;
     }
-    if (strcmp(f->name, "_tagKey") == 0 && compares(expr) && !is_about_time(expr) &&
-        (expr->u.binary.lhs->kind != BBI_QL_VAR || names(expr, f->name))) {
-        rc = bbi_show_check_leaf(expr, err);
-    }
-    if (rc == BB_OK && names(expr, f->name)) {
+    if (names(expr, f->name)) {
         f->condition = expr;
         if (expr->u.binary.rhs->kind == BBI_QL_REGEX) {
             size_t at = f->regex_count++;
@@ -156,6 +172,43 @@ int bbi_value_filter_takes(const struct bbi_value_filter *filter, const struct b
 
 /* ---- what is left for the choice of series ---- */
 
+static int settle(struct bbi_qctx *ctx, const struct bbi_value_filter *f, struct bbi_ql_expr *expr,
+                  const struct bbi_name *value, size_t *regex_at, struct bbi_ql_expr **out,
+                  struct bb_error *err)
+{
+    enum verdict verdict;
+    while (expr->kind == BBI_QL_PAREN) {
+        expr = expr->u.inner;
+    }
+    *out = expr;
+    if (expr->kind != BBI_QL_BINARY || (!joins(expr) && !names(expr, f->name))) {
+        return BB_OK;
+    }
+    int rc = bbi_qctx_array(ctx, 1, sizeof(**out), out, err);
+    if (rc != BB_OK) {
+        return rc;
+    }
+    **out = *expr;
+    if (joins(expr)) {
+        rc = settle(ctx, f, expr->u.binary.lhs, value, regex_at, &(*out)->u.binary.lhs, err);
+        return rc == BB_OK ? settle(ctx, f, expr->u.binary.rhs, value, regex_at,
+                                    &(*out)->u.binary.rhs, err)
+                           : rc;
+    }
+    rc = compare_value(f, expr, value, regex_at, &verdict, err);
+    (*out)->kind = BBI_QL_BOOLEAN;
+    (*out)->u.boolean = verdict == TAKES;
+    return rc;
+}
+
+int bbi_value_filter_settle(struct bbi_qctx *ctx, const struct bbi_value_filter *filter,
+                            struct bbi_ql_expr *condition, const struct bbi_name *value,
+                            struct bbi_ql_expr **out, struct bb_error *err)
+{
+    size_t regex_at = 0;
+    return settle(ctx, filter, condition, value, &regex_at, out, err);
+}
+
 int bbi_show_strip(struct bbi_qctx *ctx, struct bbi_ql_expr *condition, struct bbi_ql_expr **out,
                    struct bb_error *err)
 {
@@ -170,7 +223,8 @@ int bbi_show_strip(struct bbi_qctx *ctx, struct bbi_ql_expr *condition, struct b
         return BB_OK;
     }
     if (!joins(inner)) {
-        bool away = names(inner, "_name") || names(inner, "_tagKey");
+        bool away = names(inner, "_name") || names(inner, "_tagKey") ||
+                    (compares(inner) && inner->u.binary.lhs->kind != BBI_QL_VAR);
         *out = away ? NULL : condition;
         return BB_OK;
     }

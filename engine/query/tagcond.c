@@ -189,6 +189,83 @@ static int compare_tags(const struct splitter *s, const struct bbi_ql_expr *expr
     return rc == BB_OK ? both(s, first, second, out, err) : rc;
 }
 
+/* Both tags have this value, or (negated) one has it and the other has not. */
+static int one_value(const struct splitter *s, const struct bbi_ql_expr *expr, const char *value,
+                     struct bbi_tagpred **out, struct bb_error *err)
+{
+    bool negated = expr->u.binary.op == BBI_QL_NEQ;
+    const char *other = expr->u.binary.rhs->u.var.name;
+    struct bbi_tagpred *first;
+    struct bbi_tagpred *second;
+    struct bbi_tagpred *present;
+    int rc = leaf(s, BBI_TAGPRED_EQ, expr->u.binary.lhs->u.var.name, value, &first, err);
+    rc = rc == BB_OK ? leaf(s, negated ? BBI_TAGPRED_NEQ : BBI_TAGPRED_EQ, other, value, &second,
+                            err)
+                     : rc;
+    rc = rc == BB_OK ? both(s, first, second, out, err) : rc;
+    if (rc == BB_OK && negated && s->fields == BBI_FIELDS_ABSENT) {
+        rc = leaf(s, BBI_TAGPRED_NEQ, other, "", &present, err);
+        rc = rc == BB_OK ? both(s, *out, present, out, err) : rc;
+    }
+    return rc;
+}
+
+static int any_of_values(const struct splitter *s, const struct bbi_ql_expr *expr,
+                         const struct bbi_names *values, struct bbi_tagpred **out,
+                         struct bb_error *err)
+{
+    const struct bbi_tagpred **children;
+    struct bbi_tagpred *child;
+    size_t count = 0;
+    int rc = bbi_qctx_array(s->ctx, values->count + 1, sizeof(children[0]), &children, err);
+    for (size_t i = 0; rc == BB_OK && i < values->count; i++) {
+        const struct bbi_name *v = &values->list[i];
+        char *text;
+        rc = bbi_qctx_array(s->ctx, v->len + 1, 1, &text, err);
+        if (rc == BB_OK) {
+            memcpy(text, v->name, v->len);
+            rc = one_value(s, expr, text, &child, err);
+            children[count++] = child;
+        }
+    }
+    if (rc == BB_OK) {
+        bool absent = expr->u.binary.op == BBI_QL_NEQ && s->fields == BBI_FIELDS_NEVER;
+        rc = absent ? leaf(s, BBI_TAGPRED_EQ, expr->u.binary.lhs->u.var.name, "", &child, err)
+                    : constant(s, false, &child, err);
+        children[count++] = child;
+    }
+    rc = rc == BB_OK ? bbi_qctx_array(s->ctx, 1, sizeof(**out), out, err) : rc;
+    if (rc == BB_OK) {
+        **out = (struct bbi_tagpred){
+            .op = BBI_TAGPRED_OR, .children = children, .child_count = count};
+    }
+    return rc;
+}
+
+/* CARDINALITY compares the tags of each series by value: equal are two that are there. *out stays
+ * NULL if one is a field. */
+static int compare_values(const struct splitter *s, const struct bbi_ql_expr *expr,
+                          struct bbi_tagpred **out, struct bb_error *err)
+{
+    const char *name = expr->u.binary.lhs->u.var.name;
+    struct bbi_names values;
+    bool field;
+    int rc = is_field(s, expr->u.binary.lhs, &field, err);
+    if (rc == BB_OK && !field) {
+        rc = is_field(s, expr->u.binary.rhs, &field, err);
+    }
+    if (rc != BB_OK || field) {
+        return rc;
+    }
+    rc = bbi_catalog_tag_values(s->ctx->env->catalog, s->db_id, s->mid, (const uint8_t *)name,
+                                strlen(name), NULL, &s->ctx->acct, &values, err);
+    if (rc == BB_OK) {
+        rc = any_of_values(s, expr, &values, out, err);
+        bbi_names_fini(&values);
+    }
+    return rc;
+}
+
 /* A comparison of a tag with a literal; *out stays NULL if it is something else. */
 static int convert_comparison(const struct splitter *s, const struct bbi_ql_expr *expr,
                               struct bbi_tagpred **out, struct bb_error *err)
@@ -238,6 +315,11 @@ static bool compares_names(const struct bbi_ql_expr *expr)
            expr->u.binary.rhs->kind == BBI_QL_VAR;
 }
 
+static bool is_tag_key(const struct bbi_ql_expr *expr)
+{
+    return expr->kind == BBI_QL_VAR && strcmp(expr->u.var.name, "_tagKey") == 0;
+}
+
 static int convert_leaf(const struct splitter *s, const struct bbi_ql_expr *expr,
                         struct bbi_tagpred **out, struct bb_error *err)
 {
@@ -252,8 +334,13 @@ static int convert_leaf(const struct splitter *s, const struct bbi_ql_expr *expr
         if (s->fields == BBI_FIELDS_KEEP && is_math(op)) {
             return constant(s, true, out, err); /* InfluxDB does not ask what it comes to */
         }
-        rc = by_index && compares_names(expr) ? compare_tags(s, expr, out, err)
-                                              : convert_comparison(s, expr, out, err);
+        if (never && is_comparison(op) && is_tag_key(expr->u.binary.lhs)) {
+            return constant(s, true, out, err); /* who counts looks at it for each key */
+        }
+        rc = !compares_names(expr) ? convert_comparison(s, expr, out, err)
+             : by_index            ? compare_tags(s, expr, out, err)
+             : never               ? compare_values(s, expr, out, err)
+                                   : BB_OK;
     }
     if (rc == BB_OK && *out == NULL && never) {
         rc = constant(s, expr->kind == BBI_QL_BOOLEAN && expr->u.boolean, out, err);

@@ -18,6 +18,8 @@ class Difference:
         self.behind_change = False  # whether a DELETE or DROP ran before
         self.several_policies = False  # whether the data set has
         self.version = ""  # influxd's
+        self.types = {}  # of the data set's fields
+        self.fields = {}  # measurement -> its fields
         self.ties = False  # whether the data has several series at one time
         self.starts = 0  # the first time of the data
         self.several_shards = False  # whether the data of some policy lie in several
@@ -60,6 +62,15 @@ class Difference:
         return all(row[0] in rows and all(values_agree(a, b, floor)
                                           for a, b in zip(rows[row[0]], row[1:]))
                    for s in found for row in s["values"])
+
+    def series_of(self, text):
+        """influxd's series for another text; None if it fails."""
+        try:
+            results = joined(self.ask(text)[1][1]).get("results", [{"error": ""}])
+        except ValueError:
+            return None
+        return None if any("error" in r for r in results) else [
+            s for r in results for s in r.get("series", [])]
 
     def within(self, text):
         """Whether each series of busbard's answer is in influxd's to another text."""

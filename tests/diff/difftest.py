@@ -123,7 +123,7 @@ class Run:
         self.not_yet = collections.Counter()
         self.reported = 0
         self.ties = False
-        self.types = {}
+        self.types, self.fields = {}, {}
         self.several_policies = False
         self.several_shards = False
         self.starts = 0
@@ -224,6 +224,7 @@ class Run:
         difference.ties = self.ties
         difference.starts = self.starts
         difference.several_shards = self.several_shards
+        difference.types, difference.fields = self.types, self.fields
         difference.version = self.bench.version
         difference.several_policies = self.several_policies
         difference.behind_change = behind_change
@@ -399,6 +400,7 @@ class Run:
         data = Dataset(rng)
         self.ties = data.has_ties()
         self.types = data.types()
+        self.fields = {m.name: m.fields for m in data.measurements}
         self.several_policies = len(data.policies) > 1
         self.several_shards = data.several_shards()
         self.starts = data.first

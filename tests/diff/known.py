@@ -531,6 +531,14 @@ def show_condition(text, difference):
              "invalid condition expression" in str(difference.ours)))
 
 
+@known("fields in conditions of SHOW", "are taken as in 1.8; 1.6.7 knows other ones", "1.6")
+def show_fields(text, difference):
+    condition = text.partition(" WHERE ")[2]
+    return (text.startswith("SHOW ") and difference.kind in ("series", "rows", "value") and
+            (re.search(r"[<>=] -?[\d.]+|[<>=] (true|false)\b", condition) is not None or
+             any(name in condition for name in difference.types)))
+
+
 @known("a condition of SHOW MEASUREMENTS that is none",
        "refused in words; InfluxDB prints its data structure, or nothing where nothing is stored")
 def no_condition(text, difference):
@@ -546,6 +554,41 @@ def task_text(text, difference):
                 .replace(" fill(null)", "") for cell in row]
     return (text.startswith("SHOW CONTINUOUS") and difference.kind == "value" and
             plain(difference.ours) == plain(difference.theirs))
+
+
+def with_types(condition, types, fields):
+    """The condition with each name that is a field somewhere told to be a field or a tag."""
+    for name in types:
+        quoted = re.escape('"%s"' % name.replace("\\", "\\\\").replace('"', '\\"'))
+        bare = r"(?<![\w\"'/])%s(?![\w\"'])" % re.escape(name)
+        condition = re.sub("(%s|%s)(?!::)" % (quoted, bare),
+                           r"\1::" + ("field" if name in fields else "tag"), condition)
+    return condition
+
+
+@known("fields of the newest shard alone",
+       "SHOW knows all; InfluxDB takes a field that its newest shard has not for a tag")
+def newest_shard(text, difference):
+    """Told for each measurement what its fields are, it agrees."""
+    head, _, condition = text.partition(" WHERE ")
+    if not re.match("SHOW (SERIES|TAG)", text) or difference.kind == "error":
+        return False
+    if "FROM" not in head and text.startswith("SHOW SERIES") and "EXACT" not in text:
+        return difference.asked(head + " WHERE " + with_types(condition, difference.types,
+                                                              difference.types))
+    head = re.sub(r" FROM .*?(?= WITH |$)", "", head)
+    mine, other = ({s.get("name"): s for result in side for s in result.get("series", [])}
+                   for side in difference.answers())
+    for name in set(mine) | set(other):
+        if mine.get(name) != other.get(name):
+            quoted = '"%s"' % str(name).replace("\\", "\\\\").replace('"', '\\"')
+            start, with_key, keys = head.partition(" WITH ")
+            typed = with_types(condition, difference.types, difference.fields.get(name, []))
+            found = difference.series_of("%s FROM %s%s%s WHERE %s" % (
+                start, quoted, with_key, keys, typed))
+            if found != ([mine[name]] if name in mine else []):
+                return False
+    return True
 
 
 @known("a bound regex where none may stand",

@@ -52,6 +52,73 @@ static void run_in_states(const char *const (*cases)[2], size_t count)
     ": key=\"disk,path=p\"\n: key=\"mem,host=a\"\n"
 #define CPU_SERIES ": key=\"cpu,dc=x,host=b\"\n: key=\"cpu,host=a\"\n: key=\"cpu,host=c,zone=z\"\n"
 
+/* The tags of a series compared with each other, and what is said of `_tagKey`. */
+static void test_cardinality_of_names(void **state)
+{
+    static const char *const cases[][2] = {
+        {"SHOW SERIES EXACT CARDINALITY WHERE host = dc", "x: count=2i\n"},
+        {"SHOW SERIES EXACT CARDINALITY WHERE host != dc", "x: count=1i\ny: count=1i\n"},
+        {"SHOW SERIES EXACT CARDINALITY WHERE nope = nada", ""},
+        {"SHOW SERIES EXACT CARDINALITY WHERE nope != nada", "x: count=3i\ny: count=1i\n"},
+        {"SHOW SERIES EXACT CARDINALITY WHERE host != v", ""},
+        {"SHOW SERIES EXACT CARDINALITY WHERE _tagKey = 'nope'", "x: count=3i\ny: count=1i\n"},
+        {"SHOW SERIES EXACT CARDINALITY WHERE host = 'a' AND _tagKey = host",
+         "x: count=1i\ny: count=1i\n"},
+        {"SHOW TAG KEY EXACT CARDINALITY WHERE host = dc", "x: count=2i\n"},
+        {"SHOW MEASUREMENT EXACT CARDINALITY WHERE host != dc", ": count=2i\n"},
+        {"SHOW TAG VALUES EXACT CARDINALITY WITH KEY =~ /./ WHERE dc = host", "x: count=2i\n"},
+        {"SHOW TAG VALUES EXACT CARDINALITY WITH KEY =~ /./ WHERE dc != host", "x: count=2i\n"},
+        {"SHOW TAG VALUES EXACT CARDINALITY WITH KEY =~ /./ WHERE _tagKey = 'nope'", ""},
+        {"SHOW TAG VALUES EXACT CARDINALITY WITH KEY =~ /./ WHERE _tagKey = host", ""},
+        {"SHOW TAG VALUES EXACT CARDINALITY WITH KEY =~ /./ WHERE _tagKey != 'host'",
+         "x: count=3i\ny: count=1i\n"},
+        {"SHOW TAG VALUES EXACT CARDINALITY WITH KEY =~ /./ WHERE _tagKey =~ /o/ OR host = 'a'",
+         "x: count=4i\ny: count=1i\n"},
+        {"SHOW TAG VALUES EXACT CARDINALITY WITH KEY =~ /./ WHERE _tagKey = 'host' AND host = 'a'",
+         "x: count=1i\ny: count=1i\n"},
+        {"SHOW TAG VALUES EXACT CARDINALITY WITH KEY = host WHERE _tagKey = 'dc'", ""},
+    };
+    struct dbtest t;
+    (void)state;
+    dbtest_open(&t);
+    dbtest_write(&t, "x,dc=x,host=a v=1 1\nx,dc=b,host=b v=1 1\nx,dc=c,host=c v=1 1\n"
+                     "y,host=a,region=a u=1 1\n");
+    expect_all(&t, cases, sizeof(cases) / sizeof(cases[0]));
+    dbtest_close(&t);
+}
+
+/* Conditions that cannot be: refused as soon as there is anything to look at, and no earlier. */
+static void test_conditions_of_nothing(void **state)
+{
+    static const char *const empty[][2] = {
+        {"SHOW TAG KEYS WHERE v > 1", ""},
+        {"SHOW SERIES WHERE v > 1", ""},
+        {"SHOW SERIES FROM nothing WHERE v > 1", ""},
+        {"SHOW MEASUREMENTS WHERE v > 1", ""},
+        {"SHOW TAG VALUES WITH KEY = a WHERE v > 1", "error: invalid tag comparison operator\n"},
+    };
+    static const char *const filled[][2] = {
+        {"SHOW TAG KEYS FROM nothing WHERE v > 1", "error: invalid tag comparison operator\n"},
+        {"SHOW SERIES FROM nothing WHERE v > 1", "error: invalid tag comparison operator\n"},
+        {"SHOW SERIES FROM /nothing/ WHERE v > 1", ""},
+        {"SHOW MEASUREMENTS WITH MEASUREMENT = nothing WHERE v > 1",
+         "error: invalid tag comparison operator\n"},
+        {"SHOW MEASUREMENTS WITH MEASUREMENT =~ /z/ WHERE a = 'x' OR v + 1 = 'a'",
+         "error: left side of '=' must be a tag key\n"},
+        {"SHOW TAG VALUES WITH KEY = a WHERE (v + 0 != 1 OR a = 'x') AND a !~ /./",
+         "error: left side of '!=' must be a tag key\n"},
+        {"SHOW TAG KEYS WHERE (a = 'x' OR v + 0 = 1)", ""},
+        {"SHOW TAG KEYS WHERE (a = 'z' OR v + 0 = 1)", "m: tagKey=\"a\"\n"},
+    };
+    struct dbtest t;
+    (void)state;
+    dbtest_open(&t);
+    expect_all(&t, empty, sizeof(empty) / sizeof(empty[0]));
+    dbtest_write(&t, "m,a=z v=1 1\n");
+    expect_all(&t, filled, sizeof(filled) / sizeof(filled[0]));
+    dbtest_close(&t);
+}
+
 static void test_series(void **state)
 {
     static const char *const cases[][2] = {
@@ -280,6 +347,8 @@ int main(void)
         cmocka_unit_test(test_fields),           cmocka_unit_test(test_counts),
         cmocka_unit_test(test_deleted),          cmocka_unit_test(test_between),
         cmocka_unit_test(test_names_with_names), cmocka_unit_test(test_fields_in_deletions),
+        cmocka_unit_test(test_cardinality_of_names),
+        cmocka_unit_test(test_conditions_of_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
