@@ -242,11 +242,11 @@ void bbi_ql_format_brief(const struct bbi_ql_expr *expr, struct bbi_buf *buf)
 
 /* ---- clauses ---- */
 
-void bbi_ql_format_source(const struct bbi_ql_source *source, struct bbi_buf *buf)
+static void format_source(const struct bbi_ql_source *source, bool brief, struct bbi_buf *buf)
 {
     if (source->subquery != NULL) {
         bbi_buf_str(buf, "(");
-        bbi_ql_format_select(source->subquery, buf);
+        bbi_ql_format_select(source->subquery, brief, buf);
         bbi_buf_str(buf, ")");
         return;
     }
@@ -272,28 +272,28 @@ void bbi_ql_format_source(const struct bbi_ql_source *source, struct bbi_buf *bu
 }
 
 void bbi_ql_format_sources(const char *before, const struct bbi_ql_source *sources, size_t count,
-                           struct bbi_buf *buf)
+                           bool brief, struct bbi_buf *buf)
 {
     for (size_t i = 0; i < count; i++) {
         bbi_buf_str(buf, i == 0 ? before : ", ");
-        bbi_ql_format_source(&sources[i], buf);
+        format_source(&sources[i], brief, buf);
     }
 }
 
-void bbi_ql_format_where(const struct bbi_ql_expr *condition, struct bbi_buf *buf)
+void bbi_ql_format_where(const struct bbi_ql_expr *condition, bool brief, struct bbi_buf *buf)
 {
     if (condition != NULL) {
         bbi_buf_str(buf, " WHERE ");
-        bbi_ql_format_expr(condition, buf);
+        format_expr(condition, brief, buf);
     }
 }
 
-void bbi_ql_format_group_by(struct bbi_ql_expr *const *dimensions, size_t count,
+void bbi_ql_format_group_by(struct bbi_ql_expr *const *dimensions, size_t count, bool brief,
                             struct bbi_buf *buf)
 {
     for (size_t i = 0; i < count; i++) {
         bbi_buf_str(buf, i == 0 ? " GROUP BY " : ", ");
-        bbi_ql_format_expr(dimensions[i], buf);
+        format_expr(dimensions[i], brief, buf);
     }
 }
 
@@ -336,11 +336,11 @@ static void format_fill(const struct bbi_ql_select *select, struct bbi_buf *buf)
     bbi_buf_str(buf, ")");
 }
 
-static void format_fields(const struct bbi_ql_select *select, struct bbi_buf *buf)
+static void format_fields(const struct bbi_ql_select *select, bool brief, struct bbi_buf *buf)
 {
     for (size_t i = 0; i < select->field_count; i++) {
         bbi_buf_str(buf, i == 0 ? "SELECT " : ", ");
-        bbi_ql_format_expr(select->fields[i].expr, buf);
+        format_expr(select->fields[i].expr, brief, buf);
         if (select->fields[i].alias != NULL) {
             bbi_buf_str(buf, " AS ");
             bbi_ql_format_name(select->fields[i].alias, buf);
@@ -348,16 +348,16 @@ static void format_fields(const struct bbi_ql_select *select, struct bbi_buf *bu
     }
 }
 
-void bbi_ql_format_select(const struct bbi_ql_select *select, struct bbi_buf *buf)
+void bbi_ql_format_select(const struct bbi_ql_select *select, bool brief, struct bbi_buf *buf)
 {
-    format_fields(select, buf);
+    format_fields(select, brief, buf);
     if (select->into != NULL) {
         bbi_buf_str(buf, " INTO ");
-        bbi_ql_format_source(select->into, buf);
+        format_source(select->into, brief, buf);
     }
-    bbi_ql_format_sources(" FROM ", select->sources, select->source_count, buf);
-    bbi_ql_format_where(select->condition, buf);
-    bbi_ql_format_group_by(select->dimensions, select->dimension_count, buf);
+    bbi_ql_format_sources(" FROM ", select->sources, select->source_count, brief, buf);
+    bbi_ql_format_where(select->condition, brief, buf);
+    bbi_ql_format_group_by(select->dimensions, select->dimension_count, brief, buf);
     format_fill(select, buf);
     bbi_ql_format_order_by(select->sorts, select->sort_count, buf);
     bbi_ql_format_limit("LIMIT", select->limit, buf);

@@ -111,7 +111,7 @@ static bool is_cardinality(enum bbi_ql_statement_kind kind)
            kind == BBI_QL_SHOW_FIELD_KEY_CARDINALITY;
 }
 
-static void format_show(const struct bbi_ql_statement *statement, struct bbi_buf *buf)
+static void format_show(const struct bbi_ql_statement *statement, bool brief, struct bbi_buf *buf)
 {
     const struct bbi_ql_show *show = &statement->u.show;
 
@@ -128,13 +128,13 @@ static void format_show(const struct bbi_ql_statement *statement, struct bbi_buf
     if (statement->kind == BBI_QL_SHOW_MEASUREMENTS) {
         bool regex = show->source_count > 0 && show->sources[0].regex != NULL;
         bbi_ql_format_sources(regex ? " WITH MEASUREMENT =~ " : " WITH MEASUREMENT = ",
-                              show->sources, show->source_count, buf);
+                              show->sources, show->source_count, brief, buf);
     } else {
-        bbi_ql_format_sources(" FROM ", show->sources, show->source_count, buf);
+        bbi_ql_format_sources(" FROM ", show->sources, show->source_count, brief, buf);
     }
     format_with_key(show, buf);
-    bbi_ql_format_where(show->condition, buf);
-    bbi_ql_format_group_by(show->dimensions, show->dimension_count, buf);
+    bbi_ql_format_where(show->condition, brief, buf);
+    bbi_ql_format_group_by(show->dimensions, show->dimension_count, brief, buf);
     bbi_ql_format_order_by(show->sorts, show->sort_count, buf);
     bbi_ql_format_limit("LIMIT", show->limit, buf);
     bbi_ql_format_limit("OFFSET", show->offset, buf);
@@ -148,20 +148,20 @@ static void format_show(const struct bbi_ql_statement *statement, struct bbi_buf
 static void format_options(const struct bbi_ql_statement *statement, struct bbi_buf *buf)
 {
     const struct bbi_ql_policy *policy = &statement->u.create.policy;
-    void (*format)(int64_t ns, struct bbi_buf * buf) = statement->kind == BBI_QL_CREATE_DATABASE
-                                                           ? bbi_ql_duration_format_go
-                                                           : bbi_ql_duration_format;
+    void (*put)(int64_t ns, struct bbi_buf * buf) = statement->kind == BBI_QL_CREATE_DATABASE
+                                                        ? bbi_ql_duration_format_go
+                                                        : bbi_ql_duration_format;
     bool is_alter = statement->kind == BBI_QL_ALTER_POLICY;
     if (policy->has_duration) {
         bbi_buf_str(buf, " DURATION ");
-        format(policy->duration_ns, buf);
+        put(policy->duration_ns, buf);
     }
     if (policy->has_replication) {
         bbi_buf_printf(buf, " REPLICATION %lld", (long long)policy->replication);
     }
     if (policy->has_shard_duration && (is_alter || policy->shard_duration_ns > 0)) {
         bbi_buf_str(buf, " SHARD DURATION ");
-        format(policy->shard_duration_ns, buf);
+        put(policy->shard_duration_ns, buf);
     }
     bbi_buf_str(buf, policy->is_default ? " DEFAULT" : "");
 }
@@ -184,7 +184,7 @@ static void format_create(const struct bbi_ql_statement *statement, struct bbi_b
     }
 }
 
-static void format_drop(const struct bbi_ql_statement *statement, struct bbi_buf *buf)
+static void format_drop(const struct bbi_ql_statement *statement, bool brief, struct bbi_buf *buf)
 {
     if (statement->kind == BBI_QL_DROP_SHARD) {
         bbi_buf_printf(buf, "%llu", (unsigned long long)statement->u.drop.id);
@@ -198,8 +198,9 @@ static void format_drop(const struct bbi_ql_statement *statement, struct bbi_buf
         bbi_buf_str(buf, ".");
         bbi_ql_format_name(statement->u.drop.policy, buf);
     }
-    bbi_ql_format_sources(" FROM ", statement->u.drop.sources, statement->u.drop.source_count, buf);
-    bbi_ql_format_where(statement->u.drop.condition, buf);
+    bbi_ql_format_sources(" FROM ", statement->u.drop.sources, statement->u.drop.source_count,
+                          brief, buf);
+    bbi_ql_format_where(statement->u.drop.condition, brief, buf);
 }
 
 static void format_grant(const struct bbi_ql_statement *statement, struct bbi_buf *buf)
@@ -218,7 +219,7 @@ static void format_grant(const struct bbi_ql_statement *statement, struct bbi_bu
     bbi_ql_format_name(statement->u.grant.user, buf);
 }
 
-static void format_cq(const struct bbi_ql_statement *statement, struct bbi_buf *buf)
+static void format_cq(const struct bbi_ql_statement *statement, bool brief, struct bbi_buf *buf)
 {
     bbi_ql_format_name(statement->u.cq.name, buf);
     name_after("ON", statement->u.cq.database, buf);
@@ -232,7 +233,7 @@ static void format_cq(const struct bbi_ql_statement *statement, struct bbi_buf *
         duration_after("FOR", statement->u.cq.for_ns, buf);
     }
     bbi_buf_str(buf, " BEGIN ");
-    bbi_ql_format_select(statement->u.cq.select, buf);
+    bbi_ql_format_select(statement->u.cq.select, brief, buf);
     bbi_buf_str(buf, " END");
 }
 
@@ -260,16 +261,16 @@ static void format_user(const struct bbi_ql_statement *statement, struct bbi_buf
     bbi_buf_str(buf, statement->u.user.admin ? " WITH ALL PRIVILEGES" : "");
 }
 
-void bbi_ql_format(const struct bbi_ql_statement *statement, struct bbi_buf *buf)
+static void format(const struct bbi_ql_statement *statement, bool brief, struct bbi_buf *buf)
 {
     bbi_buf_str(buf, starts[statement->kind]);
     switch (statement->kind) {
     case BBI_QL_SELECT:
-        bbi_ql_format_select(statement->u.select, buf);
+        bbi_ql_format_select(statement->u.select, brief, buf);
         break;
     case BBI_QL_EXPLAIN:
         bbi_buf_str(buf, statement->u.explain.analyze ? "ANALYZE " : "");
-        bbi_ql_format_select(statement->u.explain.select, buf);
+        bbi_ql_format_select(statement->u.explain.select, brief, buf);
         break;
     case BBI_QL_CREATE_DATABASE:
     case BBI_QL_CREATE_POLICY:
@@ -281,7 +282,7 @@ void bbi_ql_format(const struct bbi_ql_statement *statement, struct bbi_buf *buf
         format_user(statement, buf);
         break;
     case BBI_QL_CREATE_CQ:
-        format_cq(statement, buf);
+        format_cq(statement, brief, buf);
         break;
     case BBI_QL_CREATE_SUBSCRIPTION:
         format_subscription(statement, buf);
@@ -295,7 +296,7 @@ void bbi_ql_format(const struct bbi_ql_statement *statement, struct bbi_buf *buf
     case BBI_QL_DROP_USER:
     case BBI_QL_DROP_CQ:
     case BBI_QL_DROP_SUBSCRIPTION:
-        format_drop(statement, buf);
+        format_drop(statement, brief, buf);
         break;
     case BBI_QL_GRANT:
     case BBI_QL_GRANT_ADMIN:
@@ -308,7 +309,17 @@ void bbi_ql_format(const struct bbi_ql_statement *statement, struct bbi_buf *buf
         name_after("ON", statement->u.kill.host, buf);
         break;
     default:
-        format_show(statement, buf);
+        format_show(statement, brief, buf);
         break;
     }
+}
+
+void bbi_ql_format(const struct bbi_ql_statement *statement, struct bbi_buf *buf)
+{
+    format(statement, false, buf);
+}
+
+void bbi_ql_format_told(const struct bbi_ql_statement *statement, struct bbi_buf *buf)
+{
+    format(statement, true, buf);
 }

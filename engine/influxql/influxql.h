@@ -73,9 +73,11 @@ int bbi_ql_parse_expr(const char *text, size_t length, const struct bbi_ql_optio
 void bbi_ql_format(const struct bbi_ql_statement *statement, struct bbi_buf *buf);
 void bbi_ql_format_expr(const struct bbi_ql_expr *expr, struct bbi_buf *buf);
 
+/** As bbi_ql_format, but numbers have three decimals, as where InfluxDB tells of a statement. */
+void bbi_ql_format_told(const struct bbi_ql_statement *statement, struct bbi_buf *buf);
+
 /** As bbi_ql_format_expr, but numbers have three decimals, as in InfluxDB's messages. */
 void bbi_ql_format_brief(const struct bbi_ql_expr *expr, struct bbi_buf *buf);
-void bbi_ql_format_source(const struct bbi_ql_source *source, struct bbi_buf *buf);
 
 /** Append an identifier, quoted where it must be. */
 void bbi_ql_format_name(const char *name, struct bbi_buf *buf);

@@ -26,7 +26,7 @@ static int refuse(struct asking *a, enum bbi_privilege privilege, const char *da
     struct bbi_buf text;
     const char *user = a->ctx->query->user;
     bbi_buf_init(&text, &a->ctx->acct, SIZE_MAX / 2);
-    bbi_ql_format(a->statement, &text);
+    bbi_ql_format_told(a->statement, &text);
     int rc = bbi_buf_check(&text, "statement", err);
     if (rc == BB_OK) {
         bool cut = text.len > TEXT_SHOWN;

@@ -128,7 +128,7 @@ static int warn_read_only(struct bbi_qctx *ctx, const struct bbi_ql_statement *s
     }
     bbi_buf_init(&text, &ctx->acct, 1 << 20);
     bbi_buf_str(&text, "deprecated use of '");
-    bbi_ql_format(&full, &text);
+    bbi_ql_format_told(&full, &text);
     bbi_buf_str(&text, "' in a read only context, please use a POST request instead");
     bbi_buf_u8(&text, 0);
     rc = bbi_buf_check(&text, "warning", err);
@@ -254,7 +254,7 @@ static int name_query(struct bbi_qctx *ctx, const struct bbi_ql_query *ast, stru
     bbi_buf_init(&text, &ctx->acct, SIZE_MAX / 2);
     for (size_t i = 0; i < ast->statement_count && text.len < BBI_RUNNING_TEXT_MAX; i++) {
         bbi_buf_str(&text, i == 0 ? "" : ";\n");
-        bbi_ql_format(ast->statements[i], &text);
+        bbi_ql_format_told(ast->statements[i], &text);
     }
     int rc = bbi_buf_check(&text, "query text", err);
     struct bbi_running_query *q = &ctx->running;

@@ -343,7 +343,10 @@ static void test_read_only(void **state)
         const char *told; /* of it; NULL: nothing */
     } cases[] = {
         {"SELECT v INTO n FROM (SELECT v FROM u WHERE v > 1.5), y..u",
-         "SELECT v INTO t.autogen.n FROM (SELECT v FROM t.autogen.u WHERE v > 1.5), y.autogen.u"},
+         "SELECT v INTO t.autogen.n FROM (SELECT v FROM t.autogen.u WHERE v > 1.500), y.autogen.u"},
+        {"SELECT mean(v) + 2.25 INTO n FROM u WHERE time < 5s GROUP BY time(1s) fill(1.5)",
+         "SELECT mean(v) + 2.250 INTO t.autogen.n FROM t.autogen.u WHERE time < 5s "
+         "GROUP BY time(1s) fill(1.5)"},
         {"SELECT v INTO y.autogen.:MEASUREMENT FROM /u/",
          "SELECT v INTO y.autogen.:MEASUREMENT FROM t.autogen./u/"},
         {"SELECT v INTO none..n FROM u", NULL},
