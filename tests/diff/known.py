@@ -115,7 +115,10 @@ def integral_of_integers(text, difference):
 
 @known("which of several functions is refused", "InfluxDB goes through them in random order")
 def refused_function(text, difference):
-    return (difference.kind == "error" and
+    several = difference.tree is not None and sum(
+        2 if any(arg[0] == "text" and arg[1][:1] in "*/" for arg in args) else 1
+        for q, _ in selects(difference.tree) for _, args in calls_of(q)) > 1
+    return (difference.kind == "error" and several and
             re.match(r"unsupported .* iterator type", str(difference.ours)) is not None and
             re.match(r"unsupported .* iterator type", str(difference.theirs)) is not None)
 
@@ -199,8 +202,10 @@ def window_before_range(text, difference):
 
 @known("tz() around a subquery", "InfluxDB brings its points together by windows of UTC")
 def zone_around(text, difference):
-    return (re.search(r"\(SELECT .* tz\('", text) is not None and "time(" in text and
-            difference.kind in ("value", "rows", "time"))
+    tree = difference.tree
+    if tree is None or difference.kind not in ("value", "rows", "time"):
+        return False
+    return has_subquery(tree) and tree.get("tz") not in (None, "UTC") and "time(" in text
 
 
 UNITS = {"ns": 1e-9, "u": 1e-6, "ms": 1e-3, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
@@ -521,7 +526,8 @@ def inner_limit(text, difference):
 def two_types(text, difference):
     names = re.findall(r'("(?:[^"\\]|\\.)*"|\b[a-z]\w*)::(?:float|integer|string|boolean)',
                        text.partition(" WHERE ")[2])
-    return any(text.partition(" WHERE ")[2].count(name.strip('"')) > 1 for name in names)
+    return difference.kind in ("series", "rows", "value", "time") and any(
+        text.partition(" WHERE ")[2].count(name.strip('"')) > 1 for name in names)
 
 
 @known("conditions of SHOW", "are taken as in 1.8; 1.6.7 refuses comparisons of fields", "1.6")
