@@ -140,6 +140,9 @@ int bbi_plan_name_type(struct bbi_plan *plan, const char *name, enum bbi_ql_type
     for (size_t i = 0; i < plan->sub_count; i++) {
         raise(type, type_in(plan->subs[i], name, cast));
     }
+    if (!plain && *type == cast) {
+        return BB_OK; /* whatever the measurements beside it have */
+    }
     int rc = BB_OK;
     for (size_t i = 0; rc == BB_OK && i < plan->from.count; i++) {
         enum bbi_ql_type found;

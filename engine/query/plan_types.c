@@ -189,9 +189,10 @@ static int type_of_binary(struct bbi_plan *plan, const struct bbi_ql_expr *expr,
     return BB_OK;
 }
 
-/* With a first argument that is not known, a math function looks at its second. */
-static int type_of_math(const struct bbi_func_info *info, enum bbi_ql_type second,
-                        enum bbi_ql_type *type, struct bb_error *err)
+/* With a first argument that is not known, a math function looks at its second; of what, that is
+ * said of the outermost columns alone. */
+static int type_of_math(const struct bbi_plan *plan, const struct bbi_func_info *info,
+                        enum bbi_ql_type second, enum bbi_ql_type *type, struct bb_error *err)
 {
     bool number = second == BBI_QL_TYPE_UNKNOWN || second == BBI_QL_TYPE_FLOAT ||
                   second == BBI_QL_TYPE_INTEGER || second == BBI_QL_TYPE_UNSIGNED;
@@ -200,7 +201,8 @@ static int type_of_math(const struct bbi_func_info *info, enum bbi_ql_type secon
                              "invalid argument type for the second argument in %s(): %s",
                              info->name, bbi_ql_type_text(second));
     }
-    *type = info->gives == BBI_FN_GIVES_FLOAT ? BBI_QL_TYPE_FLOAT : BBI_QL_TYPE_UNKNOWN;
+    bool is_float = info->gives == BBI_FN_GIVES_FLOAT && plan->parent == NULL;
+    *type = is_float ? BBI_QL_TYPE_FLOAT : BBI_QL_TYPE_UNKNOWN;
     return BB_OK;
 }
 
@@ -223,7 +225,8 @@ static int type_of_call(struct bbi_plan *plan, const struct bbi_ql_expr *expr,
     }
     const struct bbi_func_info *info = bbi_func_info(func);
     if (info->class == BBI_FN_MATH) {
-        return args[0] == BBI_QL_TYPE_UNKNOWN ? type_of_math(info, args[1], type, err) : BB_OK;
+        return args[0] == BBI_QL_TYPE_UNKNOWN ? type_of_math(plan, info, args[1], type, err)
+                                              : BB_OK;
     }
     (void)bbi_func_type(func, args[0], type);
     return BB_OK;

@@ -130,7 +130,8 @@ static bool reads(const struct bbi_plan *plan, const struct bbi_plan *sub)
     for (size_t i = 0; i < plan->call_count; i++) {
         const struct bbi_call *call = &plan->calls[i];
         struct bbi_ref name = {.name = call->field, .cast = call->cast, .type = call->input};
-        found = found || (call->type != BBI_QL_TYPE_UNKNOWN && bbi_stream_subquery_has(sub, &name));
+        bool known = call->type != BBI_QL_TYPE_UNKNOWN || call->input != BBI_QL_TYPE_UNKNOWN;
+        found = found || (known && bbi_stream_subquery_has(sub, &name));
     }
     return found;
 }

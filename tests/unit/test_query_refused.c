@@ -337,6 +337,11 @@ static void test_types_of_columns(void **state)
                   "integer\n");
     dbtest_expect(&t, "SELECT max(x) FROM (SELECT s - 2 AS x FROM m)", "");
     dbtest_expect(&t, "SELECT v FROM (SELECT s - 2 AS v FROM m), m", "");
+    dbtest_expect(&t, "SELECT sum(n::string) FROM (SELECT n FROM m), m",
+                  "error: unsupported sum iterator type: *query.stringInterruptIterator\n");
+    dbtest_expect(&t, "SELECT x ^ 10 FROM (SELECT tan(none) AS x FROM m)", "");
+    dbtest_expect(&t, "SELECT x ^ 10 FROM (SELECT tan(v) AS x FROM m)",
+                  "error: type error: x::float ^ 10: incompatible types: float and integer\n");
     dbtest_expect(&t, "SELECT v FROM (SELECT b AS v FROM m), m",
                   "m: time=1 v=true\nm: time=1 v=1\n");
     dbtest_expect(&t, "SELECT n FROM (SELECT mean(s) FROM m)", "");
