@@ -14,6 +14,7 @@ struct exchange {
     const struct bbc_request *request;
     struct bbc_reply *reply;
     CURL *easy;
+    const _Atomic bool *canceled;
 };
 
 void bbc_arm(struct bb_client *client)
@@ -95,7 +96,8 @@ static size_t on_body(char *data, size_t size, size_t count, void *arg)
         text_put(&x->reply->said, data, n);
     if (x->request->sink == NULL || (x->reply->status >= 300 && !x->request->any_status))
         return n;
-    if (x->request->sink(x->request->sink_arg, data, n) != 0) {
+    /* A cancel does not wait for all that libcurl has at hand, which may be megabytes. */
+    if (atomic_load(x->canceled) || x->request->sink(x->request->sink_arg, data, n) != 0) {
         x->reply->sink_ended = true;
         return n == 0 ? 1 : 0;
     }
@@ -238,7 +240,7 @@ int bbc_perform(struct bb_client *client, const struct bbc_request *request,
     text_init(&url, (size_t)1 << 20);
     text_printf(&url, "%s%s", client->shown_url, request->path);
     struct curl_slist *list = headers(client, request);
-    struct exchange x = {request, reply, client->easy};
+    struct exchange x = {request, reply, client->easy, &client->canceled};
     int rc;
     if (url.failed || list == NULL) {
         rc = bbc_fail(error, BB_CLIENT_NOMEM, "out of memory");

@@ -125,7 +125,7 @@ static int run_series(void *arg, const struct bb_client_series *series)
 static int run_row(void *arg, const struct bb_client_cell *cells, size_t n)
 {
     struct run *r = arg;
-    return r->output->row(r->state, cells, n);
+    return bbsh_interrupted ? 1 : r->output->row(r->state, cells, n);
 }
 
 static int run_message(void *arg, const char *level, const char *text)
