@@ -132,6 +132,7 @@ enum bb_client_cell_kind {
     BB_CLIENT_CELL_BOOL,   /* "true" or "false" */
     BB_CLIENT_CELL_STRING,
     BB_CLIENT_CELL_TIME, /* digits in the unit of `epoch`, or RFC 3339 without one */
+    BB_CLIENT_CELL_LIST, /* "[a b]", the destinations of SHOW SUBSCRIPTIONS */
 };
 
 struct bb_client_cell {

@@ -19,7 +19,7 @@
 
 #include "client/impl.h"
 
-#define DEPTH_MAX 8
+#define DEPTH_MAX 9
 #define NAMES_MAX ((size_t)16 << 20) /* of a series: name, tags, columns */
 #define ROW_MAX   ((size_t)64 << 20) /* and of what yajl gathers for one token */
 #define SKIP_MAX  1000
@@ -36,6 +36,7 @@ enum place {
     PLACE_COLUMNS,
     PLACE_VALUES,
     PLACE_ROW,
+    PLACE_LIST,
     PLACE_MESSAGES,
     PLACE_MESSAGE,
     PLACE_NONE,
@@ -93,6 +94,7 @@ static const struct {
     {false, PLACE_SERIES, KEY_COLUMNS, PLACE_COLUMNS},
     {false, PLACE_SERIES, KEY_VALUES, PLACE_VALUES},
     {false, PLACE_VALUES, KEY_OTHER, PLACE_ROW},
+    {false, PLACE_ROW, KEY_OTHER, PLACE_LIST},
     {false, PLACE_RESULT, KEY_MESSAGES, PLACE_MESSAGES},
     {true, PLACE_MESSAGES, KEY_OTHER, PLACE_MESSAGE},
 };
@@ -128,6 +130,7 @@ struct bbc_results {
     struct strings tag_keys, tag_values, columns;
     struct text pointers; /* of const char *, for a callback */
     struct text row;      /* the cells' bytes */
+    struct text list;     /* of a cell, "[a b]" */
     struct text cells;    /* of struct bb_client_cell, text by offset until the row is whole */
     struct text level, message, error;
 };
@@ -258,6 +261,22 @@ static int add_cell(struct bbc_results *r, int kind, const void *data, size_t n)
     return 1;
 }
 
+static int add_to_list(struct bbc_results *r, const void *data, size_t n)
+{
+    if (r->list.len > 1)
+        text_putc(&r->list, ' ');
+    text_put(&r->list, data, n);
+    return r->list.failed ? stop(r, BB_CLIENT_NOMEM, "out of memory for a row") : 1;
+}
+
+static int add_list(struct bbc_results *r)
+{
+    text_putc(&r->list, ']');
+    if (r->list.failed)
+        return stop(r, BB_CLIENT_NOMEM, "out of memory for a row");
+    return add_cell(r, BB_CLIENT_CELL_LIST, r->list.data, r->list.len);
+}
+
 static int keep(struct bbc_results *r, struct text *to, const void *data, size_t n)
 {
     text_clear(to);
@@ -284,6 +303,8 @@ static int on_string(void *arg, const unsigned char *data, size_t n)
     switch (place_of(r)) {
     case PLACE_ROW:
         return add_cell(r, BB_CLIENT_CELL_STRING, data, n);
+    case PLACE_LIST:
+        return add_to_list(r, data, n);
     case PLACE_COLUMNS:
         return strings_add(&r->columns, data, n) ? 1 : stop(r, BB_CLIENT_NOMEM, "too many columns");
     case PLACE_TAGS:
@@ -316,6 +337,8 @@ static int on_number(void *arg, const char *data, size_t n)
     int place = place_of(r);
     if (place == PLACE_ROW)
         return add_cell(r, BB_CLIENT_CELL_NUMBER, data, n);
+    if (place == PLACE_LIST)
+        return add_to_list(r, data, n);
     if (place == PLACE_RESULT && r->key == KEY_STATEMENT_ID) {
         char digits[16] = "";
         if (n < sizeof(digits))
@@ -393,6 +416,10 @@ static int enter(struct bbc_results *r, int to)
         text_clear(&r->row);
         text_clear(&r->cells);
         break;
+    case PLACE_LIST:
+        text_clear(&r->list);
+        text_putc(&r->list, '[');
+        break;
     case PLACE_MESSAGE:
         text_clear(&r->level);
         text_clear(&r->message);
@@ -451,6 +478,8 @@ static int on_end(void *arg)
     int place = r->places[--r->depth];
     const struct bb_client_handler *h = r->handler;
     switch (place) {
+    case PLACE_LIST:
+        return add_list(r);
     case PLACE_ROW:
         return tell_row(r);
     case PLACE_TAGS:
@@ -502,6 +531,7 @@ struct bbc_results *bbc_results_create(const struct bb_client_handler *handler)
     strings_init(&r->columns);
     text_init(&r->pointers, 4 * LIST_MAX * sizeof(char *));
     text_init(&r->row, ROW_MAX);
+    text_init(&r->list, ROW_MAX);
     text_init(&r->cells, LIST_MAX * sizeof(struct bb_client_cell));
     text_init(&r->level, NAMES_MAX);
     text_init(&r->message, NAMES_MAX);
@@ -530,6 +560,7 @@ void bbc_results_destroy(struct bbc_results **results)
     strings_fini(&r->columns);
     text_fini(&r->pointers);
     text_fini(&r->row);
+    text_fini(&r->list);
     text_fini(&r->cells);
     text_fini(&r->level);
     text_fini(&r->message);

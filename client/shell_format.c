@@ -224,6 +224,22 @@ static int json_series(void *state, const struct bb_client_series *series)
     return print_line(r);
 }
 
+/** "[a b]" as ["a","b"]. A URL has no blank in it, or should not. */
+static void put_json_list(struct text *t, const struct bb_client_cell *c)
+{
+    const char *at = c->text + 1, *end = c->text + c->len - 1;
+    text_putc(t, '[');
+    while (at < end) {
+        const char *blank = memchr(at, ' ', (size_t)(end - at));
+        const char *stop = blank == NULL ? end : blank;
+        if (at > c->text + 1)
+            text_putc(t, ',');
+        put_json(t, at, (size_t)(stop - at));
+        at = stop + 1;
+    }
+    text_putc(t, ']');
+}
+
 static int json_row(void *state, const struct bb_client_cell *cells, size_t n)
 {
     struct rows *r = state;
@@ -240,6 +256,8 @@ static int json_row(void *state, const struct bb_client_cell *cells, size_t n)
             text_puts(&r->line, quoted ? "\"" : "");
         else if (c->kind == BB_CLIENT_CELL_STRING)
             put_json(&r->line, c->text, c->len);
+        else if (c->kind == BB_CLIENT_CELL_LIST)
+            put_json_list(&r->line, c);
         else
             text_puts(&r->line, c->kind == BB_CLIENT_CELL_NULL ? "null" : c->text);
     }

@@ -51,7 +51,7 @@ static int on_row(void *arg, const struct bb_client_cell *cells, size_t n)
 {
     struct log *log = arg;
     for (size_t i = 0; i < n; i++)
-        say(log, "%s%c%s", i == 0 ? "" : " ", "0nbst"[cells[i].kind], cells[i].text);
+        say(log, "%s%c%s", i == 0 ? "" : " ", "0nbstl"[cells[i].kind], cells[i].text);
     say(log, "; ");
     return ++log->rows == log->stop_at_row;
 }
@@ -124,6 +124,14 @@ static void test_statements(void **state)
            "#0 #1 !1 no warning(old) #2  name: stime; e time: ");
 }
 
+static void test_lists(void **state)
+{
+    (void)state;
+    expect("{\"results\":[{\"series\":[{\"name\":\"m\",\"columns\":[\"a\",\"b\"],\"values\":[["
+           "[\"x\",\"y z\",1],1],[[],[\"x\"]]]}]}]}",
+           "#0 m a|b: l[x y z 1] n1; l[] l[x]; ");
+}
+
 static void test_chunks(void **state)
 {
     (void)state;
@@ -154,7 +162,9 @@ static void test_no_results(void **state)
         {"{\"results\":[{\"series\":[{\"values\":[[1]]}]}]}", BB_CLIENT_PROTOCOL},
         {"{\"results\":[{\"series\":[{\"columns\":[\"a\"],\"values\":[[1,2]]}]}]}",
          BB_CLIENT_PROTOCOL},
-        {"{\"results\":[{\"series\":[{\"columns\":[\"a\"],\"values\":[[[1]]]}]}]}",
+        {"{\"results\":[{\"series\":[{\"columns\":[\"a\"],\"values\":[[[[1]]]]}]}]}",
+         BB_CLIENT_PROTOCOL},
+        {"{\"results\":[{\"series\":[{\"columns\":[\"a\"],\"values\":[[{\"a\":1}]]}]}]}",
          BB_CLIENT_PROTOCOL},
         {"{\"results\":[{\"series\":[{\"columns\":[1]}]}]}", BB_CLIENT_PROTOCOL},
         {"{\"results\":[{\"series\":[{\"tags\":{\"a\":null,\"b\":\"x\"}}]}]}", BB_CLIENT_PROTOCOL},
@@ -350,11 +360,12 @@ static void test_get_and_ping(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_one_of_each),    cmocka_unit_test(test_statements),
-        cmocka_unit_test(test_chunks),         cmocka_unit_test(test_no_results),
-        cmocka_unit_test(test_damage),         cmocka_unit_test(test_endless),
-        cmocka_unit_test(test_request),        cmocka_unit_test(test_replies),
-        cmocka_unit_test(test_callback_stops), cmocka_unit_test(test_get_and_ping),
+        cmocka_unit_test(test_one_of_each),  cmocka_unit_test(test_statements),
+        cmocka_unit_test(test_lists),        cmocka_unit_test(test_chunks),
+        cmocka_unit_test(test_no_results),   cmocka_unit_test(test_damage),
+        cmocka_unit_test(test_endless),      cmocka_unit_test(test_request),
+        cmocka_unit_test(test_replies),      cmocka_unit_test(test_callback_stops),
+        cmocka_unit_test(test_get_and_ping),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
