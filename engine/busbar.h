@@ -93,6 +93,22 @@ struct bb_stat {
     uint64_t value;
 };
 
+/**
+ * Points that were stored together in a policy, on disk, as lines of line protocol with their times
+ * in nanoseconds. Counted: who keeps it calls bb_lines_ref, and later bb_lines_unref, before the
+ * database is closed.
+ */
+struct bb_lines {
+    uint32_t database_id, policy_id; /* as in bb_subscription */
+    const char *text;                /* [length] */
+    size_t length;
+    const uint32_t *ends; /* [count] where in text each line ends, behind its newline */
+    size_t count;         /* of points */
+};
+
+struct bb_lines *bb_lines_ref(struct bb_lines *lines);
+void bb_lines_unref(struct bb_lines *lines); /* NULL: nothing */
+
 /** How to open a data directory. Start from bb_options_init; 0 means the default. */
 struct bb_options {
     uint64_t
@@ -124,6 +140,18 @@ struct bb_options {
     /* For SHOW STATS: put at most max numbers into list; returns how many. May be NULL. */
     size_t (*more_stats)(void *arg, struct bb_stat *list, size_t max);
     void *more_stats_arg;
+    /* Who forwards what is written to policies with subscriptions; may be NULL. lines_stored is
+     * told of each batch, from the log's thread or the writer's: it must not block. It may be
+     * called from within bb_db_open on, until bb_db_close returns. */
+    void (*lines_stored)(void *arg, struct bb_lines *lines);
+    /* After statements: bb_subscriptions_each may tell of others than before. Called before their
+     * answers, from threads that run queries, which may be several at a time. */
+    void (*subscriptions_changed)(void *arg);
+    /* For SHOW STATS: what a destination of a subscription was sent. False: nothing is known. */
+    bool (*subscription_numbers)(void *arg, uint64_t id, size_t destination, uint64_t *points,
+                                 uint64_t *failures);
+    void *forward_arg;
+    uint64_t forward_bytes; /* lines held for them; default a 32nd of memory_bytes */
 };
 
 void bb_options_init(struct bb_options *options);
@@ -227,6 +255,24 @@ int bb_write_piece(struct bb_db *db, const struct bb_write *write, struct bb_wri
 int bb_durable_notify(struct bb_db *db, uint64_t lsn, bb_durable_fn durable, void *arg,
                       struct bb_error *err) BB_CHECKED;
 
+/* ---- subscriptions ---- */
+
+/** CREATE SUBSCRIPTION makes it. All borrowed for the call. */
+struct bb_subscription {
+    uint64_t id; /* never given again */
+    uint32_t database_id, policy_id;
+    const char *database, *policy, *name;
+    bool all;                        /* to each destination; else to one of them */
+    const char *const *destinations; /* [destination_count] URLs */
+    size_t destination_count;
+};
+
+typedef int (*bb_subscription_fn)(void *arg, const struct bb_subscription *subscription);
+
+/** Told of each; what is not BB_OK ends it and is returned. */
+int bb_subscriptions_each(struct bb_db *db, bb_subscription_fn fn, void *arg,
+                          struct bb_error *err) BB_CHECKED;
+
 /* ---- queries ---- */
 
 enum bb_value_kind {
@@ -236,13 +282,14 @@ enum bb_value_kind {
     BB_VALUE_UINT,
     BB_VALUE_BOOL,
     BB_VALUE_STRING,
-    BB_VALUE_TIME
+    BB_VALUE_TIME,
+    BB_VALUE_STRINGS
 };
 
 struct bb_value {
     enum bb_value_kind kind;
     union {
-        uint32_t length;      /* of a string */
+        uint32_t length;      /* of a string; of STRINGS, how many */
         int32_t utc_offset_s; /* of a time: what the clocks of the query's zone are ahead of UTC */
     };
     union {
@@ -251,7 +298,8 @@ struct bb_value {
         int64_t i;
         uint64_t u;
         bool b;
-        const char *str; /* not terminated */
+        const char *str;            /* not terminated */
+        const char *const *strings; /* each ends with a NUL */
     } v;
 };
 
@@ -447,6 +495,8 @@ struct bb_stats {
     uint64_t wal_corruptions;
     uint64_t queries, query_errors;
     uint64_t cq_runs, cq_failures;                    /* of continuous queries */
+    uint64_t lines_stored, lines_dropped;             /* batches for subscriptions; dropped: there
+                                                        * was no memory for them */
     struct bb_latency statements[BB_STATEMENT_COUNT]; /* waiting for a slow sink counts too */
     uint64_t statement_errors[BB_CODE_COUNT];         /* by enum bb_code; texts that do not parse
                                                         * too */

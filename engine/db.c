@@ -172,6 +172,7 @@ static void init_accounts(struct bb_db *db)
     bbi_account_init(&db->catalog_acct, "catalog", 0, &db->acct);
     bbi_account_init(&db->background_acct, "background", 0, &db->acct);
     bbi_account_init(&db->query_acct, "query", o->memory_bytes / 2, &db->acct);
+    bbi_forward_init(&db->forward, o, &db->acct);
 }
 
 static void init_locks(struct bb_db *db)
@@ -207,6 +208,8 @@ static void init_query_env(struct bb_db *db)
                                            .no_autogen = db->options.no_autogen,
                                            .more_stats = db->options.more_stats,
                                            .more_stats_arg = db->options.more_stats_arg,
+                                           .subscription_numbers = db->options.subscription_numbers,
+                                           .forward_arg = db->options.forward_arg,
                                            .counters = &db->query_counters,
                                            .running = &db->running,
                                            .zones = db->zones,
@@ -276,6 +279,7 @@ static int open_parts(struct bb_db *db, const char *dir, struct bb_error *err)
     rc = rc == BB_OK ? bbi_logins_init(&db->logins, db->catalog, &db->query_acct, err) : rc;
     if (rc == BB_OK) {
         init_query_env(db);
+        bbi_forward_start(&db->forward, db->catalog, db->wal);
         bbi_continuous_init(&db->continuous, &db->query_env, db->options.cq_interval_ms,
                             !db->options.quiet_cq);
         rc = db->options.manual_background ? BB_OK : bbi_db_start_background(db, err);

@@ -19,6 +19,7 @@
 #include "engine/catalog/catalog.h"
 #include "engine/continuous.h"
 #include "engine/disk_watch.h"
+#include "engine/forward.h"
 #include "engine/fs/fs.h"
 #include "engine/hook.h"
 #include "engine/logins.h"
@@ -78,6 +79,7 @@ struct bb_db {
     struct bbi_logins logins;
     struct bbi_hook hook;
     struct bbi_continuous continuous;
+    struct bbi_forward forward;
 
     pthread_mutex_t write_lock;
     unsigned batches_since_look;  /* under write_lock */

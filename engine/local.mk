@@ -3,9 +3,9 @@
 # be compiled twice.
 lib_LTLIBRARIES += libbusbar.la
 noinst_LTLIBRARIES += libbusbar-internal.la
-unit_tests += tests/unit/test_db_continuous tests/unit/test_db_engine tests/unit/test_db_full tests/unit/test_db_limits tests/unit/test_db_pieces \
+unit_tests += tests/unit/test_db_continuous tests/unit/test_db_subscriptions tests/unit/test_db_engine tests/unit/test_db_full tests/unit/test_db_limits tests/unit/test_db_pieces \
 	tests/unit/test_db_stats tests/unit/test_db_write
-THREAD_TESTS += tests/unit/test_db_continuous tests/unit/test_db_write
+THREAD_TESTS += tests/unit/test_db_continuous tests/unit/test_db_subscriptions tests/unit/test_db_write
 include_HEADERS += engine/busbar.h
 
 libbusbar_la_SOURCES = \
@@ -19,6 +19,8 @@ libbusbar_la_SOURCES = \
 	engine/db_impl.h \
 	engine/disk_watch.c \
 	engine/disk_watch.h \
+	engine/forward.c \
+	engine/forward.h \
 	engine/hook.h \
 	engine/logins.c \
 	engine/logins.h \

@@ -79,6 +79,8 @@ void bb_stats_get(struct bb_db *db, struct bb_stats *stats)
     stats->query_errors = load(&db->query_counters.errors);
     stats->cq_runs = load(&db->continuous.runs);
     stats->cq_failures = load(&db->continuous.failures);
+    stats->lines_stored = load(&db->forward.ok);
+    stats->lines_dropped = load(&db->forward.dropped);
     for (size_t i = 0; i < BB_STATEMENT_COUNT; i++) {
         bb_latency_read(&db->query_counters.statements[i], &stats->statements[i]);
     }

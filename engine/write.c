@@ -148,7 +148,11 @@ int bbi_db_schema_changed(void *arg, struct bb_error *err)
     struct bbi_append append = {.record = NULL, .frees_space = true};
     uint64_t lsn;
     int rc = bbi_db_append(db, &append, &lsn, err);
-    return rc == BB_OK ? bbi_wal_wait(db->wal, lsn, err) : rc;
+    rc = rc == BB_OK ? bbi_wal_wait(db->wal, lsn, err) : rc;
+    if (rc == BB_OK) {
+        bbi_forward_changed(&db->forward, db->catalog);
+    }
+    return rc;
 }
 
 /* Batches between two looks at how many new series there are, which takes the catalog's lock. */
@@ -372,6 +376,9 @@ static int write_points(struct bb_db *db, const struct bb_write *write, struct b
         result->points_written = points->batch.point_count;
         result->points_rejected = points->rejected;
         result->lsn = *lsn;
+    }
+    if (rc == BB_OK && rp.is_subscribed) {
+        bbi_forward_points(&db->forward, points, &w, *lsn);
     }
     return rc;
 }

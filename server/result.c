@@ -205,6 +205,12 @@ static void put_value(struct result *r, const struct bb_value *value)
     case BB_VALUE_TIME:
         put_time(r, value->v.time_ns, value->utc_offset_s);
         break;
+    case BB_VALUE_STRINGS:
+        jsonw_array_begin(j);
+        for (uint32_t i = 0; i < value->length; i++)
+            jsonw_cstring(j, value->v.strings[i]);
+        jsonw_array_end(j);
+        break;
     case BB_VALUE_NULL:
     default:
         jsonw_null(j);

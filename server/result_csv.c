@@ -140,7 +140,23 @@ static int sink_series(void *arg, const struct bb_series *series)
     return r->err;
 }
 
-static void put_value(struct result_csv *r, const struct bb_value *value)
+/** The name of a column as it stands in the header. */
+static void put_column_name(struct result_csv *r, size_t column)
+{
+    size_t from = 0, to = 0, commas = 0;
+    bool quoted = false;
+    for (; to < r->columns.len; to++) {
+        char c = r->columns.data[to];
+        quoted ^= c == '"';
+        if (c == ',' && !quoted && commas++ == column)
+            from = to + 1;
+        else if (c == ',' && !quoted && commas > column + 1)
+            break;
+    }
+    put(r, r->out, r->columns.data + from, to - from);
+}
+
+static void put_value(struct result_csv *r, const struct bb_value *value, size_t column)
 {
     char text[NUMBER_PLAIN_MAX_BYTES];
     switch (value->kind) {
@@ -163,6 +179,9 @@ static void put_value(struct result_csv *r, const struct bb_value *value)
     case BB_VALUE_TIME:
         put(r, r->out, text, number_i64(text, value->v.time_ns / r->epoch_ns));
         break;
+    case BB_VALUE_STRINGS: /* InfluxDB knows no such text, and leaves the header's there */
+        put_column_name(r, column);
+        break;
     case BB_VALUE_NULL:
     default:
         break;
@@ -176,7 +195,7 @@ static int sink_rows(void *arg, const struct bb_value *values, size_t row_count)
         put(r, r->out, r->prefix.data, r->prefix.len);
         for (size_t i = 0; i < r->column_count; i++) {
             put(r, r->out, ",", 1);
-            put_value(r, &values[row * r->column_count + i]);
+            put_value(r, &values[row * r->column_count + i], i);
         }
         put(r, r->out, "\n", 1);
         if (r->err == BB_OK && r->out->len >= r->flush_bytes)

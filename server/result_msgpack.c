@@ -221,6 +221,11 @@ static void put_value(struct result_msgpack *r, const struct bb_value *value)
         else
             msgpack_time(m, value->v.time_ns);
         break;
+    case BB_VALUE_STRINGS:
+        msgpack_array(m, value->length);
+        for (uint32_t i = 0; i < value->length; i++)
+            msgpack_cstring(m, value->v.strings[i]);
+        break;
     case BB_VALUE_NULL:
     default:
         msgpack_nil(m);

@@ -176,6 +176,7 @@ struct bbi_rp {
     int64_t shard_ns;    /* length of a partition */
     uint32_t replicas;   /* as it was asked for; there is one */
     bool is_default;
+    bool is_subscribed; /* some subscription wants what is written to it */
     uint32_t name_len;
     char name[BBI_DB_NAME_MAX + 1];
 };

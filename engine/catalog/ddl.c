@@ -84,6 +84,16 @@ static int check_durations(int64_t duration_ns, int64_t shard_ns, struct bb_erro
     return BB_OK;
 }
 
+static bool is_subscribed(const struct bbi_schema_db *db, uint32_t rp_id)
+{
+    for (size_t i = 0; i < db->task_count; i++) {
+        if (db->tasks[i]->rp_id == rp_id) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static void fill_rp(const struct bbi_schema_db *db, const struct bbi_schema_rp *from,
                     struct bbi_rp *rp)
 {
@@ -93,6 +103,7 @@ static void fill_rp(const struct bbi_schema_db *db, const struct bbi_schema_rp *
                           .shard_ns = from->shard_ns,
                           .replicas = from->replicas,
                           .is_default = db->default_rp_id == from->id,
+                          .is_subscribed = is_subscribed(db, from->id),
                           .name_len = from->name_len};
     BB_ASSERT(from->name_len <= BBI_DB_NAME_MAX);
     memcpy(rp->name, from->name, from->name_len);

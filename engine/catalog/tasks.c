@@ -33,11 +33,8 @@ static int find_place(struct bbi_catalog *cat, const struct bbi_task_name *name,
     if (name->policy == NULL) {
         return BB_OK;
     }
-    const uint8_t *policy = (const uint8_t *)name->policy;
-    const struct bbi_schema_rp *rp = policy[0] == '\0'
-                                         ? bbi_schema_rp_by_id(place->db, place->db->default_rp_id)
-                                         : bbi_schema_rp_by_name(place->db, policy,
-                                                                 strlen(name->policy));
+    const struct bbi_schema_rp *rp = bbi_schema_rp_by_name(place->db, (const uint8_t *)name->policy,
+                                                           strlen(name->policy));
     if (rp == NULL) {
         return bbi_error_set(err, BB_ENOTFOUND, "retention policy not found: %.200s", name->policy);
     }
@@ -224,6 +221,7 @@ static void fill(const struct bbi_catalog *cat, enum bbi_task_kind kind,
             if (task->kind == kind) {
                 tasks->list[tasks->count++] = (struct bbi_catalog_task){
                     .db_id = db->id,
+                    .rp_id = task->rp_id,
                     .id = task->id,
                     .kind = kind,
                     .database = copy(&at, db->name, db->name_len),

@@ -12,7 +12,8 @@
 /** A task; its texts lie in the list that it is of, and end with a NUL. */
 struct bbi_catalog_task {
     uint32_t db_id;
-    uint32_t id; /* of the database's tasks; never given again */
+    uint32_t rp_id; /* of a subscription; else 0 */
+    uint32_t id;    /* of the database's tasks; never given again */
     enum bbi_task_kind kind;
     const char *database;
     const char *policy; /* of a subscription; else "" */
@@ -24,7 +25,7 @@ struct bbi_catalog_task {
 /** The names that a task stands under. */
 struct bbi_task_name {
     const char *database;
-    const char *policy; /* of a subscription; "" is the default one; NULL: a continuous query */
+    const char *policy; /* of a subscription; NULL: a continuous query */
     const char *name;
 };
 

@@ -18,6 +18,7 @@ libbusbar_la_SOURCES += \
 	engine/query/cursor.c \
 	engine/query/cursor.h \
 	engine/query/delete.c \
+	engine/query/destination.c \
 	engine/query/emit.c \
 	engine/query/emit.h \
 	engine/query/explain.c \
@@ -126,6 +127,8 @@ libbusbar_la_SOURCES += \
 	engine/query/stream_reduce.c \
 	engine/query/stream_scan.c \
 	engine/query/stream_subquery.c \
+	engine/query/subscription.h \
+	engine/query/subscriptions.c \
 	engine/query/tagcond.c \
 	engine/query/tagcond.h \
 	engine/query/tasks.c \

@@ -42,6 +42,10 @@ struct bbi_query_env {
     struct bbi_query_counters *counters;
     size_t (*more_stats)(void *arg, struct bb_stat *list, size_t max); /* NULL: none */
     void *more_stats_arg;
+    /** What a destination was sent; NULL: nobody knows. */
+    bool (*subscription_numbers)(void *arg, uint64_t id, size_t destination, uint64_t *points,
+                                 uint64_t *failures);
+    void *forward_arg;
     void *arg;
     /** Take a snapshot; the caller releases it with bbi_snapshot_release. */
     int (*snapshot)(void *arg, struct bbi_snapshot *out, struct bb_error *err);

@@ -79,6 +79,9 @@ static int dispatch(struct bbi_qctx *ctx, const struct bbi_ql_statement *stateme
     case BBI_QL_CREATE_CQ:
     case BBI_QL_DROP_CQ:
         return bbi_statement_task(ctx, statement, err);
+    case BBI_QL_CREATE_SUBSCRIPTION:
+    case BBI_QL_DROP_SUBSCRIPTION:
+        return bbi_statement_subscription(ctx, statement, err);
     case BBI_QL_DROP_SHARD:
         return bbi_statement_drop_shard(ctx, statement->u.drop.id, err);
     case BBI_QL_KILL_QUERY:

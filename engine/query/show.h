@@ -197,4 +197,12 @@ int bbi_show_database_names(struct bbi_qctx *ctx, struct bbi_names *names,
 /** SHOW CONTINUOUS QUERIES: tasks.c. */
 int bbi_show_cqs(struct bbi_qctx *ctx, struct bbi_emit *e, struct bb_error *err) BB_CHECKED;
 
+/** What SHOW STATS has of each destination of a subscription: subscriptions.c. */
+int bbi_show_subscription_stats(struct bbi_qctx *ctx, struct bbi_emit *e,
+                                struct bb_error *err) BB_CHECKED;
+
+/** SHOW SUBSCRIPTIONS: subscriptions.c. */
+int bbi_show_subscriptions(struct bbi_qctx *ctx, struct bbi_emit *e,
+                           struct bb_error *err) BB_CHECKED;
+
 #endif

@@ -182,7 +182,7 @@ int bbi_show_state(struct bbi_qctx *ctx, const struct bbi_ql_statement *statemen
     case BBI_QL_SHOW_CQS:
         return bbi_show_cqs(ctx, e, err);
     case BBI_QL_SHOW_SUBSCRIPTIONS:
-        return BB_OK;
+        return bbi_show_subscriptions(ctx, e, err);
     case BBI_QL_SHOW_USERS:
         return bbi_show_users(ctx, e, err);
     case BBI_QL_SHOW_GRANTS:

@@ -23,6 +23,8 @@ struct numbers {
     X("write", pointReq, stats.points_written)                              \
     X("write", writeOk, stats.batches_written)                              \
     X("write", writeDrop, stats.points_rejected)                            \
+    X("write", subWriteOk, stats.lines_stored)                              \
+    X("write", subWriteDrop, stats.lines_dropped)                           \
     X("wal", wal_bytes_written, stats.wal_bytes_written)                    \
     X("wal", wal_syncs, stats.wal_syncs)                                    \
     X("wal", wal_bytes_on_disk, stats.wal_bytes_on_disk)                    \
@@ -223,5 +225,10 @@ int bbi_show_stats(struct bbi_qctx *ctx, const char *module, struct bbi_emit *e,
     if (rc == BB_OK && (module == NULL || strcmp(module, "shard") == 0)) {
         rc = bbi_show_shard_stats(ctx, e, err);
     }
-    return rc == BB_OK && ctx->env->more_stats != NULL ? show_more_stats(ctx, module, e, err) : rc;
+    if (rc == BB_OK && ctx->env->more_stats != NULL) {
+        rc = show_more_stats(ctx, module, e, err);
+    }
+    return rc == BB_OK && (module == NULL || strcmp(module, "subscriber") == 0)
+               ? bbi_show_subscription_stats(ctx, e, err)
+               : rc;
 }

@@ -33,6 +33,10 @@ int bbi_statement_user(struct bbi_qctx *ctx, const struct bbi_ql_statement *stat
 int bbi_statement_task(struct bbi_qctx *ctx, const struct bbi_ql_statement *statement,
                        struct bb_error *err) BB_CHECKED;
 
+/** CREATE and DROP SUBSCRIPTION: subscriptions.c. */
+int bbi_statement_subscription(struct bbi_qctx *ctx, const struct bbi_ql_statement *statement,
+                               struct bb_error *err) BB_CHECKED;
+
 /** CREATE CONTINUOUS QUERY with full names, as InfluxDB tells it: tasks.c. */
 int bbi_qualify_cq(struct bbi_qctx *ctx, const struct bbi_ql_statement *statement,
                    struct bbi_ql_statement *out, struct bb_error *err) BB_CHECKED;

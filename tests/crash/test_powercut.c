@@ -32,6 +32,7 @@ struct model {
         [SERIES]; /* the series is listed: with rows, or when a cut has met its last deletion */
     bool has_extra_db;
     bool has_cq;
+    bool has_subscription;
     enum bbi_privilege user_may; /* what user u may do with t; he is there while it is not NONE */
 };
 
@@ -238,6 +239,14 @@ static int do_cq(struct world *w)
                               "GROUP BY time(1h) END");
 }
 
+static int do_subscription(struct world *w)
+{
+    w->pending.has_subscription = !w->acked.has_subscription;
+    return statement(w, w->acked.has_subscription
+                            ? "DROP SUBSCRIPTION s ON t.autogen"
+                            : "CREATE SUBSCRIPTION s ON t.autogen DESTINATIONS ALL 'udp://h:9'");
+}
+
 static int do_user(struct world *w)
 {
     struct bb_error err;
@@ -268,7 +277,8 @@ static int step(struct world *w)
     }
     if (kind < 15) {
         return rng_one_in(&w->rng, 3)   ? do_drop(w)
-               : rng_one_in(&w->rng, 3) ? do_cq(w)
+               : rng_one_in(&w->rng, 4) ? do_cq(w)
+               : rng_one_in(&w->rng, 3) ? do_subscription(w)
                : rng_one_in(&w->rng, 2) ? do_schema(w)
                                         : do_user(w);
     }
@@ -283,7 +293,8 @@ static int step(struct world *w)
 static bool same(const struct model *a, const struct model *b)
 {
     return memcmp(a->v, b->v, sizeof(a->v)) == 0 && a->has_extra_db == b->has_extra_db &&
-           a->user_may == b->user_may && a->has_cq == b->has_cq;
+           a->user_may == b->user_may && a->has_cq == b->has_cq &&
+           a->has_subscription == b->has_subscription;
 }
 
 static void explain(const struct world *w, const struct model *found)
@@ -299,6 +310,16 @@ static void explain(const struct world *w, const struct model *found)
             }
         }
     }
+}
+
+static bool has_task(struct world *w, enum bbi_task_kind kind)
+{
+    struct bbi_catalog_tasks tasks;
+    struct bb_error err;
+    assert_ok(bbi_catalog_tasks(w->db->catalog, kind, NULL, &tasks, &err), &err);
+    bool has = tasks.count == 1;
+    bbi_catalog_tasks_free(&tasks);
+    return has;
 }
 
 static void read_all(struct world *w, struct model *found)
@@ -318,11 +339,8 @@ static void read_all(struct world *w, struct model *found)
     found->user_may = bbi_catalog_user_privilege(w->db->catalog, "u", 1, "t", 1, &is_admin);
     found->has_extra_db = bbi_catalog_database_find(w->db->catalog, "extra", 5, &db_id, &err) ==
                           BB_OK;
-    struct bbi_catalog_tasks tasks;
-    assert_ok(bbi_catalog_tasks(w->db->catalog, BBI_TASK_CONTINUOUS_QUERY, NULL, &tasks, &err),
-              &err);
-    found->has_cq = tasks.count == 1;
-    bbi_catalog_tasks_free(&tasks);
+    found->has_cq = has_task(w, BBI_TASK_CONTINUOUS_QUERY);
+    found->has_subscription = has_task(w, BBI_TASK_SUBSCRIPTION);
 }
 
 static int note_name(void *arg, uint32_t sid, uint32_t mid, const uint8_t *key, size_t key_len,

@@ -9,6 +9,7 @@
 #include "engine/base/arena.h"
 #include "engine/influxql/expr.h"
 #include "engine/influxql/influxql.h"
+#include "engine/query/subscription.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -93,6 +94,28 @@ static void fold(struct bbi_ql_expr *condition, struct bbi_arena *arena, const s
     }
 }
 
+/* What is taken as a destination, and what the catalog would keep, reads back as it was. */
+static void check_subscription(const struct bbi_ql_statement *statement, struct bbi_arena *arena,
+                               const struct bbi_buf *text)
+{
+    struct bbi_subscription s;
+    struct bb_error err;
+    size_t count = statement->u.subscription.destination_count;
+    int rc = bbi_subscription_parse((const char *)text->data, text->len, arena, &s, &err);
+    must(rc == BB_OK && s.all == statement->u.subscription.all && s.destination_count == count &&
+             strcmp(s.name, statement->u.subscription.name) == 0 &&
+             strcmp(s.policy, statement->u.subscription.policy) == 0,
+         "subscription", text);
+    for (size_t i = 0; i < count; i++) {
+        const char *url = statement->u.subscription.destinations[i];
+        must(strcmp(s.destinations[i], url) == 0, "destination", text);
+        if (bbi_subscription_check(url, &err) == BB_OK) {
+            const char *host = strstr(url, "://");
+            must(host != NULL && strchr(host + 3, ':') != NULL, "a port", text);
+        }
+    }
+}
+
 static void check_statement(const struct bbi_ql_statement *statement, struct bbi_arena *arena)
 {
     struct bbi_buf first;
@@ -104,6 +127,9 @@ static void check_statement(const struct bbi_ql_statement *statement, struct bbi
     bbi_buf_init(&second, NULL, SIZE_MAX);
     bbi_ql_format(statement, &first);
     must(first.err == BB_OK, "format", &first);
+    if (statement->kind == BBI_QL_CREATE_SUBSCRIPTION) {
+        check_subscription(statement, arena, &first);
+    }
     if (!has_password(statement)) {
         int rc = bbi_ql_parse((const char *)first.data, first.len, &options, arena, &again, &err);
         must(rc == BB_OK && again->statement_count == 1, "parse again", &first);

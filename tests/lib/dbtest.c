@@ -198,6 +198,12 @@ static void put_value(struct bbi_buf *out, const struct bb_value *v)
     case BB_VALUE_TIME:
         bbi_buf_printf(out, "%" PRId64, v->v.time_ns);
         break;
+    case BB_VALUE_STRINGS:
+        for (uint32_t i = 0; i < v->length; i++) {
+            bbi_buf_printf(out, "%s%s", i == 0 ? "[" : " ", v->v.strings[i]);
+        }
+        bbi_buf_str(out, "]");
+        break;
     }
 }
 
