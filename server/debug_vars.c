@@ -30,15 +30,24 @@ static void put_u64(struct json *j, const char *key, uint64_t value)
     jsonw_u64(j, value);
 }
 
-/** "NAME" or "NAME:TAG:TAG": {"name":NAME,"tags":{...},"values":{ ... */
+/** "NAME" or "NAME:TAG:TAG"; of a subscription's destination what InfluxDB makes of it. */
+static int put_point_key(struct buf *key, const struct bb_series *series)
+{
+    static const size_t of_destination[] = {0, 4, 3, 1};
+    bool is_destination = series->tag_count == 5 && strcmp(series->name, "subscriber") == 0;
+    size_t count = is_destination ? 4 : series->tag_count;
+    int rc = buf_put(key, series->name, strlen(series->name));
+    for (size_t i = 0; i < count && rc == BB_OK; i++)
+        rc = buf_printf(key, ":%s", series->tag_values[is_destination ? of_destination[i] : i]);
+    return rc == BB_OK ? buf_put(key, "", 1) : rc;
+}
+
+/** Its key, and {"name":NAME,"tags":{...},"values":{ ... */
 static void begin_point(struct json *j, const struct bb_series *series)
 {
     struct buf key;
     buf_init(&key, COLUMNS_MAX_BYTES, NULL);
-    int rc = buf_put(&key, series->name, strlen(series->name));
-    for (size_t i = 0; i < series->tag_count && rc == BB_OK; i++)
-        rc = buf_printf(&key, ":%s", series->tag_values[i]);
-    rc = rc == BB_OK ? buf_put(&key, "", 1) : rc;
+    int rc = put_point_key(&key, series);
     if (j->err == BB_OK)
         j->err = rc;
     if (j->err == BB_OK)

@@ -14,7 +14,7 @@ else
 SERVER_LLHTTP_LIBS = $(LLHTTP_LIBS)
 endif
 
-SERVER_LIBS = libbusbar.la $(UV_LIBS) $(ZLIB_LIBS) $(JANSSON_LIBS) $(SERVER_LLHTTP_LIBS)
+SERVER_LIBS = libbusbar.la $(CURL_LIBS) $(UV_LIBS) $(ZLIB_LIBS) $(JANSSON_LIBS) $(SERVER_LLHTTP_LIBS)
 
 # The parts of busbard, for its tests too.
 noinst_LTLIBRARIES += libserver.la
@@ -27,8 +27,12 @@ libserver_la_SOURCES = \
 	server/buf.h \
 	server/debug_vars.c \
 	server/debug_vars.h \
+	server/destination.c \
+	server/destination.h \
 	server/form.c \
 	server/form.h \
+	server/forwarder.c \
+	server/forwarder.h \
 	server/gunzip.c \
 	server/gunzip.h \
 	server/gzip.c \
@@ -115,6 +119,8 @@ libserver_la_SOURCES = \
 	server/stats.h \
 	server/status.c \
 	server/status.h \
+	server/subscriber.c \
+	server/subscriber.h \
 	server/udp.c \
 	server/udp.h \
 	server/units.c \
@@ -123,9 +129,10 @@ libserver_la_SOURCES = \
 	server/write_text.c \
 	server/write_text.h
 
-server_unit_libs = libserver.la $(SERVER_LLHTTP_LIBS) $(UNIT_LIBS) $(UV_LIBS) $(ZLIB_LIBS) $(JANSSON_LIBS)
+server_unit_libs = libserver.la $(SERVER_LLHTTP_LIBS) $(UNIT_LIBS) $(CURL_LIBS) $(UV_LIBS) $(ZLIB_LIBS) $(JANSSON_LIBS)
 unit_tests += \
 	tests/unit/test_server_auth \
+	tests/unit/test_server_destination \
 	tests/unit/test_server_formats \
 	tests/unit/test_server_number \
 	tests/unit/test_server_parts \
@@ -133,6 +140,7 @@ unit_tests += \
 	tests/unit/test_server_result
 THREAD_TESTS += tests/unit/test_server_pool
 tests_unit_test_server_auth_LDADD = $(server_unit_libs)
+tests_unit_test_server_destination_LDADD = $(server_unit_libs)
 tests_unit_test_server_formats_LDADD = $(server_unit_libs)
 tests_unit_test_server_number_LDADD = $(server_unit_libs)
 tests_unit_test_server_parts_LDADD = $(server_unit_libs)

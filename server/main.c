@@ -120,6 +120,13 @@ static int open_database(struct server *server, struct bb_error *err)
     options.cq_interval_ms = (uint32_t)s->cq_run_interval;
     options.more_stats = stats_list;
     options.more_stats_arg = server;
+    if (strcmp(s->subscriber_enabled, "true") == 0) {
+        options.lines_stored = subscriber_stored;
+        options.subscriptions_changed = subscriber_changed;
+        options.subscription_numbers = subscriber_numbers;
+        options.forward_arg = &server->subscriber;
+        options.forward_bytes = s->subscriber_memory;
+    }
     options.log = log_engine;
     return bb_db_open(s->data, &options, &server->db, err);
 }
@@ -301,6 +308,7 @@ static int stop(struct server *server, struct bb_error *err)
     rates_fini(&server->rates);
     request_profiles_fini(&server->request_profiles);
     reject_log_close(&server->reject_log);
+    subscriber_stop(&server->subscriber, (uint32_t)server->settings.drain_timeout);
     int rc = bb_db_close(&server->db, err);
     for (size_t i = 0; i < server->loop_count; i++)
         loop_fini(&server->loops[i]);
@@ -324,7 +332,11 @@ static int start(struct server *server, struct bb_error *err)
     /* Ports first: opening the data may take seconds, and a server that runs already has them. */
     rc = init_loops(server, err);
     if (rc == BB_OK)
+        rc = subscriber_init(&server->subscriber, s, err);
+    if (rc == BB_OK)
         rc = open_database(server, err);
+    if (rc == BB_OK && strcmp(s->subscriber_enabled, "true") == 0)
+        subscriber_start(&server->subscriber, server->db);
     if (rc == BB_OK && !listen_is_off(s->line))
         rc = create_database(server, s->line_database, err);
     if (rc == BB_OK && !listen_is_off(s->udp))

@@ -148,6 +148,20 @@ static double load(const _Atomic uint64_t *counter)
       "batches that the UDP listener stored")                                                      \
     X("busbar_udp_retries_total", "", COUNTER, load(&s->counters->udp_retries),                    \
       "batches that had to wait for the engine")                                                   \
+    X("busbar_subscriber_points_written_total", "", COUNTER,                                       \
+      load(&s->server->subscriber.counters.points_written),                                        \
+      "points sent to all destinations of a subscription that they should go to")                  \
+    X("busbar_subscriber_write_failures_total", "", COUNTER,                                       \
+      load(&s->server->subscriber.counters.write_failures),                                        \
+      "writes that some destination of a subscription did not get")                                \
+    X("busbar_subscriber_create_failures_total", "", COUNTER,                                      \
+      load(&s->server->subscriber.counters.create_failures),                                       \
+      "subscriptions that could not be started")                                                   \
+    X("busbar_subscriber_dropped_total", "{reason=\"queue\"}", COUNTER,                            \
+      load(&s->server->subscriber.counters.dropped),                                               \
+      "writes not sent to a subscription: its queue or 'subscriber-memory' was full")              \
+    X("busbar_subscriber_dropped_total", "{reason=\"memory\"}", COUNTER, s->stats.lines_dropped,   \
+      "writes not sent to a subscription: its queue or 'subscriber-memory' was full")              \
     X("busbar_read_only", "", GAUGE, s->stats.read_only,                                           \
       "1 after an I/O error of the log: writes are refused until a restart")                       \
     X("busbar_measurements", "", GAUGE, s->stats.measurements, "measurements")                     \

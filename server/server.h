@@ -19,6 +19,7 @@
 #include "server/reject_log.h"
 #include "server/request_profile.h"
 #include "server/settings.h"
+#include "server/subscriber.h"
 
 /** What requests are counted by. */
 enum server_path {
@@ -59,6 +60,7 @@ struct server {
     struct rates rates;
     struct reject_log reject_log;
     struct request_profiles request_profiles;
+    struct subscriber subscriber;
     struct counters counters;
     struct loop *loops;
     size_t loop_count;

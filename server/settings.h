@@ -34,6 +34,11 @@ struct settings {
     char cq_enabled[SETTING_TEXT_MAX];
     char cq_log_enabled[SETTING_TEXT_MAX];
     uint64_t cq_run_interval;
+    char subscriber_enabled[SETTING_TEXT_MAX];
+    uint64_t subscriber_http_timeout, subscriber_write_concurrency, subscriber_write_buffer_size;
+    uint64_t subscriber_memory;
+    char subscriber_any_certificate[SETTING_TEXT_MAX];
+    char subscriber_ca_certs[SETTING_TEXT_MAX];
     char auth_enabled[SETTING_TEXT_MAX];
     char ping_auth_enabled[SETTING_TEXT_MAX];
     char log_level[SETTING_TEXT_MAX];

@@ -24,7 +24,7 @@ struct setting {
     const char *help;
 };
 
-#define SETTING_COUNT 55
+#define SETTING_COUNT 62
 
 extern const struct setting settings_table[]; /* [SETTING_COUNT] */
 

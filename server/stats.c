@@ -76,6 +76,16 @@ static void put_udp(struct stats_out *out, struct server *server)
     put(out, "datagramsRx", load(&c->udp_datagrams));
 }
 
+static void put_subscriber(struct stats_out *out, struct server *server)
+{
+    const struct forward_counters *c = &server->subscriber.counters;
+    out->module = "subscriber";
+    out->tag = NULL;
+    put(out, "createFailures", load(&c->create_failures));
+    put(out, "pointsWritten", load(&c->points_written));
+    put(out, "writeFailures", load(&c->write_failures));
+}
+
 /** What a program in Go says of its memory, as far as it can be said here. */
 static void put_runtime(struct stats_out *out, struct server *server)
 {
@@ -99,5 +109,6 @@ size_t stats_list(void *server, struct bb_stat *list, size_t max)
     put_httpd(&out, server);
     put_udp(&out, server);
     put_runtime(&out, server);
+    put_subscriber(&out, server);
     return out.count;
 }

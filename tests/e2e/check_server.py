@@ -7,4 +7,4 @@ from e2e_run import main
 
 sys.exit(main(["http", "write", "query", "lines", "hostile", "lifecycle", "admin",
                "rejects", "docs", "api", "formats", "udp", "debug", "auth", "write_pieces",
-               "limits", "continuous"]))
+               "limits", "continuous", "subscriptions"]))

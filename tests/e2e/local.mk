@@ -37,6 +37,7 @@ EXTRA_DIST += \
 	tests/e2e/test_rejects.py \
 	tests/e2e/test_shell.py \
 	tests/e2e/test_status.py \
+	tests/e2e/test_subscriptions.py \
 	tests/e2e/test_terminal.py \
 	tests/e2e/test_udp.py \
 	tests/e2e/test_write.py \
