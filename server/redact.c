@@ -60,23 +60,52 @@ static const char *find_value(const char *p, const char *end)
     return p < end ? skip_blanks(p + 1, end) : end;
 }
 
+static bool is_url(const char *p, const char *end)
+{
+    return end - p > 3 && memcmp(p, "://", 3) == 0;
+}
+
+/** Of a URL from its // on: where the @ behind user and password is, or NULL. The next URL is
+ * looked at for itself, so that a text of many costs no square. */
+static const char *find_user_end(const char *p, const char *end)
+{
+    const char *at = NULL;
+    for (; p < end && *p != '\'' && *p != '"' && !is_blank(*p) && !is_url(p, end); p++)
+        if (*p == '@')
+            at = p;
+    return at;
+}
+
+/** Whether a secret is announced at p: it stands from *from to *to. */
+static bool find_secret(const char *text, const char *p, const char *end, const char **from,
+                        const char **to)
+{
+    if (is_url(p, end)) {
+        *from = p + 3;
+        *to = find_user_end(*from, end);
+        return *to != NULL;
+    }
+    if (!starts_word(p, end, "PASSWORD") || (p > text && is_word(p[-1])))
+        return false;
+    *from = find_value(p + 8, end);
+    *to = skip_value(*from, end);
+    return *to != *from;
+}
+
 int redact(const char *text, size_t n, struct buf *out)
 {
     const char *end = text + n;
     const char *done = text;
+    const char *from, *to;
     int rc = BB_OK;
     for (const char *p = text; p < end && rc == BB_OK; p++) {
-        if (!starts_word(p, end, "PASSWORD") || (p > text && is_word(p[-1])))
+        if (!find_secret(text, p, end, &from, &to))
             continue;
-        const char *value = find_value(p + 8, end);
-        const char *behind = skip_value(value, end);
-        if (behind == value)
-            continue;
-        rc = buf_put(out, done, (size_t)(value - done));
+        rc = buf_put(out, done, (size_t)(from - done));
         if (rc == BB_OK)
             rc = buf_printf(out, "[REDACTED]");
-        done = behind;
-        p = behind - 1;
+        done = to;
+        p = to - 1;
     }
     return rc == BB_OK ? buf_put(out, done, (size_t)(end - done)) : rc;
 }

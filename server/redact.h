@@ -8,7 +8,8 @@
 
 /**
  * Append a text of InfluxQL, of any quality, to out with [REDACTED] for what stands where CREATE
- * USER and SET PASSWORD have the password: more rather than less. Errors as buf_put.
+ * USER and SET PASSWORD have the password, and for what stands before the @ of a URL: more rather
+ * than less. Errors as buf_put.
  */
 int redact(const char *text, size_t n, struct buf *out) BB_CHECKED;
 

@@ -153,9 +153,9 @@ static int series_of_key(struct bbi_qctx *ctx, const struct bbi_measurement *m,
     struct bbi_ql_expr *settled;
     struct bbi_tagcond cond;
     int rc = bbi_value_filter_settle(ctx, filter, condition, key, &settled, err);
-    rc = rc == BB_OK ? bbi_tagcond_split(ctx, m->db_id, m->id, settled, BBI_FIELDS_ABSENT, &cond,
-                                         err)
-                     : rc;
+    rc = rc == BB_OK
+             ? bbi_tagcond_split(ctx, m->db_id, m->id, settled, BBI_FIELDS_ABSENT, &cond, err)
+             : rc;
     rc = rc == BB_OK ? bbi_tagcond_select(ctx, m->db_id, m->id, &cond, out, err) : rc;
     if (rc == BB_OK && within != NULL) {
         roaring_bitmap_and_inplace(*out, within);

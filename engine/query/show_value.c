@@ -46,8 +46,7 @@ int bbi_show_check_keys(const struct bbi_ql_expr *expr, unsigned depth, struct b
         return rc == BB_OK ? bbi_show_check_keys(expr->u.binary.rhs, depth + 1, err) : rc;
     }
     bool asked = expr->u.binary.lhs->kind != BBI_QL_VAR || names(expr, "_tagKey");
-    return compares(expr) && !is_about_time(expr) && asked ? bbi_show_check_leaf(expr, err)
-                                                           : BB_OK;
+    return compares(expr) && !is_about_time(expr) && asked ? bbi_show_check_leaf(expr, err) : BB_OK;
 }
 
 /* Compile patterns (compile) or count them, in the order in which they stand. */
@@ -191,9 +190,9 @@ static int settle(struct bbi_qctx *ctx, const struct bbi_value_filter *f, struct
     **out = *expr;
     if (joins(expr)) {
         rc = settle(ctx, f, expr->u.binary.lhs, value, regex_at, &(*out)->u.binary.lhs, err);
-        return rc == BB_OK ? settle(ctx, f, expr->u.binary.rhs, value, regex_at,
-                                    &(*out)->u.binary.rhs, err)
-                           : rc;
+        return rc == BB_OK
+                   ? settle(ctx, f, expr->u.binary.rhs, value, regex_at, &(*out)->u.binary.rhs, err)
+                   : rc;
     }
     rc = compare_value(f, expr, value, regex_at, &verdict, err);
     (*out)->kind = BBI_QL_BOOLEAN;

@@ -199,9 +199,9 @@ static int one_value(const struct splitter *s, const struct bbi_ql_expr *expr, c
     struct bbi_tagpred *second;
     struct bbi_tagpred *present;
     int rc = leaf(s, BBI_TAGPRED_EQ, expr->u.binary.lhs->u.var.name, value, &first, err);
-    rc = rc == BB_OK ? leaf(s, negated ? BBI_TAGPRED_NEQ : BBI_TAGPRED_EQ, other, value, &second,
-                            err)
-                     : rc;
+    rc = rc == BB_OK
+             ? leaf(s, negated ? BBI_TAGPRED_NEQ : BBI_TAGPRED_EQ, other, value, &second, err)
+             : rc;
     rc = rc == BB_OK ? both(s, first, second, out, err) : rc;
     if (rc == BB_OK && negated && s->fields == BBI_FIELDS_ABSENT) {
         rc = leaf(s, BBI_TAGPRED_NEQ, other, "", &present, err);

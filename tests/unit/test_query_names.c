@@ -343,10 +343,14 @@ static void test_fields_in_deletions(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_series),           cmocka_unit_test(test_tags),
-        cmocka_unit_test(test_fields),           cmocka_unit_test(test_counts),
-        cmocka_unit_test(test_deleted),          cmocka_unit_test(test_between),
-        cmocka_unit_test(test_names_with_names), cmocka_unit_test(test_fields_in_deletions),
+        cmocka_unit_test(test_series),
+        cmocka_unit_test(test_tags),
+        cmocka_unit_test(test_fields),
+        cmocka_unit_test(test_counts),
+        cmocka_unit_test(test_deleted),
+        cmocka_unit_test(test_between),
+        cmocka_unit_test(test_names_with_names),
+        cmocka_unit_test(test_fields_in_deletions),
         cmocka_unit_test(test_cardinality_of_names),
         cmocka_unit_test(test_conditions_of_nothing),
     };

@@ -92,6 +92,12 @@ static void test_redact(void **state)
     expect_redacted("SELECT password FROM m", "SELECT password [REDACTED] m"); /* too much */
     expect_redacted("SELECT passwords, my_password_x FROM m",
                     "SELECT passwords, my_password_x FROM m");
+    expect_redacted(
+        "CREATE SUBSCRIPTION s ON d.r DESTINATIONS ANY 'http://u:p@q@h:1/a', 'udp://h:9'",
+        "CREATE SUBSCRIPTION s ON d.r DESTINATIONS ANY 'http://[REDACTED]@h:1/a', "
+        "'udp://h:9'");
+    expect_redacted("'http://@h:1' ://@", "'http://[REDACTED]@h:1' ://[REDACTED]@");
+    expect_redacted("'http://u 'a@b' ://", "'http://u 'a@b' ://");
     expect_redacted("CREATE USER a WITH PASSWORD 'x y'", "CREATE USER a WITH PASSWORD [REDACTED]");
     expect_redacted("create user a with password\n'x\\'y' with all privileges; SHOW USERS",
                     "create user a with password\n[REDACTED] with all privileges; SHOW USERS");
