@@ -57,6 +57,15 @@ static void set_gate(bool closed)
     pthread_mutex_unlock(&gate.lock);
 }
 
+/* Points that subscriptions were told of. */
+static atomic_int forwarded;
+
+static void on_stored(void *arg, struct bb_lines *lines)
+{
+    (void)arg;
+    atomic_fetch_add(&forwarded, (int)lines->count);
+}
+
 static struct bb_db *open_db(void)
 {
     struct bb_db *db;
@@ -75,6 +84,8 @@ static struct bb_db *open_db(void)
     options.memory_bytes = 512 * MIB;
     options.wal_buffer_bytes = MIB;
     options.manual_background = true;
+    options.lines_stored = on_stored;
+    atomic_store(&forwarded, 0);
     assert_ok(bbi_db_open_on(&gate.fs, "/d", &options, &db, &err), &err);
     return db;
 }
@@ -236,11 +247,48 @@ static void test_stalled_disk(void **state)
     close_db(&db);
 }
 
+static void wait_for(atomic_int *number, int value)
+{
+    while (atomic_load(number) != value) {
+        (void)usleep(1000);
+    }
+}
+
+/* A subscription is told of what is on disk, and never of what will not be. */
+static void test_forwarded_when_durable(void **state)
+{
+    struct bb_write_result result;
+    struct bb_error err;
+    atomic_int told = 1;
+    const struct bb_write write = {
+        .database = "t", .precision_ns = 1, .lines = "m v=2 2\nm v=3 3", .lines_length = 15};
+    struct bb_db *db = open_db();
+    (void)state;
+    assert_int_equal(run(db, "CREATE DATABASE t").code, BB_OK);
+    assert_int_equal(
+        run(db, "CREATE SUBSCRIPTION s ON t.autogen DESTINATIONS ALL 'udp://h:1'").code, BB_OK);
+    assert_ok(write_lines(db, "m v=1 1", &err), &err);
+    wait_for(&forwarded, 1);
+    set_gate(true);
+    assert_ok(bb_write_submit(db, &write, &result, on_durable, &told, &err), &err);
+    (void)usleep(50000);
+    assert_int_equal(atomic_load(&forwarded), 1);
+    assert_int_equal(atomic_load(&told), 1);
+    set_gate(false);
+    wait_for(&forwarded, 3);
+    wait_for(&told, 0);
+    simdisk_fail_op(gate.disk, SIMDISK_SYNC, "/wal/", 1, BB_EIO, true);
+    assert_int_equal(write_lines(db, "m v=4 4", &err), BB_EREADONLY);
+    close_db(&db);
+    assert_int_equal(atomic_load(&forwarded), 3);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_failed_drop_keeps_names),
         cmocka_unit_test(test_stalled_disk),
+        cmocka_unit_test(test_forwarded_when_durable),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
