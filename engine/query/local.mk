@@ -78,6 +78,8 @@ libbusbar_la_SOURCES += \
 	engine/query/raw_merge.h \
 	engine/query/raw_store.c \
 	engine/query/raw_store.h \
+	engine/query/refusal.c \
+	engine/query/refusal.h \
 	engine/query/regex.c \
 	engine/query/regex.h \
 	engine/query/rows.c \

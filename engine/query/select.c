@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "engine/query/into.h"
-#include "engine/query/shards.h"
+#include "engine/query/refusal.h"
 #include "engine/query/statement.h"
 #include "engine/query/stream.h"
 
@@ -76,90 +76,11 @@ bool bbi_select_is_plain(const struct bbi_plan *plan)
     return plain;
 }
 
-/* Whether one of the series has rows in the shards that the outermost query's times touch. */
-static int find_rows(const struct bbi_plan *plan, const struct bbi_binding *b, bool *found,
-                     struct bb_error *err)
-{
-    struct bbi_qctx *ctx = plan->ctx;
-    bool all;
-    while (plan->parent != NULL) {
-        plan = plan->parent;
-    }
-    int rc = bbi_shards_are_all(ctx, b->measurement->db_id, &plan->when, &all, err);
-    if (rc != BB_OK || all) {
-        *found = all;
-        return rc;
-    }
-    roaring_bitmap_t *ids = roaring_bitmap_copy(b->series.bitmap);
-    if (ids == NULL) {
-        return bbi_error_nomem(err, "series");
-    }
-    rc = bbi_shards_keep(ctx, b->measurement, &plan->when, ids, err);
-    *found = !roaring_bitmap_is_empty(ids);
-    roaring_bitmap_free(ids);
-    return rc;
-}
-
-/* Whether the condition lets a series through of a measurement that has the refused field. */
-static int find_series(const struct bbi_plan *plan, const struct bbi_refusal *refusal, bool *found,
-                       struct bb_error *err)
-{
-    struct bbi_ref ref = {.name = refusal->field, .cast = refusal->cast, .type = refusal->cast};
-    struct bbi_plan rows = *plan;
-    int rc = BB_OK;
-    rows.call_count = 0;
-    rows.refs = &ref;
-    rows.ref_count = 1;
-    *found = plan->sub_count > 0;
-    for (size_t i = 0; rc == BB_OK && !*found && i < plan->from.count; i++) {
-        struct bbi_binding b;
-        rc = bbi_binding_build(&rows, &plan->from.list[i], &b, err);
-        if (rc == BB_OK && !b.is_empty && b.series.groups.count > 0) {
-            rc = find_rows(plan, &b, found, err);
-        }
-        bbi_binding_fini(&b);
-    }
-    return rc;
-}
-
-/* Whether InfluxDB begins with a subquery: for rows always, for functions if it has what one of
- * them is over; but not if no type is known. */
-static bool reads(const struct bbi_plan *plan, const struct bbi_plan *sub)
-{
-    bool found = plan->call_count == 0 && bbi_plan_begins(plan);
-    for (size_t i = 0; i < plan->call_count; i++) {
-        const struct bbi_call *call = &plan->calls[i];
-        struct bbi_ref name = {.name = call->field, .cast = call->cast, .type = call->input};
-        bool known = call->type != BBI_QL_TYPE_UNKNOWN || call->input != BBI_QL_TYPE_UNKNOWN;
-        found = found || (known && bbi_stream_subquery_has(sub, &name));
-    }
-    return found;
-}
-
-/* A call that does not take the type of what it is over is an error if there is a series; else the
- * query has no rows. */
-static int find_refusal(const struct bbi_plan *plan, bool *refused, struct bb_error *err)
-{
-    bool found = false;
-    int rc = BB_OK;
-    for (size_t i = 0; rc == BB_OK && i < plan->sub_count; i++) {
-        if (reads(plan, plan->subs[i])) {
-            rc = find_refusal(plan->subs[i], refused, err);
-        }
-    }
-    for (const struct bbi_refusal *r = plan->refusals; rc == BB_OK && r != NULL; r = r->next) {
-        *refused = true;
-        rc = find_series(plan, r, &found, err);
-        rc = rc == BB_OK && found ? bbi_error_set(err, BB_EINVAL, "%s", r->text) : rc;
-    }
-    return rc;
-}
-
 int bbi_select_run(const struct bbi_plan *plan, struct bbi_emit *e, bool execute,
                    bbi_select_bound_fn bound, void *arg, struct bb_error *err)
 {
     bool refused = false;
-    int rc = find_refusal(plan, &refused, err);
+    int rc = bbi_refusal_find(plan, &refused, err);
     if (rc != BB_OK || refused) {
         return rc;
     }

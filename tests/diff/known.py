@@ -307,6 +307,8 @@ def equally_often(difference, arg):
         end = start + int(width.group(1)) * UNITS[width.group(2)]
         rows = [r for r in rows if start <= seconds_of(r[0], difference.epoch) < end]
     values = [row[1] for row in rows]
+    if not values and tree.get("fill") in ("linear", "previous"):
+        return True  # of the intervals beside it
     return (values.count(difference.ours[column]) == values.count(difference.theirs[column]) > 0)
 
 

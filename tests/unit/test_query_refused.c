@@ -304,6 +304,10 @@ static void test_nothing_to_refuse(void **state)
                   "error: unsupported mean iterator type: *query.stringInterruptIterator\n");
     dbtest_write(&t, "m,h=late s=\"x\" 1800000000000000000\n");
     dbtest_expect(&t, "SELECT mean(s) FROM m WHERE h = 'a' AND time > 1700000000s", "");
+    dbtest_write(&t, "m,h=other v=1 1700000000000000000\n");
+    dbtest_expect(&t, "SELECT mean(s) FROM m WHERE h = 'other'", "");
+    dbtest_expect(&t, "SELECT mean(s) FROM m WHERE h = 'late'",
+                  "error: unsupported mean iterator type: *query.stringInterruptIterator\n");
     dbtest_expect(&t, "SELECT v FROM m WHERE h =~ /a/ + 1",
                   "error: expected a regular expression\n");
     dbtest_expect(&t, "SELECT sum(v::boolean) FROM m", "");
