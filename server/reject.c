@@ -17,6 +17,23 @@ void rejects_fini(struct rejects *rejects)
     buf_fini(&rejects->text);
 }
 
+/** Whether the text has this reason already: many lines may be refused for one. */
+static bool is_told(const struct buf *text, const char *reason)
+{
+    size_t length = strlen(reason);
+    size_t at = 0;
+    const char *found;
+    while (at < text->len &&
+           (found = memmem(text->data + at, text->len - at, reason, length)) != NULL) {
+        size_t from = (size_t)(found - text->data);
+        bool begins = from == 0 || found[-1] == '\n';
+        if (begins && (from + length == text->len || found[length] == '\n'))
+            return true;
+        at = from + 1;
+    }
+    return false;
+}
+
 void rejects_add(void *arg, uint64_t line_number, const char *line, size_t line_length, int code,
                  const char *reason)
 {
@@ -29,16 +46,22 @@ void rejects_add(void *arg, uint64_t line_number, const char *line, size_t line_
         rejects->only_unparsed = false;
     if (rejects->keep != NULL)
         rejects->keep(rejects->keep_arg, line, line_length, reason);
-    if (rejects->told == REJECTS_TOLD_MAX)
+    if (rejects->reasons == REJECTS_TOLD_MAX)
         return;
+    if (code != BB_EPARSE && is_told(&rejects->text, reason)) {
+        rejects->told++;
+        return;
+    }
     size_t before = rejects->text.len;
     const char *between = before > 0 ? "\n" : "";
     int shown = line_length > LINE_SHOWN_BYTES ? LINE_SHOWN_BYTES : (int)line_length;
     int rc = code == BB_EPARSE ? buf_printf(&rejects->text, "%sunable to parse '%.*s': %s", between,
                                             shown, line, reason)
                                : buf_printf(&rejects->text, "%s%s", between, reason);
-    if (rc == BB_OK)
+    if (rc == BB_OK) {
         rejects->told++;
+        rejects->reasons++;
+    }
 }
 
 void rejects_count(struct rejects *rejects, struct counters *counters)

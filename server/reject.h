@@ -9,9 +9,10 @@
 #define REJECTS_TOLD_MAX 20
 
 struct rejects {
-    struct buf text; /* reasons, one per line */
+    struct buf text; /* reasons, one per line, none twice */
     uint64_t count;
-    uint64_t told;
+    uint64_t told; /* whose reasons are in the text */
+    unsigned reasons;
     uint64_t by_code[BB_CODE_COUNT]; /* not counted yet */
     bool only_unparsed;              /* every one of them was a line that does not parse */
     /** Told of each line; may be NULL. */

@@ -62,6 +62,15 @@ def test_partial_write(server):
     assert server.rows("SELECT v FROM w", epoch="ns") == [[1, 1], [2, 2], [3, 3]]
 
 
+def test_beyond_retention(server):
+    server.query('CREATE RETENTION POLICY day ON "test" DURATION 1d REPLICATION 1')
+    old = "\n".join("w v=%d %d" % (i, i) for i in range(30))
+    reply = server.write(old + "\nw v=1", rp="day")
+    assert (reply.status, reply.error()) == (
+        400, "partial write: points beyond retention policy dropped=30")
+    server.query('DROP RETENTION POLICY day ON "test"')
+
+
 def test_type_conflict(server):
     assert server.write("w v=1 1").status == 204
     reply = server.write('w v="text" 2\nw v=3 3')

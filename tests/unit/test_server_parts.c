@@ -173,6 +173,34 @@ static void test_units(void **state)
     assert_int_equal(units_epoch_ns("fortnight"), 1);
 }
 
+/* What refuses many lines is told once. */
+static void test_rejects_of_one_reason(void **state)
+{
+    static const char *const reasons[] = {"too old", "too old", "too",     "old", "too",
+                                          "too old", "wrong",   "too old", "old"};
+    struct bb_write_result result = {.points_written = 1};
+    struct rejects rejects;
+    struct buf text;
+    (void)state;
+    buf_init(&text, 1 << 20, NULL);
+    rejects_init(&rejects);
+    for (uint64_t i = 0; i < 900; i++)
+        rejects_add(&rejects, i, "m", 1, BB_ERANGE, reasons[i % 9]);
+    result.points_rejected = rejects.count;
+    assert_int_equal(rejects_message(&rejects, &result, &text), BB_OK);
+    assert_int_equal(buf_put(&text, "", 1), BB_OK);
+    assert_string_equal(text.data, "partial write: too old\ntoo\nold\nwrong dropped=900");
+    for (uint64_t i = 0; i < 20; i++)
+        rejects_add(&rejects, i, "m", 1, BB_EPARSE, "too old");
+    text.len = 0;
+    assert_int_equal(rejects_message(&rejects, &result, &text), BB_OK);
+    assert_int_equal(buf_put(&text, "", 1), BB_OK);
+    assert_contains(text.data, "wrong\nunable to parse 'm': too old\nunable");
+    assert_contains(text.data, "too old\n... and 4 more lines dropped=900");
+    rejects_fini(&rejects);
+    buf_fini(&text);
+}
+
 static void test_rejects(void **state)
 {
     struct bb_write_result result = {.points_written = 0, .points_rejected = 25};
@@ -382,6 +410,7 @@ int main(void)
         cmocka_unit_test(test_settings_file),
         cmocka_unit_test(test_units),
         cmocka_unit_test(test_rejects),
+        cmocka_unit_test(test_rejects_of_one_reason),
         cmocka_unit_test(test_gunzip),
         cmocka_unit_test(test_gunzip_without_memory),
         cmocka_unit_test(test_directives),
