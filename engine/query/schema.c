@@ -92,6 +92,17 @@ static int drop_policy(struct bbi_qctx *ctx, const char *database, const char *n
     return rc == BB_ENOTFOUND ? BB_OK : rc;
 }
 
+/* A default policy that was dropped is the default again when it comes back, as in InfluxDB, which
+ * remembers its name. */
+static bool comes_back(const struct bbi_qctx *ctx, uint32_t db_id, const char *name)
+{
+    struct bbi_rp rp;
+    struct bb_error ignored;
+    const char *lost = bbi_qctx_lost_policy(ctx, db_id);
+    return lost != NULL && strcmp(lost, name) == 0 &&
+           bbi_catalog_rp_find(ctx->env->catalog, db_id, NULL, 0, &rp, &ignored) != BB_OK;
+}
+
 static int change_policy(struct bbi_qctx *ctx, const struct bbi_ql_policy *policy, bool create,
                          struct bb_error *err)
 {
@@ -105,6 +116,7 @@ static int change_policy(struct bbi_qctx *ctx, const struct bbi_ql_policy *polic
                                                  &db_id, err)
                      : rc;
     if (rc == BB_OK && create) {
+        spec.make_default = spec.make_default || comes_back(ctx, db_id, policy->name);
         return bbi_catalog_rp_create(cat, db_id, policy->name, name_len, &spec, &rp, err);
     }
     /* No name is the default's. */

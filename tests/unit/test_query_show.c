@@ -242,6 +242,13 @@ static void no_default_policy(void **state)
         {"SHOW SERIES ON lost", "error: retention policy not found: autogen\n"},
         {"CREATE DATABASE lost WITH DURATION 1d",
          "error: retention policy conflicts with an existing policy\n"},
+        {"CREATE RETENTION POLICY autogen ON lost DURATION 2h REPLICATION 1", ""},
+        {"SHOW RETENTION POLICIES ON lost",
+         ": name=\"rest\" duration=\"0s\" shardGroupDuration=\"168h0m0s\" replicaN=1i "
+         "default=false\n"
+         ": name=\"autogen\" duration=\"2h0m0s\" shardGroupDuration=\"1h0m0s\" replicaN=1i "
+         "default=true\n"},
+        {"DROP RETENTION POLICY autogen ON lost", ""},
         {"DROP RETENTION POLICY rest ON lost; CREATE DATABASE lost WITH DURATION 1d", ""},
         {"SHOW RETENTION POLICIES ON lost",
          ": name=\"autogen\" duration=\"24h0m0s\" shardGroupDuration=\"1h0m0s\" replicaN=1i "
