@@ -11,9 +11,9 @@ build='
     gcc libc6-dev make autoconf automake libtool pkg-config
     liblmdb-dev libzstd-dev libroaring-dev libuv1-dev libxxhash-dev libpcre2-dev zlib1g-dev
     libssl-dev libcurl4-openssl-dev libyajl-dev libedit-dev libjansson-dev node-llhttp
-    curl gzip tzdata
+    curl gzip tzdata ca-certificates
 '
-test='libcmocka-dev python3 python3-pytest universal-ctags'
+test='libcmocka-dev openssl python3 python3-pytest universal-ctags'
 ci='clang libclang-rt-14-dev clang-format tmux mandoc influxdb influxdb-client
     python3-influxdb'
 
