@@ -13,6 +13,7 @@ int bbi_subscription_parse(const char *text, size_t length, struct bbi_arena *ar
                            struct bbi_subscription *out, struct bb_error *err)
 {
     struct bbi_ql_query *query;
+    *out = (struct bbi_subscription){.name = NULL};
     int rc = bbi_ql_parse(text, length, NULL, arena, &query, err);
     if (rc != BB_OK) {
         return rc;

@@ -283,7 +283,7 @@ static void test_lines(void **state)
 static void test_many_tags(void **state)
 {
     char line[1024] = "m";
-    char told[1024];
+    char told[sizeof(line) + 1];
     struct dbtest t;
     (void)state;
     listen_to(&t, 0);
@@ -298,16 +298,10 @@ static void test_many_tags(void **state)
     stop(&t);
 }
 
-struct seen {
-    char text[512];
-};
-
 static int on_subscription(void *arg, const struct bb_subscription *s)
 {
-    struct seen *seen = arg;
-    size_t n = strlen(seen->text);
-    (void)snprintf(seen->text + n, sizeof(seen->text) - n, "%s.%s.%s %s %zu %s;", s->database,
-                   s->policy, s->name, s->all ? "ALL" : "ANY", s->destination_count,
+    bbi_buf_printf(arg, "%s.%s.%s %s %zu %s;", s->database, s->policy, s->name,
+                   s->all ? "ALL" : "ANY", s->destination_count,
                    s->destinations[s->destination_count - 1]);
     return strcmp(s->name, "stop") == 0 ? BB_ECANCELED : BB_OK;
 }
@@ -315,16 +309,20 @@ static int on_subscription(void *arg, const struct bb_subscription *s)
 static void test_each(void **state)
 {
     struct dbtest t;
-    struct seen seen = {""};
+    struct bbi_buf seen;
     (void)state;
     dbtest_open(&t);
+    bbi_buf_init(&seen, NULL, 4096);
     assert_ok(bb_subscriptions_each(t.db, on_subscription, &seen, &err), &err);
-    assert_string_equal(seen.text, "");
+    assert_int_equal(seen.len, 0);
     dbtest_run(&t, SUB("a ON t.autogen DESTINATIONS ANY 'udp://h:9', 'http://h:1'"));
     dbtest_run(&t, SUB("stop ON t.autogen DESTINATIONS ALL 'udp://h:9'"));
     dbtest_run(&t, SUB("c ON t.autogen DESTINATIONS ALL 'udp://h:9'"));
     assert_int_equal(bb_subscriptions_each(t.db, on_subscription, &seen, &err), BB_ECANCELED);
-    assert_string_equal(seen.text, "t.autogen.a ANY 2 http://h:1;t.autogen.stop ALL 1 udp://h:9;");
+    bbi_buf_u8(&seen, 0);
+    assert_string_equal((const char *)seen.data,
+                        "t.autogen.a ANY 2 http://h:1;t.autogen.stop ALL 1 udp://h:9;");
+    bbi_buf_fini(&seen);
     dbtest_close(&t);
 }
 
