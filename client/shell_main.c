@@ -198,7 +198,9 @@ static int take(struct shell *shell, struct arguments *args, int c, const char *
         printf("busbar %s\n", bb_client_version());
         return BBSH_EXIT_OK + 1;
     case '?':
-        fputs("busbar --help tells the options\n", stderr);
+        fputs("busbar --help tells the options; those of a command (import, export, ...) stand "
+              "behind it\n",
+              stderr);
         return BBSH_EXIT_USAGE + 1;
     default: {
         int rc = take_setting(shell, args, c, value);
