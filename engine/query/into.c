@@ -62,6 +62,17 @@ static bool is_storable(const struct bb_value *v)
     return v->kind != BB_VALUE_NULL && (v->kind != BB_VALUE_FLOAT || isfinite(v->v.f));
 }
 
+/* As InfluxDB, which leaves out the whole point. */
+static bool has_infinity(const struct bbi_plan *plan, const struct bb_value *row)
+{
+    for (size_t i = 0; i < plan->output_count; i++) {
+        if (row[i + 1].kind == BB_VALUE_FLOAT && isinf(row[i + 1].v.f)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* A row without a field is no point, and is not counted. */
 static void put_row(struct bbi_into *into, const struct bb_value *row)
 {
@@ -69,6 +80,9 @@ static void put_row(struct bbi_into *into, const struct bb_value *row)
     struct bbi_buf *b = &into->lines;
     size_t begin = b->len;
     char separator = ' ';
+    if (has_infinity(plan, row)) {
+        return;
+    }
     bbi_buf_put(b, into->key.data, into->key.len);
     for (size_t i = 0; i < plan->output_count; i++) {
         if (plan->outputs[i].is_picked && row[i + 1].kind == BB_VALUE_STRING) {

@@ -745,9 +745,24 @@ static void test_explain(void **state)
     bbi_buf_fini(&out);
 }
 
+/* As InfluxDB: a row with infinity is not written at all; not-a-number is null. */
+static void test_into_infinity(void **state)
+{
+    struct dbtest t;
+    (void)state;
+    dbtest_open(&t);
+    dbtest_write(&t, "m v=0 1\nm v=1 2\nm v=-1 3\n");
+    dbtest_expect(&t, "SELECT v, log2(v) AS l INTO o FROM m", "result: time=0 written=2i\n");
+    dbtest_expect(&t, "SELECT v, l FROM o", "o: time=2 v=1 l=0\no: time=3 v=-1 l=null\n");
+    dbtest_close(&t);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_general), cmocka_unit_test(test_types),
-                                       cmocka_unit_test(test_into), cmocka_unit_test(test_explain)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_general),       cmocka_unit_test(test_types),
+        cmocka_unit_test(test_into),          cmocka_unit_test(test_explain),
+        cmocka_unit_test(test_into_infinity),
+    };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
