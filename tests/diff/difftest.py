@@ -127,6 +127,7 @@ class Run:
         self.several_policies = False
         self.several_shards = False
         self.starts = 0
+        self.apart = False  # a change did not do the same: what is stored may differ from now on
         self.quiet = False  # while a difference is made small
         self.plant_rng = random.Random(seed) if arguments.plant else None
         self.planted = None  # the fault in the reply that is looked at
@@ -215,6 +216,7 @@ class Run:
                 if name is None:
                     return difference, state
                 if query["kind"] == "steps":
+                    self.apart = self.apart or step is query["steps"][0]
                     return None, None
         return None, None
 
@@ -401,6 +403,7 @@ class Run:
         self.ties = data.has_ties()
         self.types = data.types()
         self.fields = {m.name: m.fields for m in data.measurements}
+        self.apart = False
         self.several_policies = len(data.policies) > 1
         self.several_shards = data.several_shards()
         self.starts = data.first
@@ -428,9 +431,12 @@ class Run:
                 self.report(data, label, query, parameters, difference, state, names)
                 if kind == "change":
                     break
+            if self.apart:
+                break
         else:
             for i in range(max(1, queries // 50)):
-                if not self.wider(wide, data, "seed %s erase %d" % (seed, i), names, "erase"):
+                if self.apart or not self.wider(wide, data, "seed %s erase %d" % (seed, i), names,
+                                                "erase"):
                     break
         self.bench.drop(names)
 
