@@ -127,10 +127,11 @@ static void format_call(const struct bbi_ql_expr *expr, bool is_signed, bool bri
     bbi_buf_str(buf, ")");
 }
 
-/* The right side of * / % &. A product there can only come of a sign: a / -b. */
+/* The right side of * / % &. A product there can only come of a sign: a / -b. Messages have it as
+ * InfluxDB does. */
 static void format_factor(const struct bbi_ql_expr *expr, bool brief, struct bbi_buf *buf)
 {
-    if (expr->kind == BBI_QL_BINARY && expr->u.binary.op == BBI_QL_MUL &&
+    if (!brief && expr->kind == BBI_QL_BINARY && expr->u.binary.op == BBI_QL_MUL &&
         expr->u.binary.lhs->kind == BBI_QL_INTEGER) {
         bbi_buf_str(buf, expr->u.binary.lhs->u.integer < 0 ? "-" : "+");
         expr = expr->u.binary.rhs;

@@ -176,9 +176,9 @@ def lacks(difference, wanted=lambda row: True):
     series, rows and values; rows of nothing do not count."""
     mine, other = ([s for result in side for s in result.get("series", [])]
                    for side in difference.answers())
-    for a, b in zip(mine, other):
-        if (a.get("name"), a.get("tags")) != (b.get("name"), b.get("tags")):
-            return False
+    found = {(s.get("name"), str(s.get("tags"))): s for s in mine}
+    for b in other:
+        a = found.get((b.get("name"), str(b.get("tags"))), {"values": []})
         rows = {row[0]: row for row in a["values"]}
         for row in filter(wanted, b["values"]):
             full = rows.get(row[0], [])
@@ -195,7 +195,7 @@ WINDOWS = r"\(SELECT .*\btime\("
        "InfluxDB's function ends its answer at the first such point")
 def window_before_range(text, difference):
     outer = text[text.rfind(")") if " WHERE " not in text.rsplit(")", 1)[0] else 0:]
-    early = difference.kind in ("series", "rows") and begins(difference)
+    early = difference.kind in ("series", "rows") and lacks(difference)
     last = difference.kind == "value" and " DESC" in text  # where that point comes last, it lacks
     return (re.search(WINDOWS, text) is not None and " WHERE " in outer and "time " in outer and
             (early or last))

@@ -343,6 +343,9 @@ static void test_types_of_columns(void **state)
     dbtest_expect(&t, "SELECT v FROM (SELECT s - 2 AS v FROM m), m", "");
     dbtest_expect(&t, "SELECT sum(n::string) FROM (SELECT n FROM m), m",
                   "error: unsupported sum iterator type: *query.stringInterruptIterator\n");
+    dbtest_expect(&t, "SELECT v | 7 * -pow(v, 2) FROM m",
+                  "error: type error: v::float | 7 * -1 * pow(v::float, 2): incompatible types: "
+                  "float and float\n");
     dbtest_expect(&t, "SELECT x ^ 10 FROM (SELECT tan(none) AS x FROM m)", "");
     dbtest_expect(&t, "SELECT x ^ 10 FROM (SELECT tan(v) AS x FROM m)",
                   "error: type error: x::float ^ 10: incompatible types: float and integer\n");
