@@ -395,19 +395,22 @@ int bbi_plan_refuse_type(const struct bbi_call *call, struct bb_error *err)
 {
     enum bbi_func func = call->func;
     bool over_distinct = call->inner != NULL && call->inner->func == BBI_FUNC_DISTINCT;
-    bool by_tags = call->expr->kind == BBI_QL_CALL && call->expr->u.call.arg_count > 2;
-    enum bbi_func machine = func == BBI_FUNC_NN_DERIVATIVE       ? BBI_FUNC_DERIVATIVE
-                            : func == BBI_FUNC_HOLT_WINTERS      ? BBI_FUNC_ELAPSED
-                            : func == BBI_FUNC_HOLT_WINTERS_FIT  ? BBI_FUNC_ELAPSED
-                            : func == BBI_FUNC_NN_DIFFERENCE     ? BBI_FUNC_DIFFERENCE
-                            : func == BBI_FUNC_TOP && by_tags    ? BBI_FUNC_MAX
-                            : func == BBI_FUNC_BOTTOM && by_tags ? BBI_FUNC_MIN
-                                                                 : func;
+    bool ranks = func == BBI_FUNC_TOP || func == BBI_FUNC_BOTTOM;
+    bool by_tags = ranks && call->expr->u.call.arg_count > 2;
+    bool picked = by_tags && call->input == BBI_QL_TYPE_BOOLEAN; /* min and max take booleans */
+    enum bbi_func machine = func == BBI_FUNC_NN_DERIVATIVE      ? BBI_FUNC_DERIVATIVE
+                            : func == BBI_FUNC_HOLT_WINTERS     ? BBI_FUNC_ELAPSED
+                            : func == BBI_FUNC_HOLT_WINTERS_FIT ? BBI_FUNC_ELAPSED
+                            : func == BBI_FUNC_NN_DIFFERENCE    ? BBI_FUNC_DIFFERENCE
+                            : !by_tags || picked                ? func
+                            : func == BBI_FUNC_TOP              ? BBI_FUNC_MAX
+                                                                : BBI_FUNC_MIN;
+    const char *kind = picked ? "ReduceBoolean" : over_distinct ? "Interval" : "Interrupt";
     char name[64];
     (void)snprintf(name, sizeof(name), "%s", bbi_func_info(machine)->name);
     for (char *at = name; *at != '\0'; at++) {
         *at = *at == '_' ? ' ' : *at;
     }
     return bbi_error_set(err, BB_EINVAL, "unsupported %s iterator type: *query.%s%sIterator", name,
-                         bbi_ql_type_text(call->input), over_distinct ? "Interval" : "Interrupt");
+                         bbi_ql_type_text(call->input), kind);
 }

@@ -255,6 +255,22 @@ def backslash_in_name(text, difference):
     return not text.upper().startswith("SELECT") and "\\\\," in text
 
 
+@known("a negative interval", "is an error; InfluxDB answers one interval of no meaning")
+def negative_interval(text, difference):
+    return (re.search(r"\btime\( *- *\d", text, re.I) is not None and
+            str(difference.ours) == "GROUP BY time() gives too many intervals")
+
+
+@known("durations that do not fit", "are refused; InfluxDB takes those that wrap to above zero")
+def far_duration(text, difference):
+    found = re.search(r"overflowed duration (\d+)(\w+):", str(difference.ours))
+    if found is None or "overflowed duration" in str(difference.theirs):
+        return False
+    size = {"n": 1, "ns": 1, "u": 10**3, "ms": 10**6, "s": 10**9, "m": 60 * 10**9,
+            "h": 3600 * 10**9, "d": 86400 * 10**9, "w": 604800 * 10**9}[found.group(2)]
+    return 0 <= int(found.group(1)) * size % 2 ** 64 < 2 ** 63
+
+
 @known("times that do not fit", "are refused; 1.6.7 wraps them around", "1.6")
 def far_time(text, difference):
     return "time outside range" in str(difference.ours) and "204 " in str(difference.theirs)

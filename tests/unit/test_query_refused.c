@@ -343,6 +343,10 @@ static void test_types_of_columns(void **state)
     dbtest_expect(&t, "SELECT v FROM (SELECT s - 2 AS v FROM m), m", "");
     dbtest_expect(&t, "SELECT sum(n::string) FROM (SELECT n FROM m), m",
                   "error: unsupported sum iterator type: *query.stringInterruptIterator\n");
+    dbtest_expect(&t, "SELECT top(b, h, 2) FROM m",
+                  "error: unsupported top iterator type: *query.booleanReduceBooleanIterator\n");
+    dbtest_expect(&t, "SELECT bottom(s, h, 2) FROM m",
+                  "error: unsupported min iterator type: *query.stringInterruptIterator\n");
     dbtest_expect(&t, "SELECT v | 7 * -pow(v, 2) FROM m",
                   "error: type error: v::float | 7 * -1 * pow(v::float, 2): incompatible types: "
                   "float and float\n");
