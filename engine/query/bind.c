@@ -5,6 +5,7 @@
 
 #include "engine/query/emit.h"
 #include "engine/query/plan_internal.h"
+#include "engine/query/shards.h"
 #include "engine/query/tagcond.h"
 
 /* ---- fields ---- */
@@ -564,6 +565,21 @@ static int check_series_count(const struct bbi_binding *b, const roaring_bitmap_
                          (unsigned long long)limit + 1, (unsigned long long)limit);
 }
 
+/* SLIMIT counts series that have rows in the shards that the outermost query's times touch. */
+static int keep_present(const struct bbi_binding *b, roaring_bitmap_t *bitmap, struct bb_error *err)
+{
+    const struct bbi_plan *root = b->plan;
+    bool all = b->plan->slimit == 0 && b->plan->soffset == 0;
+    while (root->parent != NULL) {
+        root = root->parent;
+    }
+    int rc = all ? BB_OK
+                 : bbi_shards_are_all(root->ctx, b->measurement->db_id, &root->when, &all, err);
+    return rc != BB_OK || all
+               ? rc
+               : bbi_shards_keep(root->ctx, b->measurement, &root->when, bitmap, err);
+}
+
 static int bind_series(struct binder *x, struct bb_error *err)
 {
     struct bbi_binding *b = x->b;
@@ -575,6 +591,7 @@ static int bind_series(struct binder *x, struct bb_error *err)
         return rc;
     }
     rc = check_series_count(b, bitmap, err);
+    rc = rc == BB_OK ? keep_present(b, bitmap, err) : rc;
     if (rc != BB_OK) {
         roaring_bitmap_free(bitmap);
     } else {

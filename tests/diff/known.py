@@ -333,12 +333,15 @@ def equally_often(difference, arg):
        "the earliest; InfluxDB's sort is not stable beyond twelve points")
 def modes(text, difference):
     """In a subquery, or below another function, it cannot be asked for."""
-    if difference.tree is None or difference.kind not in ("value", "time"):
+    if difference.tree is None or difference.kind not in ("value", "time", "series", "rows"):
+        return False
+    plain = any(e[:2] == ("call", "mode") for e, _ in difference.tree["fields"])
+    if difference.kind in ("series", "rows") and plain:
         return False
     found = [args[0] for q, _ in selects(difference.tree) for name, args in calls_of(q)
              if name == "mode"]
-    if not found or has_subquery(difference.tree) or difference.kind == "time":
-        return bool(found) and has_subquery(difference.tree)
+    if not found or has_subquery(difference.tree) or difference.kind != "value":
+        return bool(found) and (has_subquery(difference.tree) or not plain)
     fields = [e for e, _ in difference.tree["fields"]]
     at = difference.column - 1
     if len(fields) != len(difference.columns) - 1:  # of a wildcard

@@ -5,7 +5,7 @@ Operators have no order here, and a condition is one text.
 
 import re
 
-TOKEN = re.compile(r"""\s+|(?:"(?:[^"\\]|\\.)*"|[\w.]+)(?:::\w+)?|'(?:[^'\\]|\\.)*'|"""
+TOKEN = re.compile(r"""\s+|(?:"(?:[^"\\]|\\.)*"|\d[\d.]*[a-zµ]*|[\w.]+)(?:::\w+)?|'(?:[^'\\]|\\.)*'|"""
                    r"""[<>!]=|<>|[=!]~|[^\w\s]""")
 SIGNED = re.compile(r"[-+]\d[\w.]*")
 PATTERN = re.compile(r"/(?:[^/\\]|\\.)*/")
