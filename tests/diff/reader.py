@@ -5,7 +5,8 @@ Operators have no order here, and a condition is one text.
 
 import re
 
-TOKEN = re.compile(r"""\s+|(?:"(?:[^"\\]|\\.)*"|\d[\d.]*[a-zµ]*|[\w.]+)(?:::\w+)?|'(?:[^'\\]|\\.)*'|"""
+TOKEN = re.compile(r"""\s+|(?:"(?:[^"\\]|\\.)*"|\d[\d.]*[a-zµ]*|[\w.]+)(?:::\w+)?|"""
+                   r"""'(?:[^'\\]|\\.)*'|"""
                    r"""[<>!]=|<>|[=!]~|[^\w\s]""")
 SIGNED = re.compile(r"[-+]\d[\w.]*")
 PATTERN = re.compile(r"/(?:[^/\\]|\\.)*/")
