@@ -521,22 +521,24 @@ def fields_after_delete(text, difference):
                                                                   difference.answers()[0])))
 
 
-@known("series without tags after DELETE",
+@known("series whose keys begin others' after DELETE",
        "are gone with their last row; InfluxDB goes on listing them")
-def bare_series(text, difference):
+def beginning_series(text, difference):
     if not difference.behind_change or text != "SHOW SERIES":
         return False
     mine = {row[0] for result in difference.answers()[0] for s in result.get("series", [])
             for row in s["values"]}
 
-    def without_bare(document):
+    def without(document):
         for result in document.get("results", []):
             for series in result.get("series", []):
-                series["values"] = [row for row in series["values"] if row[0] in mine or
-                                    "," in row[0].replace("\\,", "")]
+                keys = [row[0] for row in series["values"]]
+                series["values"] = [[key] for key in keys if key in mine or not (
+                    "," not in key.replace("\\,", "") or
+                    any(other.startswith(key + ",") for other in keys))]
             result["series"] = [s for s in result.get("series", []) if s["values"]]
         return document
-    return difference.asked(text, without_bare)
+    return difference.asked(text, without)
 
 
 @known("a policy whose rows are all gone",
