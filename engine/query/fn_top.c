@@ -5,6 +5,7 @@
  * Of equal values the earlier point is better. Which of two points of one value and time stays, and
  * in which order they come out, follows InfluxDB: the heap is worked as Go's container/heap does.
  */
+#include <math.h>
 #include <string.h>
 
 #include "engine/base/hash.h"
@@ -56,6 +57,10 @@ static bool worse(const struct top *t, const struct bb_value *a, int64_t a_ns,
                   const struct bb_value *b, int64_t b_ns)
 {
     int c = bbi_fn_compare(a, b);
+    if (c == 0 && a_ns == b_ns && t->base.spec.aux_count == 0 && a->kind == BB_VALUE_FLOAT &&
+        b->kind == BB_VALUE_FLOAT) {
+        c = (signbit(a->v.f) == 0) - (signbit(b->v.f) == 0); /* they may come in any order */
+    }
     if (c != 0) {
         return t->base.spec.func == BBI_FUNC_TOP ? c < 0 : c > 0;
     }

@@ -259,6 +259,14 @@ static void test_top_and_ties(void **state)
     static const double bottom[] = {5, 1};
     assert_floats(&out, bottom, 2);
     assert_int_equal(out.list[0].time_ns, 0);
+    /* Zeros of one time come out alike, in whichever order they came in. */
+    static const int64_t same[] = {0, 0};
+    static const double zeros[2][2] = {{0.0, -0.0}, {-0.0, 0.0}};
+    for (size_t i = 0; i < 2; i++) {
+        out = run_floats(spec, same, zeros[i], 2);
+        assert_int_equal(out.count, 2);
+        assert_true(signbit(out.list[0].value.v.f) != 0 && signbit(out.list[1].value.v.f) == 0);
+    }
 }
 
 /* The values beside a selected point stay with it, strings as copies. */
