@@ -349,8 +349,8 @@ def modes(text, difference):
     fields = [e for e, _ in difference.tree["fields"]]
     at = difference.column - 1
     if len(fields) != len(difference.columns) - 1:  # of a wildcard
-        return (difference.columns[at + 1].startswith("mode_") and
-                equally_often(difference, ("text", "*")))
+        return not plain or (difference.columns[at + 1].startswith("mode_") and
+                             equally_often(difference, ("text", "*")))
     if fields[at][:2] == ("call", "mode"):
         return equally_often(difference, fields[at][2][0])
     return any(name == "mode" for name, _ in calls(fields[at]))
@@ -581,8 +581,10 @@ def groups_by_time(text, difference):
 @known("integral() by falling time", "has the time of its range's begin; InfluxDB the last of all")
 def integral_descending(text, difference):
     """With other columns, in a row of its own there."""
+    grouped = difference.tree is not None and (
+        tags_of(difference.tree) or len(difference.tree["from"]) > 1)
     return (re.search(r"\bintegral\(.* DESC", text) is not None and
-            difference.kind in ("time", "value", "rows"))
+            difference.kind in ("time", "value", "rows") + ("series",) * bool(grouped))
 
 
 @known("LIMIT of a subquery", "counts rows once; InfluxDB counts in each shard")
