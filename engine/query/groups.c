@@ -117,7 +117,8 @@ struct reader {
     struct bbi_series_set *set;
     struct bbi_qctx *ctx;
     struct values values;
-    size_t at; /* next of set->ids */
+    size_t at;   /* next of set->ids */
+    size_t kept; /* of them, those before `at` that have a key */
 };
 
 static int classify(struct reader *r, struct bbi_tuples *t, const uint8_t *key, size_t key_len,
@@ -130,7 +131,7 @@ static int classify(struct reader *r, struct bbi_tuples *t, const uint8_t *key, 
     return find_or_keep(t, r->ctx, &r->values, index, err);
 }
 
-/* The catalog passes over ids that are no series; they keep group 0 and have no rows. */
+/* The catalog passes over ids that are no series any more. */
 static int read_key(void *arg, uint32_t sid, uint32_t mid, const uint8_t *key, size_t key_len,
                     struct bb_error *err)
 {
@@ -145,13 +146,24 @@ static int read_key(void *arg, uint32_t sid, uint32_t mid, const uint8_t *key, s
         return BB_OK;
     }
     if (set->group_of != NULL) {
-        rc = classify(r, &set->groups, key, key_len, &set->group_of[r->at], err);
+        rc = classify(r, &set->groups, key, key_len, &set->group_of[r->kept], err);
     }
     if (rc == BB_OK && set->tags_of != NULL) {
-        rc = classify(r, &set->tags, key, key_len, &set->tags_of[r->at], err);
+        rc = classify(r, &set->tags, key, key_len, &set->tags_of[r->kept], err);
     }
+    set->ids[r->kept++] = sid;
     r->at++;
     return rc == BB_OK && r->at % 1024 == 0 ? bbi_qctx_check(r->ctx, err) : rc;
+}
+
+/* Series that were dropped since they were selected have rows in the snapshot, and no names. */
+static void leave_out_dropped(struct bbi_series_set *set, size_t kept)
+{
+    if (kept < set->count) {
+        set->count = kept;
+        roaring_bitmap_clear(set->bitmap);
+        roaring_bitmap_add_many(set->bitmap, kept, set->ids);
+    }
 }
 
 static int read_keys(struct bbi_series_set *set, struct bbi_qctx *ctx, uint32_t db_id,
@@ -173,6 +185,9 @@ static int read_keys(struct bbi_series_set *set, struct bbi_qctx *ctx, uint32_t 
     if (rc == BB_OK && (set->group_of != NULL || set->tags_of != NULL)) {
         rc = bbi_catalog_series_each(ctx->env->catalog, db_id, set->bitmap, &ctx->acct, read_key,
                                      &r, err);
+        if (rc == BB_OK) {
+            leave_out_dropped(set, r.kept);
+        }
     }
     return rc;
 }

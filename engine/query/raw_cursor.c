@@ -54,6 +54,7 @@ static int sort_group(struct bbi_raw_cursor *c, uint32_t *members, size_t count,
         bbi_buf_reset(&key);
         rc = bbi_catalog_series_key(ctx->env->catalog, c->b->measurement->db_id,
                                     c->b->series.ids[members[i]], &mid, &key, err);
+        rc = rc == BB_ENOTFOUND ? BB_OK : rc; /* dropped meanwhile: any place will do */
         list[i] = (struct keyed){text.len, members[i], &text};
         bbi_keytext_put(&text, key.data, key.len);
         bbi_buf_u8(&text, 0);
