@@ -32,16 +32,17 @@ class Difference:
         """The results of busbard's reply and of influxd's."""
         return [joined(body).get("results", []) for body in (self.replies or [])] or ([], [])
 
-    def asked(self, text, change=lambda document: document):
-        """Whether influxd answers to another text, changed, what busbard did to the query."""
+    def asked(self, text, change=lambda document: document, mine=lambda document: document):
+        """Whether influxd answers to another text, changed, what busbard did to the query, changed
+        by `mine`."""
         if self.ask is None:
             return False
         ours, theirs, floor = self.ask(text)
         try:
-            mine, other = joined(ours[1]), change(joined(theirs[1]))
+            own, other = mine(joined(ours[1])), change(joined(theirs[1]))
         except ValueError:
             return False
-        return "results" in other and compare_documents(mine, other, floor) is None
+        return "results" in other and compare_documents(own, other, floor) is None
 
     def asked_for(self, series, text, wanted):
         """Whether influxd answers to another text this series of busbard's alone, as far as the

@@ -152,8 +152,14 @@ def first_last_ties(text, difference):
         if isinstance(a, bool) and name.startswith("first"):
             a, b = b, a  # of truths the first is the false one
         return name.startswith(("first", "last")) and same and a < b
-    return (difference.ties and re.search(r"\b(first|last)\(", text) is not None and
-            difference.kind in ("value", "time") and
+    if not difference.ties or re.search(r"\b(first|last)\(", text) is None:
+        return False
+    if difference.kind == "form":
+        try:
+            return float(difference.ours) > float(difference.theirs)
+        except (TypeError, ValueError):
+            return False
+    return (difference.kind in ("value", "time") and
             not any(map(smaller, difference.ours, difference.theirs, difference.columns)))
 
 
@@ -349,6 +355,9 @@ def modes(text, difference):
     fields = [e for e, _ in difference.tree["fields"]]
     at = difference.column - 1
     if len(fields) != len(difference.columns) - 1:  # of a wildcard
+        if difference.columns[at + 1] == "mode":
+            return equally_often(difference, next(e[2][0] for e in fields
+                                                  if e[:2] == ("call", "mode")))
         return not plain or (difference.columns[at + 1].startswith("mode_") and
                              equally_often(difference, ("text", "*")))
     if fields[at][:2] == ("call", "mode"):
@@ -513,12 +522,14 @@ def without_empty(document, mine):
     return document
 
 
-@known("fields after DELETE", "are gone with their last row; InfluxDB lists them until their shard "
-       "has none of the measurement")
+@known("fields after DELETE", "are gone with their last row, from a shard or the only policy; "
+       "InfluxDB lists them until their shard has none of the measurement")
 def fields_after_delete(text, difference):
-    return (difference.behind_change and difference.where.endswith("columns") and
-            difference.asked(text, lambda document: without_empty(document,
-                                                                  difference.answers()[0])))
+    if not difference.behind_change or not difference.where.endswith("columns"):
+        return False
+    mine, other = difference.answers()
+    return (difference.asked(text, lambda document: without_empty(document, mine)) or
+            difference.asked(text, mine=lambda document: without_empty(document, other)))
 
 
 @known("series whose keys begin others' after DELETE",
@@ -714,6 +725,16 @@ def selector_ties(text, difference):
             all(a == b for a, b, name in zip(difference.ours, difference.theirs,
                                              difference.columns)
                 if re.match("time|min|max|first|last", name)))
+
+
+@known("a zero that is the largest or the smallest value", "is 0; InfluxDB's may be -0")
+def extreme_zeros(text, difference):
+    zero = re.compile(rb"(?<=[\[,])-0(?=[\],])")
+    if difference.kind != "text" or re.search(r"\b(min|max|spread)\(", text) is None:
+        return False
+    mine, other = difference.replies
+    return (zero.sub(b"0", mine) == zero.sub(b"0", other) and
+            len(zero.findall(mine)) < len(zero.findall(other)))
 
 
 @known("a group without a forecast", "is left out; InfluxDB ends the answer at the second in a row")
