@@ -484,7 +484,8 @@ static int read_time(struct strict *s, const struct bbi_lp_parser *parser, const
         return BB_OK;
     }
     const uint8_t *start = p;
-    for (p += *p == '-'; p < s->end && *p != ' '; p++) {
+    /* A newline in a line stands behind a quotation mark that is not closed. */
+    for (p += *p == '-'; p < s->end && *p != ' ' && (*p != '\n' || p == start); p++) {
         if (!is_digit(*p)) {
             return bad(s, "bad timestamp");
         }

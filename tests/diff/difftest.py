@@ -262,7 +262,9 @@ class Run:
             return difference, states[0], whole
         self.mend_failed(names, query, parameters, mine["results"], other["results"])
         if len(mine["results"]) != len(other["results"]):
-            return Difference("shape", "results", mine, other), states[0], whole
+            difference = Difference("shape", "results", mine, other)
+            difference.replies = replies[0][1], theirs[1]
+            return difference, states[0], whole
         for part, ours, result in zip(query["parts"], mine["results"], other["results"]):
             difference = self.compare_part(names, part, parameters, (ours, result), floor)
             if difference:
