@@ -328,6 +328,8 @@ class Run:
                     self.known["an answer that InfluxDB changes"] += 1
                 return None, None
         difference.where += " %s %s" % (headers, more)
+        if form == "get":
+            difference.replies = ours[1], theirs[1]
         difference.tree = tree_of(query)
         return (None, None) if self.explained(text, difference, False) else (difference, "memory")
 

@@ -732,7 +732,7 @@ def extreme_zeros(text, difference):
     zero = re.compile(rb"(?<=[\[,])-0(?=[\],])")
     if difference.kind != "text" or re.search(r"\b(min|max|spread)\(", text) is None:
         return False
-    mine, other = difference.replies
+    mine, other = difference.replies or (b"", b"")
     return (zero.sub(b"0", mine) == zero.sub(b"0", other) and
             len(zero.findall(mine)) < len(zero.findall(other)))
 
