@@ -17,13 +17,22 @@ int pool_init(struct pool *pool, size_t run_max, size_t lend_max, struct bb_erro
     return BB_OK;
 }
 
+/* A job that lends its place may start one more while the others end. */
+static bool has_thread(struct pool *pool, size_t i)
+{
+    pthread_mutex_lock(&pool->lock);
+    bool has = i < pool->thread_count;
+    pthread_mutex_unlock(&pool->lock);
+    return has;
+}
+
 void pool_fini(struct pool *pool)
 {
     pthread_mutex_lock(&pool->lock);
     pool->stopping = true;
     pthread_cond_broadcast(&pool->wake);
     pthread_mutex_unlock(&pool->lock);
-    for (size_t i = 0; i < pool->thread_count; i++)
+    for (size_t i = 0; has_thread(pool, i); i++)
         pthread_join(pool->threads[i], NULL);
     pthread_cond_destroy(&pool->wake);
     pthread_mutex_destroy(&pool->lock);

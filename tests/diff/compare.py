@@ -20,6 +20,7 @@ class Difference:
         self.version = ""  # influxd's
         self.types = {}  # of the data set's fields
         self.fields = {}  # measurement -> its fields
+        self.keys = set()  # of the data set's series
         self.ties = False  # whether the data has several series at one time
         self.starts = 0  # the first time of the data
         self.several_shards = False  # whether the data of some policy lie in several

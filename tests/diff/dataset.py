@@ -150,6 +150,12 @@ class Dataset:
     def points(self):
         return [(policy, line) for policy, lines in self.batches for line in lines]
 
+    def keys(self):
+        """Those of all series, as SHOW SERIES has them."""
+        parts = [re.split(r"(?<!\\),", re.match(r"((?:[^\\ ]|\\.)+) ", line).group(1))
+                 for _, line in self.points()]
+        return {",".join([name] + sorted(tags)) for name, *tags in parts}
+
     def has_ties(self):
         """Whether several series of a measurement have a point at one time."""
         seen = {}

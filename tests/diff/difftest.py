@@ -216,7 +216,8 @@ class Run:
                 if name is None:
                     return difference, state
                 if query["kind"] == "steps":
-                    self.apart = self.apart or step is query["steps"][0]
+                    self.apart = (self.apart or step is query["steps"][0] or
+                                  name.startswith("a measurement without rows"))
                     return None, None
         return None, None
 
@@ -227,6 +228,7 @@ class Run:
         difference.starts = self.starts
         difference.several_shards = self.several_shards
         difference.types, difference.fields = self.types, self.fields
+        difference.keys = self.keys
         difference.version = self.bench.version
         difference.several_policies = self.several_policies
         difference.behind_change = behind_change
@@ -412,6 +414,7 @@ class Run:
         self.ties = data.has_ties()
         self.types = data.types()
         self.fields = {m.name: m.fields for m in data.measurements}
+        self.keys = data.keys()
         self.apart = False
         self.several_policies = len(data.policies) > 1
         self.several_shards = data.several_shards()

@@ -546,10 +546,23 @@ def beginning_series(text, difference):
                 keys = [row[0] for row in series["values"]]
                 series["values"] = [[key] for key in keys if key in mine or not (
                     "," not in key.replace("\\,", "") or
-                    any(other.startswith(key + ",") for other in keys))]
+                    any(other.startswith(key + ",") for other in difference.keys.union(keys)))]
             result["series"] = [s for s in result.get("series", []) if s["values"]]
         return document
     return difference.asked(text, without)
+
+
+@known("a measurement without rows after DELETE",
+       "is gone; InfluxDB lists it with the series that it goes on listing")
+def left_measurement(text, difference):
+    """InfluxDB has a series of that name, whose key begins another's, and no row."""
+    if not difference.behind_change or text != "SHOW MEASUREMENTS" or difference.ask is None:
+        return False
+    mine, other = [{row[0] for result in side for s in result.get("series", [])
+                    for row in s["values"]} for side in difference.answers()]
+    return mine < other and all(
+        difference.series_of("SELECT * FROM " + quote(name)) == [] and
+        difference.series_of("SHOW SERIES FROM " + quote(name)) for name in other - mine)
 
 
 @known("a policy whose rows are all gone",
