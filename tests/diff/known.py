@@ -124,6 +124,22 @@ def refused_function(text, difference):
             re.match(r"unsupported .* iterator type", str(difference.theirs)) is not None)
 
 
+@known("a refused function without a row",
+       "is refused if the tags let a series through; InfluxDB asks for less where a condition "
+       "compares names that are not there, or a subquery beside has no such field")
+def refused_nothing(text, difference):
+    """InfluxDB answers nothing, nor would it answer with other functions."""
+    tree = difference.tree
+    if (tree is None or difference.kind != "error" or " 0 series" not in str(difference.theirs) or
+            re.match(r"unsupported .* iterator type", str(difference.ours)) is None):
+        return False
+    beside = {isinstance(source, dict) for source in tree["from"]}
+    plain = {name: None for name in ("group", "fill", "order", "limit", "offset", "slimit",
+                                     "soffset")}
+    return len(beside) > 1 or difference.series_of(select_text(
+        {**tree, **plain, "fields": [(("text", "*"), None)]})) == []
+
+
 @known("influxd fell over", "the reply of influxd breaks off (a panic in its log)")
 def fell_over(text, difference):
     return difference.theirs == b"broke off" or "[panic:" in str(difference.theirs)
@@ -428,11 +444,11 @@ def integral_of_groups(text, difference):
     """Asked one by one it answers as busbard does. In a subquery that cannot be asked, nor where
     a wildcard takes the fields of several measurements."""
     tree = difference.tree
-    if tree is None or difference.kind not in ("series", "rows", "value", "time"):
+    if tree is None or difference.kind not in ("series", "rows", "value", "time", "form"):
         return False
     grouped = any(name == "integral" and (tags_of(q) or len(q["from"]) > 1 or "/" in text)
                   for q, _ in selects(tree) for name, _ in calls_of(q))
-    if not grouped or has_subquery(tree):
+    if not grouped or has_subquery(tree) or difference.kind == "form":
         return grouped
     mine, other = ([s for result in side for s in result.get("series", [])]
                    for side in difference.answers())
@@ -759,14 +775,21 @@ def no_forecast(text, difference):
 @known("a percentile without a point", "its window is left out; InfluxDB ends the whole answer")
 def no_percentile(text, difference):
     """It has none of few points if less than half of them are asked for. Beside other functions
-    rows of nothing come twice, or are missing at the end."""
+    rows of nothing come twice, or are missing at the end; so what is computed of it by fill()."""
     tree = difference.tree
     if tree is None or difference.kind not in ("series", "rows", "time", "value"):
         return False
     if not any(name == "percentile" and float(text_of(args[-1])) < 50
                for q, _ in selects(tree) for name, args in calls_of(q)):
         return False
-    return lacks(difference) or "time(" in text and " LIMIT " in text and difference.kind != "value"
+    if lacks(difference):
+        return True
+    if difference.kind == "value":
+        at = difference.column - 1
+        return (len(tree["fields"]) == len(difference.columns) - 1 and "fill(" in text and
+                any(inner == "percentile" for _, args in calls(tree["fields"][at][0])
+                    for arg in args for inner, _ in calls(arg)))
+    return "time(" in text and " LIMIT " in text
 
 
 @known("top, bottom, sample and distinct by falling time",
