@@ -247,6 +247,15 @@ struct bb_write_text {
 int bb_write_piece(struct bb_db *db, const struct bb_write *write, struct bb_write_text *text,
                    bool last, struct bb_write_result *result, struct bb_error *err) BB_CHECKED;
 
+/**
+ * As bb_write_piece, but nothing is stored and the policy is not looked at: for a text that will be
+ * refused, to tell first, as InfluxDB does, of lines that do not parse.
+ *
+ * result  points_written: lines that parse; points_rejected: those that do not
+ */
+int bb_write_scan(struct bb_db *db, const struct bb_write *write, struct bb_write_text *text,
+                  bool last, struct bb_write_result *result, struct bb_error *err) BB_CHECKED;
+
 /** Bytes of a line, its newline apart; a longer one is refused. */
 #define BB_LINE_MAX ((size_t)1 << 20)
 

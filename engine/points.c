@@ -404,13 +404,9 @@ static int build_lines(struct bbi_points *points, struct bbi_catalog *catalog,
     return BB_OK;
 }
 
-int bbi_points_build(struct bbi_points *points, struct bbi_catalog *catalog,
-                     struct bbi_series_cache *cache, const struct bbi_rp *rp,
-                     const struct bb_write *write, struct bbi_piece *piece, struct bb_error *err)
+static void begin(struct bbi_points *points, const struct bb_write *write,
+                  const struct bbi_piece *piece, struct bbi_lp_parser *parser)
 {
-    struct bbi_lp_parser parser;
-    points->batch.db_id = rp->db_id;
-    points->batch.rp_id = rp->id;
     points->batch.point_count = 0;
     points->batch.cell_count = 0;
     points->rejected = 0;
@@ -419,11 +415,50 @@ int bbi_points_build(struct bbi_points *points, struct bbi_catalog *catalog,
     points->reject_arg = write->reject_arg;
     bbi_arena_reset(&points->arena);
     bbi_buf_reset(&points->records);
-    bbi_lp_init(&parser, points->fields, write->precision_ns, write->now_ns);
-    parser.newline_ends = write->newline_ends_line;
-    parser.line_number = piece->lines + 1;
-    parser.skipping = piece->cutting;
-    bbi_lp_feed(&parser, write->lines, write->lines_length, piece->last);
+    bbi_lp_init(parser, points->fields, write->precision_ns, write->now_ns);
+    parser->newline_ends = write->newline_ends_line;
+    parser->line_number = piece->lines + 1;
+    parser->skipping = piece->cutting;
+    bbi_lp_feed(parser, write->lines, write->lines_length, piece->last);
+}
+
+static void end(const struct bbi_lp_parser *parser, struct bbi_piece *piece)
+{
+    piece->lines = parser->line_number - 1;
+    piece->cutting = parser->skipping;
+    piece->left_over = bbi_lp_rest(parser);
+}
+
+int bbi_points_scan(struct bbi_points *points, const struct bb_write *write,
+                    struct bbi_piece *piece, uint64_t *good, struct bb_error *err)
+{
+    struct bbi_lp_parser parser;
+    struct bbi_lp_line line;
+    int rc;
+    *good = 0;
+    begin(points, write, piece, &parser);
+    while ((rc = bbi_lp_next(&parser, &line, err)) != BBI_LP_END) {
+        struct bbi_line_ref ref = {line.text, (uint32_t)line.length, line.line_number};
+        if (rc == BB_OK) {
+            (*good)++;
+        } else if (is_fatal(rc)) {
+            return rc;
+        } else {
+            tell(points, &ref, rc, err->text);
+        }
+    }
+    end(&parser, piece);
+    return BB_OK;
+}
+
+int bbi_points_build(struct bbi_points *points, struct bbi_catalog *catalog,
+                     struct bbi_series_cache *cache, const struct bbi_rp *rp,
+                     const struct bb_write *write, struct bbi_piece *piece, struct bb_error *err)
+{
+    struct bbi_lp_parser parser;
+    points->batch.db_id = rp->db_id;
+    points->batch.rp_id = rp->id;
+    begin(points, write, piece, &parser);
     points->ahead.key = NULL;
     bbi_series_cache_read_lock(cache);
     if (points->epoch != bbi_series_cache_epoch(cache)) {
@@ -432,9 +467,7 @@ int bbi_points_build(struct bbi_points *points, struct bbi_catalog *catalog,
     }
     int rc = build_lines(points, catalog, cache, &parser, err);
     bbi_series_cache_unlock(cache);
-    piece->lines = parser.line_number - 1;
-    piece->cutting = parser.skipping;
-    piece->left_over = bbi_lp_rest(&parser);
+    end(&parser, piece);
     return rc;
 }
 

@@ -78,6 +78,14 @@ int bbi_points_build(struct bbi_points *points, struct bbi_catalog *catalog,
                      const struct bb_write *write, struct bbi_piece *piece,
                      struct bb_error *err) BB_CHECKED;
 
+/**
+ * Parse the lines of a write and do nothing with them; bad ones are told to write->reject.
+ *
+ * good  out: how many lines parse
+ */
+int bbi_points_scan(struct bbi_points *points, const struct bb_write *write,
+                    struct bbi_piece *piece, uint64_t *good, struct bb_error *err) BB_CHECKED;
+
 /** Memory that the builder keeps from batch to batch. */
 size_t bbi_points_bytes(const struct bbi_points *points);
 

@@ -291,15 +291,21 @@ static int check_write(const struct bb_write *write, struct bb_error *err)
     return BB_OK;
 }
 
+static int find_database(struct bb_db *db, const struct bb_write *write, uint32_t *db_id,
+                         struct bb_error *err)
+{
+    int rc = bbi_catalog_database_find(db->catalog, write->database, strlen(write->database), db_id,
+                                       err);
+    return rc != BB_ENOTFOUND
+               ? rc
+               : bbi_error_set(err, rc, "database not found: \"%s\"", write->database);
+}
+
 static int find_policy(struct bb_db *db, const struct bb_write *write, struct bbi_rp *rp,
                        struct bb_error *err)
 {
     uint32_t db_id;
-    int rc = bbi_catalog_database_find(db->catalog, write->database, strlen(write->database),
-                                       &db_id, err);
-    if (rc == BB_ENOTFOUND) {
-        return bbi_error_set(err, rc, "database not found: \"%s\"", write->database);
-    }
+    int rc = find_database(db, write, &db_id, err);
     if (rc != BB_OK) {
         return rc;
     }
@@ -383,6 +389,19 @@ static int write_points(struct bb_db *db, const struct bb_write *write, struct b
     return rc;
 }
 
+/* Only parse. */
+static int scan_lines(struct bb_db *db, const struct bb_write *write, struct bbi_points *points,
+                      struct bbi_piece *piece, struct bb_write_result *result, uint64_t *lsn,
+                      struct bb_error *err)
+{
+    uint32_t db_id;
+    *lsn = 0;
+    int rc = find_database(db, write, &db_id, err);
+    rc = rc == BB_OK ? bbi_points_scan(points, write, piece, &result->points_written, err) : rc;
+    result->points_rejected = points->rejected;
+    return rc;
+}
+
 static void count_batch(struct bb_db *db, const struct bb_write_result *result)
 {
     atomic_fetch_add_explicit(&db->counters.points_written, result->points_written,
@@ -392,8 +411,13 @@ static void count_batch(struct bb_db *db, const struct bb_write_result *result)
     atomic_fetch_add_explicit(&db->counters.batches, 1, memory_order_relaxed);
 }
 
-int bb_write_piece(struct bb_db *db, const struct bb_write *write, struct bb_write_text *text,
-                   bool last, struct bb_write_result *result, struct bb_error *err)
+typedef int (*piece_fn)(struct bb_db *db, const struct bb_write *write, struct bbi_points *points,
+                        struct bbi_piece *piece, struct bb_write_result *result, uint64_t *lsn,
+                        struct bb_error *err);
+
+static int put_piece(struct bb_db *db, piece_fn put, const struct bb_write *write,
+                     struct bb_write_text *text, bool last, struct bb_write_result *result,
+                     struct bb_error *err)
 {
     struct bbi_piece piece = {.last = last, .cutting = text->cutting, .lines = text->lines};
     struct bb_write w = *write;
@@ -409,7 +433,7 @@ int bb_write_piece(struct bb_db *db, const struct bb_write *write, struct bb_wri
     }
     w.now_ns = text->now_ns != 0 ? text->now_ns : write->now_ns;
     w.now_ns = w.now_ns == 0 ? bbi_clock_wall_ns() : w.now_ns;
-    rc = write_points(db, &w, points, &piece, result, &lsn, err);
+    rc = put(db, &w, points, &piece, result, &lsn, err);
     give_points(db, points);
     if (rc == BB_OK) {
         *text = (struct bb_write_text){.lines = piece.lines,
@@ -417,9 +441,24 @@ int bb_write_piece(struct bb_db *db, const struct bb_write *write, struct bb_wri
                                        .now_ns = w.now_ns,
                                        .lsn = lsn != 0 ? lsn : text->lsn,
                                        .cutting = piece.cutting};
+    }
+    return rc;
+}
+
+int bb_write_piece(struct bb_db *db, const struct bb_write *write, struct bb_write_text *text,
+                   bool last, struct bb_write_result *result, struct bb_error *err)
+{
+    int rc = put_piece(db, write_points, write, text, last, result, err);
+    if (rc == BB_OK) {
         count_batch(db, result);
     }
     return rc;
+}
+
+int bb_write_scan(struct bb_db *db, const struct bb_write *write, struct bb_write_text *text,
+                  bool last, struct bb_write_result *result, struct bb_error *err)
+{
+    return put_piece(db, scan_lines, write, text, last, result, err);
 }
 
 int bb_write(struct bb_db *db, const struct bb_write *write, struct bb_write_result *result,

@@ -95,16 +95,17 @@ static bool check_precision(struct http_conn *conn)
     return ok;
 }
 
-/** There is one copy of everything, so all levels are the same. */
-static bool check_consistency(struct http_conn *conn)
+/** There is one copy of everything, so all levels are the same. As in InfluxDB what is wrong with
+ * the database, the body or all of its lines is told before another word is. */
+static bool get_consistency(struct http_conn *conn, struct bb_error *wrong)
 {
     static const char *const levels[] = {"", "any", "one", "quorum", "all", NULL};
     struct buf value;
     buf_init(&value, NAME_MAX_BYTES, NULL);
     bool ok = http_url_param(conn, "consistency", &value) == BB_OK;
     if (ok && !is_one_of(value.data, levels, strcasecmp)) {
-        http_error(conn, 400, "invalid consistency level");
-        ok = false;
+        wrong->code = BB_EINVAL;
+        snprintf(wrong->text, sizeof(wrong->text), "invalid consistency level");
     }
     buf_fini(&value);
     return ok;
@@ -143,7 +144,7 @@ bool http_write_check(struct http_conn *conn)
     conn->body.max = write_text_max_bytes(settings) + LOOP_READ_BYTES;
     conn->piece_bytes = is_compressed(conn) ? write_text_packed_bytes(settings)
                                             : write_text_piece_bytes(settings, 0);
-    return check_precision(conn) && check_database(conn) && check_consistency(conn);
+    return check_precision(conn) && check_database(conn);
 }
 
 /* ---- on other threads ---- */
@@ -272,7 +273,8 @@ static struct write_run *get_run(struct http_conn *conn)
     struct buf precision;
     buf_init(&precision, NAME_MAX_BYTES, NULL);
     bool ok = get_target(conn, &run->text.database, &run->text.policy) &&
-              http_url_param(conn, "precision", &precision) == BB_OK;
+              http_url_param(conn, "precision", &precision) == BB_OK &&
+              get_consistency(conn, &run->text.wrong);
     if (ok) {
         run->text.precision_ns = units_precision_ns(precision.data);
     } else {

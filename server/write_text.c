@@ -43,6 +43,20 @@ size_t write_text_max_bytes(const struct settings *settings)
     return write_text_piece_bytes(settings, BB_LINE_MAX + 1) + STEP_BYTES;
 }
 
+/** Of a text that will be refused: BB_OK as long as none of its lines parses. */
+static int look_for_lines(struct write_text *text, const struct bb_write *write, bool last,
+                          struct bb_write_result *result, struct bb_error *err)
+{
+    int rc = bb_write_scan(text->server->db, write, &text->at, last, result, err);
+    if (rc != BB_OK)
+        return rc;
+    bool none_refused = text->total.points_rejected + result->points_rejected == 0;
+    if (result->points_written == 0 && !(last && none_refused))
+        return BB_OK;
+    *err = text->wrong;
+    return err->code;
+}
+
 /** Write the lines that `lines` finishes and drop them from it. */
 static int store(struct write_text *text, struct buf *lines, bool last, struct bb_error *err)
 {
@@ -54,7 +68,13 @@ static int store(struct write_text *text, struct buf *lines, bool last, struct b
                              .lines_length = lines->len,
                              .reject = rejects_add,
                              .reject_arg = &text->rejects};
-    int rc = bb_write_piece(text->server->db, &write, &text->at, last, &result, err);
+    int rc = BB_OK;
+    if (text->wrong.code == BB_OK)
+        rc = bb_write_piece(text->server->db, &write, &text->at, last, &result, err);
+    if (rc == BB_ENOPOLICY)
+        text->wrong = *err;
+    if (text->wrong.code != BB_OK)
+        rc = look_for_lines(text, &write, last, &result, err);
     if (rc != BB_OK)
         return rc;
     buf_consume(lines, text->at.bytes_taken);
@@ -66,6 +86,15 @@ static int store(struct write_text *text, struct buf *lines, bool last, struct b
     return BB_OK;
 }
 
+/** Before anything is said of what is compressed. */
+static int check_database(struct write_text *text, struct bb_error *err)
+{
+    struct bb_write_text at = {0};
+    struct bb_write_result result;
+    struct bb_write nothing = {.database = text->database.data, .precision_ns = 1, .lines = ""};
+    return bb_write_scan(text->server->db, &nothing, &at, true, &result, err);
+}
+
 /** Decompress all of body and store whole pieces of it. */
 static int inflate_body(struct write_text *text, const struct buf *body, struct bb_error *err)
 {
@@ -73,7 +102,8 @@ static int inflate_body(struct write_text *text, const struct buf *body, struct 
     struct buf *plain = &text->plain;
     size_t at = 0;
     if (text->gunzip.stream == NULL) {
-        int rc = gunzip_open(&text->gunzip, &text->server->request_budget, err);
+        int rc = check_database(text, err);
+        rc = rc == BB_OK ? gunzip_open(&text->gunzip, &text->server->request_budget, err) : rc;
         if (rc != BB_OK)
             return rc;
     }

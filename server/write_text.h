@@ -26,6 +26,7 @@ struct write_text {
     struct bb_write_text at;
     struct bb_write_result total; /* of all pieces so far */
     struct rejects rejects;
+    struct bb_error wrong; /* told, and nothing stored, once a line parses; BB_OK: nothing is */
 };
 
 /** To be ended by write_text_fini whatever is done with it. */

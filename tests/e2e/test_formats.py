@@ -208,6 +208,26 @@ def test_consistency(shared_server):
     assert (reply.status, reply.error()) == (400, "invalid consistency level")
 
 
+UNPARSED = "unable to parse 'o': missing fields"
+NO_POLICY = "retention policy not found: nope"
+
+
+@pytest.mark.parametrize("params, body, status, why", [
+    ({"db": "nope", "consistency": "most"}, b"no gzip body", 404, 'database not found: "nope"'),
+    ({"rp": "nope", "consistency": "most"}, b"no gzip body", 400, "gzip: invalid header"),
+    ({"rp": "nope", "consistency": "most"}, gzip.compress(b"o"), 400, UNPARSED),
+    ({"rp": "nope", "consistency": "most"}, gzip.compress(b"o\no v=1 1"), 400,
+     "invalid consistency level"),
+    ({"rp": "nope"}, gzip.compress(b"o"), 400, UNPARSED),
+    ({"rp": "nope"}, gzip.compress(b"o\no v=1 1"), 500, NO_POLICY),
+    ({"rp": "nope"}, gzip.compress(b"o time=1 1"), 500, NO_POLICY),
+    ({"rp": "nope"}, gzip.compress(b"# nothing\n"), 500, NO_POLICY)])
+def test_order_of_faults(shared_server, params, body, status, why):
+    reply = shared_server.write(body, headers={"Content-Encoding": "gzip"}, **params)
+    assert (reply.status, reply.error()) == (status, why)
+    assert shared_server.query("SHOW SERIES FROM o") == []
+
+
 def test_a_chunk_size_that_is_none(shared_server):
     shared_server.write("\n".join("chunks v=%d %d" % (i, i) for i in range(1, 4)))
     for size, lines in (("1", 3), ("1e3", 1), ("x", 1), ("0", 1), ("-1", 1), ("9" * 30, 1)):

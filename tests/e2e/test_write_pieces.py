@@ -156,6 +156,18 @@ def test_precision_database_and_policy_hold_for_all_pieces(small):
     assert small.metrics()["busbar_points_written_total"] == before
 
 
+def test_faults_of_the_text_and_of_the_request(small):
+    """The first line that parses may stand in a piece far behind those that do not."""
+    bad = "bad\n" * 5000
+    for text, status in ((bad, 400), (bad + "m v=1 1\n", 500), ("#\n" * 5000, 500)):
+        reply = small.write(text, rp="nope")
+        assert reply.status == status, reply.error()
+        assert ("retention policy not found: nope" == reply.error()) == (status == 500)
+    reply = small.write(bad + "m v=1 1\n", consistency="most")
+    assert (reply.status, reply.error()) == (400, "invalid consistency level")
+    assert small.query("SHOW SERIES") == []
+
+
 def test_lines_without_a_time_share_one(small):
     assert small.write("".join("m,d=%d v=1\n" % i for i in range(2000))).status == 204
     rows = small.rows("SELECT count(v) FROM m", epoch="ns")

@@ -220,6 +220,37 @@ static void test_notify(void **state)
     assert_int_equal(told, 2);
 }
 
+static void test_scan_stores_nothing(void **state)
+{
+    struct dbtest t;
+    struct bb_write_text at = {0};
+    struct bb_write_result result;
+    struct bb_error err;
+    const char lines[] = "m v=1 1\nbad\nm v=\"s\" 2\nm v=3";
+    struct bb_write write = {.database = "t",
+                             .retention_policy = "nope",
+                             .precision_ns = 1,
+                             .lines = lines,
+                             .lines_length = strlen(lines)};
+    (void)state;
+    dbtest_open(&t);
+    assert_int_equal(bb_write_piece(t.db, &write, &at, false, &result, &err), BB_ENOPOLICY);
+    assert_int_equal(bb_write_scan(t.db, &write, &at, false, &result, &err), BB_OK);
+    assert_int_equal(result.points_written, 2);
+    assert_int_equal(result.points_rejected, 1);
+    assert_int_equal(at.bytes_taken, strlen(lines) - strlen("m v=3"));
+    assert_int_equal(at.lines, 3);
+    assert_int_equal(at.lsn, 0);
+    write.lines = "m v=\"s\" 1\n"; /* of another type than what was only looked at */
+    write.lines_length = strlen(write.lines);
+    write.retention_policy = NULL;
+    assert_int_equal(bb_write(t.db, &write, &result, &err), BB_OK);
+    assert_int_equal(result.points_written, 1);
+    write.database = "nope";
+    assert_int_equal(bb_write_scan(t.db, &write, &at, true, &result, &err), BB_ENOTFOUND);
+    dbtest_close(&t);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -227,6 +258,7 @@ int main(void)
         cmocka_unit_test(test_a_line_without_end_is_refused_once),
         cmocka_unit_test(test_a_piece_that_fails),
         cmocka_unit_test(test_notify),
+        cmocka_unit_test(test_scan_stores_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
