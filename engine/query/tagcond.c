@@ -342,6 +342,9 @@ static int convert_leaf(const struct splitter *s, const struct bbi_ql_expr *expr
              : never               ? compare_values(s, expr, out, err)
                                    : BB_OK;
     }
+    if (rc == BB_OK && *out == NULL && s->fields == BBI_FIELDS_IGNORE) {
+        rc = constant(s, expr->kind != BBI_QL_BOOLEAN || expr->u.boolean, out, err);
+    }
     if (rc == BB_OK && *out == NULL && never) {
         rc = constant(s, expr->kind == BBI_QL_BOOLEAN && expr->u.boolean, out, err);
     }

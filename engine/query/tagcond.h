@@ -11,7 +11,7 @@
 /** What to do with a comparison of something that is no tag. */
 enum bbi_tagcond_fields {
     BBI_FIELDS_KEEP,   /* leave it to the rest */
-    BBI_FIELDS_IGNORE, /* as if it were not there, but only = != =~ !~ are taken: SHOW */
+    BBI_FIELDS_IGNORE, /* it holds, but only = != =~ !~ are taken: SHOW */
     BBI_FIELDS_NEVER,  /* it does not hold, but `_tagKey` does, and tags compare: CARDINALITY */
     BBI_FIELDS_ABSENT, /* nor does a comparison with a tag that a series lacks */
     BBI_FIELDS_REFUSE  /* leave it to the rest, but two tags are compared by the index: DELETE */

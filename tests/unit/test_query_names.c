@@ -119,6 +119,25 @@ static void test_conditions_of_nothing(void **state)
     dbtest_close(&t);
 }
 
+/* What cannot be decided by tags holds, also within OR. */
+static void test_fields_within_or(void **state)
+{
+    static const char *const cases[][2] = {
+        {"SHOW SERIES WHERE a = 'A' OR (a = 'M' AND s != 'on')", ""},
+        {"SHOW TAG KEYS WHERE (a = 'M' AND v = 3) OR a = 'A'", ""},
+        {"SHOW TAG VALUES WITH KEY = a WHERE a = 'A' OR a = 'M' AND v != 3", ""},
+        {"SHOW SERIES WHERE a = 'A' OR (a = 'z' AND s != 'on')", ": key=\"m,a=z\"\n"},
+        {"SHOW SERIES WHERE a = 'A' OR s != 'on'", ": key=\"m,a=z\"\n"},
+        {"SHOW SERIES WHERE a = 'A' OR (v = 1 AND a = 'C')", ""},
+    };
+    struct dbtest t;
+    (void)state;
+    dbtest_open(&t);
+    dbtest_write(&t, "m,a=z v=1,s=\"b\" 1\n");
+    expect_all(&t, cases, sizeof(cases) / sizeof(cases[0]));
+    dbtest_close(&t);
+}
+
 static void test_series(void **state)
 {
     static const char *const cases[][2] = {
@@ -340,6 +359,30 @@ static void test_fields_in_deletions(void **state)
     dbtest_close(&t);
 }
 
+/* A wildcard takes the fields of shards that a function looks back to. */
+static void test_fields_looked_back_for(void **state)
+{
+    static const char *const cases[][2] = {
+        {"SELECT cumulative_sum(max(/./)) FROM old WHERE time >= 1209600s AND time < 1300000s"
+         " GROUP BY time(2w) fill(0)",
+         "old: time=1209600000000000 cumulative_sum_u=0 cumulative_sum_v=2\n"},
+        {"SELECT cumulative_sum(max(/./)) FROM old WHERE time >= 1209600s AND time < 1300000s"
+         " GROUP BY time(1w) fill(0)",
+         "old: time=1209600000000000 cumulative_sum_v=2\n"},
+        {"SELECT exponential_moving_average(max(/./), 3) FROM old WHERE time >= 1209600s AND"
+         " time < 1300000s GROUP BY time(1d) fill(0)",
+         "old: time=1296000000000000 exponential_moving_average_v=0.66666666666666663\n"},
+        {"SELECT max(/./) FROM old WHERE time >= 1209600s AND time < 1300000s GROUP BY time(2w)",
+         "old: time=1209600000000000 max_v=2\n"},
+    };
+    struct dbtest t;
+    (void)state;
+    dbtest_open(&t);
+    dbtest_write(&t, "old u=1,v=1 1000000000000\nold v=2 1209600000000000\n");
+    expect_all(&t, cases, sizeof(cases) / sizeof(cases[0]));
+    dbtest_close(&t);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -353,6 +396,8 @@ int main(void)
         cmocka_unit_test(test_fields_in_deletions),
         cmocka_unit_test(test_cardinality_of_names),
         cmocka_unit_test(test_conditions_of_nothing),
+        cmocka_unit_test(test_fields_within_or),
+        cmocka_unit_test(test_fields_looked_back_for),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
