@@ -574,10 +574,10 @@ static int keep_present(const struct bbi_binding *b, roaring_bitmap_t *bitmap, s
         root = root->parent;
     }
     int rc = all ? BB_OK
-                 : bbi_shards_are_all(root->ctx, b->measurement->db_id, &root->when, &all, err);
+                 : bbi_shards_are_all(root->ctx, b->measurement->db_id, &root->reach, &all, err);
     return rc != BB_OK || all
                ? rc
-               : bbi_shards_keep(root->ctx, b->measurement, &root->when, bitmap, err);
+               : bbi_shards_keep(root->ctx, b->measurement, &root->reach, bitmap, err);
 }
 
 static int bind_series(struct binder *x, struct bb_error *err)

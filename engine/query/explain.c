@@ -161,7 +161,7 @@ static int explain(struct explainer *x, const struct bbi_ql_select *select, bool
     int64_t start = bbi_clock_mono_ns();
     int rc = bbi_qctx_snapshot(x->ctx, err);
     if (rc == BB_OK) {
-        rc = bbi_plan_build(x->ctx, select, NULL, &plan, err);
+        rc = bbi_plan_build(x->ctx, select, &plan, err);
     }
     if (rc != BB_OK) {
         return rc;

@@ -620,7 +620,8 @@ bool bbi_plan_begins(const struct bbi_plan *plan)
     for (size_t i = 0; plan->call_count == 0 && i < plan->ref_count; i++) {
         const struct bbi_ref *ref = &plan->refs[i];
         bool plain = ref->cast == BBI_QL_TYPE_UNKNOWN || ref->cast == BBI_QL_TYPE_FIELD;
-        known = known || ref->type != BBI_QL_TYPE_UNKNOWN || !plain;
+        bool no_field = ref->cast == BBI_QL_TYPE_FIELD && ref->type == BBI_QL_TYPE_TAG;
+        known = known || (ref->type != BBI_QL_TYPE_UNKNOWN && !no_field) || !plain;
     }
     return known;
 }
@@ -651,8 +652,8 @@ static int limit_intervals(struct bbi_plan *plan, struct bb_error *err)
                          (unsigned long long)count, (unsigned long long)limit);
 }
 
-int bbi_plan_build(struct bbi_qctx *ctx, const struct bbi_ql_select *select,
-                   const struct bbi_plan *parent, struct bbi_plan *out, struct bb_error *err)
+int bbi_plan_check_all(struct bbi_qctx *ctx, const struct bbi_ql_select *select,
+                       const struct bbi_plan *parent, struct bbi_plan *out, struct bb_error *err)
 {
     memset(out, 0, sizeof(*out));
     out->ctx = ctx;
@@ -670,11 +671,37 @@ int bbi_plan_build(struct bbi_qctx *ctx, const struct bbi_ql_select *select,
     if (rc == BB_OK && select->lookback_ns != 0 && out->descending) {
         rc = bbi_error_set(err, BB_EINVAL, "lookback() cannot be combined with ORDER BY time DESC");
     }
-    if (rc == BB_OK) {
-        rc = bbi_sources_resolve(ctx, select->sources, select->source_count, &out->from, err);
+    return rc == BB_OK ? bbi_plan_check_subqueries(out, err) : rc;
+}
+
+/* Against what is stored: the sources of a SELECT first, then its subqueries. */
+static int resolve(struct bbi_plan *plan, struct bb_error *err)
+{
+    const struct bbi_ql_select *select = plan->select;
+    int rc = bbi_sources_resolve(plan->ctx, select->sources, select->source_count, &plan->from,
+                                 err);
+    for (size_t i = 0; rc == BB_OK && i < plan->sub_count; i++) {
+        rc = resolve(plan->subs[i], err);
     }
-    if (rc == BB_OK) {
-        rc = bbi_plan_subqueries(out, err);
+    return rc == BB_OK ? compile(plan, err) : rc;
+}
+
+static void set_reach(struct bbi_plan *plan)
+{
+    struct bbi_ql_condition *r = &plan->reach;
+    __int128 more = (__int128)plan->intervals_back * plan->buckets.width_ns;
+    *r = plan->when;
+    if (plan->descending) {
+        r->tmax = r->tmax > BBI_TIME_MAX - more ? BBI_TIME_MAX : (int64_t)(r->tmax + more);
+    } else {
+        r->tmin = r->tmin < BBI_TIME_MIN + more ? BBI_TIME_MIN : (int64_t)(r->tmin - more);
     }
-    return rc == BB_OK ? compile(out, err) : rc;
+}
+
+int bbi_plan_build(struct bbi_qctx *ctx, const struct bbi_ql_select *select, struct bbi_plan *out,
+                   struct bb_error *err)
+{
+    int rc = bbi_plan_check_all(ctx, select, NULL, out, err);
+    set_reach(out);
+    return rc == BB_OK ? resolve(out, err) : rc;
 }

@@ -87,7 +87,10 @@ struct bbi_plan {
     size_t order_count;
     const struct bbi_zone *zone; /* of tz(); NULL: UTC. A subquery has its own or none */
     struct bbi_buckets buckets;
-    struct bbi_ql_condition when; /* split condition; when.tmax is bounded by now() with buckets */
+    struct bbi_ql_condition when;  /* split condition; when.tmax is bounded by now() with buckets */
+    struct bbi_ql_condition reach; /* of the outermost: when, and as many intervals before (behind,
+                                      if falling) as its functions look back: shards there count */
+    int64_t intervals_back;
     int64_t own_tmin; /* of the condition alone; when has the bounds of the query around it too */
     int64_t own_tmax;
     enum bbi_ql_fill fill;
@@ -100,13 +103,12 @@ struct bbi_plan {
 };
 
 /**
- * Check and take apart, subqueries too. Everything lies in the statement's arena.
+ * Check and take apart, subqueries too: what can be refused without looking at what is stored is
+ * refused first. Everything lies in the statement's arena.
  *
- * parent  of a subquery, checked so far that its intervals, times and order are set; else NULL
  * Returns BB_OK; BB_EINVAL in InfluxDB's words; BB_EUNSUPPORTED; BB_ENOTFOUND; BB_ENOMEM.
  */
-int bbi_plan_build(struct bbi_qctx *ctx, const struct bbi_ql_select *select,
-                   const struct bbi_plan *parent, struct bbi_plan *out,
+int bbi_plan_build(struct bbi_qctx *ctx, const struct bbi_ql_select *select, struct bbi_plan *out,
                    struct bb_error *err) BB_CHECKED;
 
 /** Whether some group's rows have to wait for those of others: see order. */

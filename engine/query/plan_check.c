@@ -190,6 +190,7 @@ static int check_fields(struct bbi_plan *plan, struct bb_error *err)
             return rc;
         }
     }
+    plan->intervals_back = r.reach;
     return count > 0 ? check_together(plan, &r, err)
                      : refuse(err, "at least 1 non-time field must be queried");
 }

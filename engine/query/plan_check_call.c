@@ -325,12 +325,29 @@ static bool is_math(const struct bbi_ql_expr *call)
     return bbi_func_find(call->u.call.name, &func) && bbi_func_info(func)->class == BBI_FN_MATH;
 }
 
+/* Intervals before those asked for, as InfluxDB counts them. */
+static int64_t intervals_back(const struct bbi_ql_expr *call, enum bbi_func func)
+{
+    switch (func) {
+    case BBI_FUNC_HOLT_WINTERS:
+    case BBI_FUNC_HOLT_WINTERS_FIT:
+    case BBI_FUNC_TIME_WEIGHTED_MEAN:
+        return 0;
+    case BBI_FUNC_MOVING_AVERAGE:
+        return call->u.call.args[1]->u.integer;
+    default:
+        return func >= BBI_FUNC_EMA && func <= BBI_FUNC_CMO ? call->u.call.args[1]->u.integer : 1;
+    }
+}
+
 /* Over a name without windows, or over the result of a call with them. */
 static int check_stream(const struct bbi_ql_expr *call, enum bbi_func func,
                         struct bbi_field_rules *r, struct bb_error *err)
 {
     const char *name = call->u.call.name;
     const struct bbi_ql_expr *arg = call->u.call.args[0];
+    int64_t back = intervals_back(call, func);
+    r->reach = back > r->reach ? back : r->reach;
     r->only_selectors = false;
     if (arg->kind == BBI_QL_CALL) {
         if (!r->windows) {

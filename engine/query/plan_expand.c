@@ -58,15 +58,19 @@ static void raise(enum bbi_ql_type *type, enum bbi_ql_type found)
     }
 }
 
-/* A subquery's column, or a tag that it groups by; with a cast that says which type, even if the
- * column's own is not known, it is that type. */
+/* A subquery's column, or a tag that it groups by, also where the column's type is not known; with
+ * a cast that says which type, even if the column's own is not known, it is that type. */
 static enum bbi_ql_type type_in(const struct bbi_plan *sub, const char *name, enum bbi_ql_type cast)
 {
     bool plain = cast == BBI_QL_TYPE_UNKNOWN || cast == BBI_QL_TYPE_FIELD;
     for (size_t i = 0; i < sub->output_count; i++) {
-        if (strcmp(sub->outputs[i].name, name) == 0) {
+        if (strcmp(sub->outputs[i].name, name) != 0) {
+            continue;
+        }
+        if (!plain || sub->outputs[i].type != BBI_QL_TYPE_UNKNOWN) {
             return plain ? sub->outputs[i].type : cast;
         }
+        break;
     }
     for (size_t i = 0; i < sub->own_dim_count; i++) {
         if (strcmp(sub->own_dims[i], name) == 0) {
@@ -82,7 +86,7 @@ static int look_up(struct bbi_plan *plan, struct bbi_measurement *m, struct bb_e
     while (root->parent != NULL) {
         root = root->parent;
     }
-    return bbi_presence_find(plan->ctx, m, &root->when, err);
+    return bbi_presence_find(plan->ctx, m, &root->reach, err);
 }
 
 /* Of a field that is there, else of a tag. */

@@ -19,6 +19,7 @@ struct bbi_field_rules {
     bool has_distinct;    /* distinct() outside of count() */
     bool only_selectors;  /* true until another function comes */
     bool has_plain;       /* names outside of calls */
+    int64_t reach;        /* as many intervals more than those asked for some call looks at */
     bool in_binary;       /* within an operator: no wildcards */
     unsigned depth;       /* of the expression being walked */
     struct bbi_arena *arena;
@@ -51,8 +52,17 @@ int bbi_plan_types(struct bbi_plan *plan, struct bb_error *err) BB_CHECKED;
  * some of them have is no tag of the others. */
 int bbi_plan_type_condition(struct bbi_plan *plan, struct bb_error *err) BB_CHECKED;
 
-/** plan_sub.c: plan the subqueries of FROM. */
-int bbi_plan_subqueries(struct bbi_plan *plan, struct bb_error *err) BB_CHECKED;
+/** plan.c: the rules that need no schema, of a SELECT and then of its subqueries; as
+ * bbi_plan_build.
+ *
+ * parent  of a subquery, checked so far that its intervals, times and order are set; else NULL
+ */
+int bbi_plan_check_all(struct bbi_qctx *ctx, const struct bbi_ql_select *select,
+                       const struct bbi_plan *parent, struct bbi_plan *out,
+                       struct bb_error *err) BB_CHECKED;
+
+/** plan_sub.c: begin the plans of the subqueries of FROM. */
+int bbi_plan_check_subqueries(struct bbi_plan *plan, struct bb_error *err) BB_CHECKED;
 
 /** plan_sub.c: what a subquery takes from the query around it, once that is checked. */
 void bbi_plan_inherit(struct bbi_plan *plan);

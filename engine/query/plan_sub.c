@@ -5,7 +5,7 @@
 
 #include "engine/query/plan_internal.h"
 
-int bbi_plan_subqueries(struct bbi_plan *plan, struct bb_error *err)
+int bbi_plan_check_subqueries(struct bbi_plan *plan, struct bb_error *err)
 {
     const struct bbi_ql_select *select = plan->select;
     int rc = bbi_qctx_array(plan->ctx, select->source_count, sizeof(plan->subs[0]), &plan->subs,
@@ -17,7 +17,7 @@ int bbi_plan_subqueries(struct bbi_plan *plan, struct bb_error *err)
         }
         rc = bbi_qctx_array(plan->ctx, 1, sizeof(*sub), &sub, err);
         if (rc == BB_OK) {
-            rc = bbi_plan_build(plan->ctx, select->sources[i].subquery, plan, sub, err);
+            rc = bbi_plan_check_all(plan->ctx, select->sources[i].subquery, plan, sub, err);
         }
         plan->subs[plan->sub_count] = sub;
         plan->sub_count += rc == BB_OK;

@@ -55,9 +55,24 @@ static int type_of_name(struct bbi_plan *plan, const struct bbi_ql_expr *var,
     return is_plain(*type) ? bbi_plan_name_type(plan, var->u.var.name, *type, type, err) : BB_OK;
 }
 
-/* A copy in which each name has its type. There may be very many operators in a row: they hang on
- * each other's left sides. */
-static int copy_typed(struct bbi_plan *plan, const struct bbi_ql_expr *expr,
+/* What is told to be a field and is there neither as one nor as a tag counts as written plainly. */
+static int drop_field_cast(struct bbi_plan *plan, struct bbi_ql_expr *var, struct bb_error *err)
+{
+    enum bbi_ql_type type = BBI_QL_TYPE_UNKNOWN;
+    int rc = BB_OK;
+    if (var->u.var.type != BBI_QL_TYPE_FIELD) {
+        return BB_OK;
+    }
+    rc = bbi_plan_name_type(plan, var->u.var.name, type, &type, err);
+    if (rc == BB_OK && type == BBI_QL_TYPE_UNKNOWN) {
+        var->u.var.type = type;
+    }
+    return rc;
+}
+
+/* A copy in which each name has its type, or (not all) those have it whose cast tells nothing.
+ * There may be very many operators in a row: they hang on each other's left sides. */
+static int copy_typed(struct bbi_plan *plan, const struct bbi_ql_expr *expr, bool all,
                       struct bbi_ql_expr **out, struct bb_error *err)
 {
     for (;;) {
@@ -69,13 +84,14 @@ static int copy_typed(struct bbi_plan *plan, const struct bbi_ql_expr *expr,
         *copy = *expr;
         switch (expr->kind) {
         case BBI_QL_VAR:
-            return type_of_name(plan, expr, &copy->u.var.type, err);
+            return all ? type_of_name(plan, expr, &copy->u.var.type, err)
+                       : drop_field_cast(plan, copy, err);
         case BBI_QL_PAREN:
             expr = expr->u.inner;
             out = &copy->u.inner;
             break;
         case BBI_QL_BINARY:
-            rc = copy_typed(plan, expr->u.binary.rhs, &copy->u.binary.rhs, err);
+            rc = copy_typed(plan, expr->u.binary.rhs, all, &copy->u.binary.rhs, err);
             expr = expr->u.binary.lhs;
             out = &copy->u.binary.lhs;
             break;
@@ -83,7 +99,7 @@ static int copy_typed(struct bbi_plan *plan, const struct bbi_ql_expr *expr,
             rc = bbi_qctx_array(plan->ctx, expr->u.call.arg_count, sizeof(copy->u.call.args[0]),
                                 &copy->u.call.args, err);
             for (size_t i = 0; rc == BB_OK && i < expr->u.call.arg_count; i++) {
-                rc = copy_typed(plan, expr->u.call.args[i], &copy->u.call.args[i], err);
+                rc = copy_typed(plan, expr->u.call.args[i], all, &copy->u.call.args[i], err);
             }
             return rc;
         default:
@@ -98,10 +114,11 @@ static int copy_typed(struct bbi_plan *plan, const struct bbi_ql_expr *expr,
 int bbi_plan_type_condition(struct bbi_plan *plan, struct bb_error *err)
 {
     struct bbi_ql_expr *typed;
-    if (plan->when.rest == NULL || plan->from.count + plan->sub_count < 2) {
+    if (plan->when.rest == NULL) {
         return BB_OK;
     }
-    int rc = copy_typed(plan, plan->when.rest, &typed, err);
+    bool several = plan->from.count + plan->sub_count > 1;
+    int rc = copy_typed(plan, plan->when.rest, several, &typed, err);
     plan->when.rest = rc == BB_OK ? typed : plan->when.rest;
     return rc;
 }
@@ -112,7 +129,7 @@ static int type_error(struct bbi_plan *plan, const struct bbi_ql_expr *expr, con
 {
     struct bbi_ql_expr *typed;
     struct bbi_buf text;
-    int rc = copy_typed(plan, expr, &typed, err);
+    int rc = copy_typed(plan, expr, true, &typed, err);
     if (rc != BB_OK) {
         return rc;
     }

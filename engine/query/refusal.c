@@ -80,7 +80,7 @@ static int find_shard(const struct bbi_plan *plan, const struct bbi_binding *b,
     if (rc != BB_OK) {
         return rc == BB_ENOTFOUND ? BB_OK : rc;
     }
-    bbi_shards_round(&m->rp, &plan->when, &f.tmin, &f.tmax);
+    bbi_shards_round(&m->rp, &plan->reach, &f.tmin, &f.tmax);
     rc = bbi_shard_places(f.ctx, &m->rp, false, &places, err);
     if (rc != BB_OK) {
         return rc;
@@ -130,17 +130,16 @@ static bool reads(const struct bbi_plan *plan, const struct bbi_plan *sub)
     return found;
 }
 
-int bbi_refusal_find(const struct bbi_plan *plan, bool *refused, struct bb_error *err)
+int bbi_refusal_find(const struct bbi_plan *plan, struct bb_error *err)
 {
     bool found = false;
     int rc = BB_OK;
     for (size_t i = 0; rc == BB_OK && i < plan->sub_count; i++) {
         if (reads(plan, plan->subs[i])) {
-            rc = bbi_refusal_find(plan->subs[i], refused, err);
+            rc = bbi_refusal_find(plan->subs[i], err);
         }
     }
     for (const struct bbi_refusal *r = plan->refusals; rc == BB_OK && r != NULL; r = r->next) {
-        *refused = true;
         rc = find_series(plan, r, &found, err);
         rc = rc == BB_OK && found ? bbi_error_set(err, BB_EINVAL, "%s", r->text) : rc;
     }

@@ -5,11 +5,11 @@
 #include "engine/query/plan.h"
 
 /**
- * Look for a series of each refused call, subqueries first.
+ * Look for a series of each refused call, subqueries first. A plan with refusals has no rows, even
+ * if no series is found.
  *
- * refused  out: some call is; the query has no rows then, even if no series is found
  * Returns BB_OK; BB_EINVAL with the refusal's text if there is a series; as bbi_binding_build.
  */
-int bbi_refusal_find(const struct bbi_plan *plan, bool *refused, struct bb_error *err) BB_CHECKED;
+int bbi_refusal_find(const struct bbi_plan *plan, struct bb_error *err) BB_CHECKED;
 
 #endif

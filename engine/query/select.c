@@ -79,9 +79,8 @@ bool bbi_select_is_plain(const struct bbi_plan *plan)
 int bbi_select_run(const struct bbi_plan *plan, struct bbi_emit *e, bool execute,
                    bbi_select_bound_fn bound, void *arg, struct bb_error *err)
 {
-    bool refused = false;
-    int rc = bbi_refusal_find(plan, &refused, err);
-    if (rc != BB_OK || refused) {
+    int rc = bbi_refusal_find(plan, err);
+    if (rc != BB_OK || plan->refusals != NULL) {
         return rc;
     }
     if (!bbi_select_is_plain(plan)) {
@@ -142,7 +141,7 @@ int bbi_statement_select(struct bbi_qctx *ctx, const struct bbi_ql_select *selec
         rc = bbi_zones_get(ctx->env->zones, select->zone, &ctx->zone, err);
     }
     if (rc == BB_OK) {
-        rc = bbi_plan_build(ctx, select, NULL, &plan, err);
+        rc = bbi_plan_build(ctx, select, &plan, err);
     }
     if (rc != BB_OK) {
         return rc;

@@ -150,13 +150,14 @@ static int pass_call(const struct bbi_flow *flow, const struct bbi_call *call,
 }
 
 /* Of several sources InfluxDB merges those whose results have the type of the first one's; a
- * subquery without the name counts as floats that are none. mean() and count() have one type. */
+ * subquery without the name counts as floats that are none. mean() and count() have one type;
+ * top() and bottom() of tags begin with max() and min(). */
 static bool first_source_decides(const struct bbi_plan *plan, const struct bbi_call *call)
 {
     struct bbi_ref driver = {.name = call->field, .cast = call->cast, .type = call->input};
     bool merges = call->func == BBI_FUNC_MIN || call->func == BBI_FUNC_MAX ||
                   call->func == BBI_FUNC_SUM || call->func == BBI_FUNC_FIRST ||
-                  call->func == BBI_FUNC_LAST;
+                  call->func == BBI_FUNC_LAST || call->tag_count > 0;
     return merges && call->inner == NULL && call->input != BBI_QL_TYPE_FLOAT &&
            plan->select->source_count > 1 && plan->select->sources[0].subquery != NULL &&
            !bbi_stream_subquery_has(plan->subs[0], &driver);
