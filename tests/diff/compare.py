@@ -21,6 +21,7 @@ class Difference:
         self.types = {}  # of the data set's fields
         self.fields = {}  # measurement -> its fields
         self.keys = set()  # of the data set's series
+        self.bound_regex = False  # whether a regex is among the parameters
         self.ties = False  # whether the data has several series at one time
         self.starts = 0  # the first time of the data
         self.several_shards = False  # whether the data of some policy lie in several
@@ -175,8 +176,10 @@ def compare_rows(where, columns, ours, theirs, floor):
                 return found
     if len(ours) != len(theirs):
         at = min(len(ours), len(theirs))
-        return Difference("rows", where, "%d rows, then %s" % (len(ours), ours[at:at + 2]),
-                          "%d rows, then %s" % (len(theirs), theirs[at:at + 2]))
+        found = Difference("rows", where, "%d rows, then %s" % (len(ours), ours[at:at + 2]),
+                           "%d rows, then %s" % (len(theirs), theirs[at:at + 2]))
+        found.columns = columns
+        return found
     return None
 
 

@@ -135,6 +135,16 @@ def whole_numbers(mine, other):
                     pass
 
 
+def drop_errors(rows):
+    """The tables of errors out of several."""
+    while ["error"] in rows:
+        at = rows.index(["error"])
+        end = rows.index([], at) + 1 if [] in rows[at:] else len(rows)
+        del rows[at:end]
+    while rows and rows[-1] == []:
+        rows.pop()
+
+
 def compare_form(form, ours, theirs, floor, shows):
     """ours and theirs are (status, body, type of content). A Difference or None. shows: there is a
     SHOW in the text, which InfluxDB sends in one chunk."""
@@ -148,10 +158,8 @@ def compare_form(form, ours, theirs, floor, shows):
     try:
         if form.endswith("csv"):
             mine, other = table(ours[1]), table(theirs[1])
-            if ["error"] in mine and ["error"] not in other:
-                del mine[mine.index(["error"]):]  # InfluxDB says nothing of what fails
-                while mine and mine[-1] == []:
-                    mine.pop()
+            if ["error"] not in other:
+                drop_errors(mine)  # InfluxDB says nothing of what fails
             whole_numbers(mine, other)
         else:
             mine, other = unpacked(ours[1]), unpacked(theirs[1])
