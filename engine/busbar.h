@@ -313,8 +313,16 @@ struct bb_value {
 };
 
 /** The head of one series of a result. All borrowed for the call. */
+/** How InfluxDB divides an answer among the documents of a chunked reply. */
+enum bb_chunks {
+    BB_CHUNKS_ROWS,   /* so many rows of one series each; all but the last say that more follows */
+    BB_CHUNKS_SERIES, /* a whole series each; none says that more follows */
+    BB_CHUNKS_NONE    /* one for the statement */
+};
+
 struct bb_series {
-    const char *name; /* NULL: none */
+    enum bb_chunks chunks; /* the same for all of a statement */
+    const char *name;      /* NULL: none */
     size_t tag_count;
     const char *const *tag_keys;
     const char *const *tag_values;

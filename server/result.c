@@ -79,14 +79,15 @@ static void close_document(struct result *r)
     r->document_open = false;
 }
 
-static void close_statement(struct result *r, bool partial, const struct bb_error *err)
+/** more: this document is not its last; partial: and says so. */
+static void close_statement(struct result *r, bool more, bool partial, const struct bb_error *err)
 {
     struct json *j = &r->json;
     close_series(r, false);
     if (r->list_open)
         jsonw_array_end(j);
     r->list_open = false;
-    if (!partial && r->messages.len > 0) {
+    if (!more && r->messages.len > 0) {
         jsonw_key(j, "messages");
         jsonw_array_begin(j);
         jsonw_raw_members(j, r->messages.data, r->messages.len);
@@ -162,14 +163,15 @@ static int sink_series(void *arg, const struct bb_series *series)
     struct result *r = arg;
     bool again = r->series_open;
     close_series(r, false);
-    if (again && r->format.chunk_rows > 0) {
-        close_statement(r, true, NULL);
+    if (again && r->format.chunk_rows > 0 && series->chunks != BB_CHUNKS_NONE) {
+        close_statement(r, true, series->chunks == BB_CHUNKS_ROWS, NULL);
         open_statement(r);
     }
     lay_out_head(r, series);
     if (r->head_json.err != 0)
         return r->json.err = r->head_json.err;
     r->column_count = series->column_count;
+    r->chunks = series->chunks;
     open_series(r);
     return r->json.err;
 }
@@ -223,9 +225,10 @@ static int sink_rows(void *arg, const struct bb_value *values, size_t row_count)
     struct result *r = arg;
     struct json *j = &r->json;
     for (size_t row = 0; row < row_count && j->err == 0; row++) {
-        if (r->format.chunk_rows > 0 && r->rows == r->format.chunk_rows) {
+        if (r->chunks == BB_CHUNKS_ROWS && r->format.chunk_rows > 0 &&
+            r->rows == r->format.chunk_rows) {
             close_series(r, true);
-            close_statement(r, true, NULL);
+            close_statement(r, true, true, NULL);
             open_statement(r);
             open_series(r);
         }
@@ -262,7 +265,7 @@ static int sink_message(void *arg, const char *level, const char *text)
 static int sink_statement_end(void *arg, const struct bb_error *err)
 {
     struct result *r = arg;
-    close_statement(r, false, err);
+    close_statement(r, false, false, err);
     return r->json.err;
 }
 
@@ -280,7 +283,7 @@ int result_finish(struct result *r, const struct bb_error *err)
 {
     struct json *j = &r->json;
     if (r->statement_open)
-        close_statement(r, false, err);
+        close_statement(r, false, false, err);
     else if (err != NULL && r->format.chunk_rows == 0 && r->document_open) {
         jsonw_array_end(j);
         jsonw_key(j, "error");

@@ -6,7 +6,8 @@
  *       "columns":["time","value"],"values":[["2024-03-15T12:00:00Z",0.123]]}]}]}
  *
  * In chunked form each document holds at most chunk_rows rows of one series of one statement; a
- * series or statement that goes on in the next document says "partial": true.
+ * series or statement that goes on in the next document says "partial": true. What SHOW answers may
+ * be divided otherwise (enum bb_chunks).
  */
 #ifndef SERVER_RESULT_H
 #define SERVER_RESULT_H
@@ -28,6 +29,7 @@ struct result {
     struct json messages_json;
     size_t column_count;
     size_t statement;
+    enum bb_chunks chunks;
     size_t rows;    /* in this document and series */
     bool truncated; /* the open series has more rows than there is place for */
     bool begun, document_open, statement_open, list_open, series_open, values_open;

@@ -46,6 +46,7 @@ struct bbi_qctx {
     const struct bbi_zone *zone; /* of the statement that runs; NULL: UTC */
     int64_t deadline_ns;         /* of the monotonic clock */
     _Atomic bool stopped;        /* some thread has failed: the others may give up */
+    enum bb_chunks chunks;       /* of what the statement answers */
     bool goes_on;                /* what fails now keeps no statement behind it from running */
     struct bbi_snapshot snapshot;
     bool has_snapshot;

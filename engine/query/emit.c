@@ -66,7 +66,9 @@ int bbi_emit_series(struct bbi_emit *e, const struct bb_series *series, struct b
             return bbi_error_nomem(err, "rows of a result");
         }
     }
-    if (e->sink != NULL && e->sink->series(e->sink->arg, series) != 0) {
+    struct bb_series told = *series;
+    told.chunks = e->ctx->chunks;
+    if (e->sink != NULL && e->sink->series(e->sink->arg, &told) != 0) {
         return refused(err);
     }
     return BB_OK;

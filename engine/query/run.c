@@ -155,6 +155,31 @@ static void explain_limit(const struct bbi_qctx *ctx, struct bb_error *err)
     }
 }
 
+static enum bb_chunks chunks_of(const struct bbi_ql_statement *statement)
+{
+    switch (statement->kind) {
+    case BBI_QL_SHOW_TAG_KEYS:
+    case BBI_QL_SHOW_TAG_VALUES:
+        return BB_CHUNKS_SERIES;
+    case BBI_QL_EXPLAIN:
+    case BBI_QL_SHOW_DATABASES:
+    case BBI_QL_SHOW_POLICIES:
+    case BBI_QL_SHOW_MEASUREMENTS:
+    case BBI_QL_SHOW_SHARDS:
+    case BBI_QL_SHOW_SHARD_GROUPS:
+    case BBI_QL_SHOW_QUERIES:
+    case BBI_QL_SHOW_STATS:
+    case BBI_QL_SHOW_DIAGNOSTICS:
+    case BBI_QL_SHOW_CQS:
+    case BBI_QL_SHOW_SUBSCRIPTIONS:
+    case BBI_QL_SHOW_USERS:
+    case BBI_QL_SHOW_GRANTS:
+        return BB_CHUNKS_NONE;
+    default:
+        return BB_CHUNKS_ROWS;
+    }
+}
+
 static int run_statement(struct bbi_qctx *ctx, const struct bbi_ql_statement *statement,
                          struct bb_error *err)
 {
@@ -163,6 +188,7 @@ static int run_statement(struct bbi_qctx *ctx, const struct bbi_ql_statement *st
     bbi_arena_init(&ctx->arena, &ctx->acct);
     ctx->zone = NULL;
     ctx->goes_on = false;
+    ctx->chunks = chunks_of(statement);
     int rc = dispatch(ctx, statement, err);
     if (rc == BB_OK && ctx->query->read_only && is_warned_of(statement)) {
         rc = warn_read_only(ctx, statement, err);

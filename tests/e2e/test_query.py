@@ -126,6 +126,33 @@ def test_chunked(loaded):
                      for d in range(3) for n, more in per_meter]
 
 
+@pytest.mark.parametrize("statement, documents", [
+    ("SHOW TAG KEYS", 2), ("SHOW TAG VALUES WITH KEY IN (a, b)", 2), ("SHOW MEASUREMENTS", 1),
+    ("SHOW DATABASES", 1), ("SHOW RETENTION POLICIES", 1), ("EXPLAIN SELECT * FROM m", 1),
+    ("SHOW STATS", 1), ("SHOW DIAGNOSTICS", 1)])
+def test_chunked_show(server, statement, documents):
+    """As InfluxDB divides them: not by rows, and no word of what follows."""
+    server.query("CREATE RETENTION POLICY other ON test DURATION INF REPLICATION 1")
+    assert server.write("m,a=1,b=2 v=1 1\nn,a=1,b=2 v=1 1").status == 204
+    reply = server.query_reply(statement, db="test", chunked="true", chunk_size="1")
+    lines = reply.body.splitlines()
+    assert len(lines) == documents
+    assert b"partial" not in reply.body
+    whole = server.query_reply(statement, db="test").json()["results"][0]["series"]
+    parts = [one for line in lines for one in json.loads(line)["results"][0]["series"]]
+    assert [one["name"] for one in parts if "name" in one] == [
+        one["name"] for one in whole if "name" in one]
+    assert [len(one["values"]) for one in parts] == [len(one["values"]) for one in whole]
+
+
+def test_chunked_show_by_rows(server):
+    assert server.write("m,a=1,b=2 v=1,w=1 1\nn,a=1,b=2 v=1 1").status == 204
+    for statement, documents in (("SHOW SERIES", 2), ("SHOW FIELD KEYS", 3)):
+        reply = server.query_reply(statement, db="test", chunked="true", chunk_size="1")
+        assert len(reply.body.splitlines()) == documents
+        assert reply.body.count(b'"partial":true}]}\n') == documents - 1
+
+
 def test_create_database_by_get(server):
     assert server.get("/query", q="CREATE DATABASE byget").status == 200
     assert ["byget"] in server.rows("SHOW DATABASES")

@@ -192,6 +192,35 @@ static void test_chunked(void **state)
 #undef HEAD
 }
 
+static void test_chunks_of_other_kinds(void **state)
+{
+    struct writer w;
+    (void)state;
+    for (int whole = 0; whole < 2; whole++) {
+        const char *const columns[] = {"k"};
+        struct bb_series series = {.chunks = whole ? BB_CHUNKS_NONE : BB_CHUNKS_SERIES,
+                                   .column_count = 1,
+                                   .columns = columns};
+        struct bb_value values[3] = {{.kind = BB_VALUE_INT}, {.kind = BB_VALUE_INT}};
+        writer_init(&w, &(struct result_format){.chunk_rows = 1}, 64);
+        begin(&w, 0);
+        assert_int_equal(w.sink.message(w.sink.arg, "warning", "x"), 0);
+        for (int i = 0; i < 2; i++) {
+            assert_int_equal(w.sink.series(w.sink.arg, &series), 0);
+            assert_int_equal(w.sink.rows(w.sink.arg, values, 3), 0);
+        }
+        end(&w, NULL);
+#define HEAD   "{\"results\":[{\"statement_id\":0,\"series\":["
+#define SERIES "{\"columns\":[\"k\"],\"values\":[[0],[0],[null]]}"
+#define TAIL   "],\"messages\":[{\"level\":\"warning\",\"text\":\"x\"}]}]}\n"
+        writer_expect(&w,
+                      whole ? HEAD SERIES "," SERIES TAIL : HEAD SERIES "]}]}\n" HEAD SERIES TAIL);
+#undef HEAD
+#undef SERIES
+#undef TAIL
+    }
+}
+
 static void test_pretty(void **state)
 {
     struct writer w;
@@ -267,6 +296,7 @@ int main(void)
         cmocka_unit_test(test_full_buffer_sticks),
         cmocka_unit_test(test_one_document),
         cmocka_unit_test(test_chunked),
+        cmocka_unit_test(test_chunks_of_other_kinds),
         cmocka_unit_test(test_pretty),
         cmocka_unit_test(test_nothing_run),
         cmocka_unit_test(test_stopped_in_the_middle),
