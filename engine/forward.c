@@ -134,9 +134,9 @@ static bool is_blank(uint8_t c)
 }
 
 /* What stands between the key and the time. */
-static void put_fields(struct text *t, const struct bbi_lp_line *line)
+static void put_fields(struct text *t, const struct bbi_line_ref *line)
 {
-    const uint8_t *at = line->key + line->key_length;
+    const uint8_t *at = line->text + line->key_length;
     const uint8_t *end = line->text + line->length;
     while (at < end && is_blank(*at)) {
         at++;
@@ -173,28 +173,17 @@ static void put_time(struct text *t, int64_t time_ns)
     put(t, digits + n, sizeof(digits) - n);
 }
 
-static void put_line(struct text *t, const struct bbi_points *points, size_t i,
-                     const struct bb_write *write)
+static void put_line(struct text *t, const struct bbi_points *points, size_t i)
 {
-    const struct bbi_line_ref *ref = &points->lines[i];
-    struct bbi_lp_parser parser;
-    struct bbi_lp_line line;
-    struct bb_error ignored;
-    bbi_lp_init(&parser, points->fields, write->precision_ns, write->now_ns);
-    parser.newline_ends = write->newline_ends_line;
-    bbi_lp_feed(&parser, ref->text, ref->length, true);
-    if (bbi_lp_next(&parser, &line, &ignored) != BB_OK) {
-        return; /* it was good once: this cannot be */
-    }
-    put_key(t, line.key, line.key_length);
-    put_fields(t, &line);
+    const struct bbi_line_ref *line = &points->lines[i];
+    put_key(t, line->text, line->key_length);
+    put_fields(t, line);
     put_time(t, points->batch.points[i].time_ns);
     t->ends[t->lines.count++] = (uint32_t)(t->at - t->lines.text);
 }
 
 /* NULL: no memory, or too much of a text. */
-static struct text *lay_out(struct bbi_forward *f, const struct bbi_points *points,
-                            const struct bb_write *write)
+static struct text *lay_out(struct bbi_forward *f, const struct bbi_points *points)
 {
     size_t count = points->batch.point_count;
     size_t bytes = 0;
@@ -215,7 +204,7 @@ static struct text *lay_out(struct bbi_forward *f, const struct bbi_points *poin
                                  .text = t->at,
                                  .ends = t->ends};
     for (size_t i = 0; i < count; i++) {
-        put_line(t, points, i, write);
+        put_line(t, points, i);
     }
     t->lines.length = (size_t)(t->at - t->lines.text);
     return t;
@@ -233,13 +222,12 @@ static void on_durable(void *arg, const struct bb_error *err)
     bb_lines_unref(&t->lines);
 }
 
-void bbi_forward_points(struct bbi_forward *f, struct bbi_points *points,
-                        const struct bb_write *write, uint64_t lsn)
+void bbi_forward_points(struct bbi_forward *f, const struct bbi_points *points, uint64_t lsn)
 {
     if (f->stored == NULL || points->batch.point_count == 0) {
         return;
     }
-    struct text *t = lay_out(f, points, write);
+    struct text *t = lay_out(f, points);
     if (t == NULL) {
         atomic_fetch_add_explicit(&f->dropped, 1, memory_order_relaxed);
         return;

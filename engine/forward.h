@@ -34,13 +34,9 @@ void bbi_forward_init(struct bbi_forward *f, const struct bb_options *options,
 /** Before the first write; the log outlives it. */
 void bbi_forward_start(struct bbi_forward *f, struct bbi_catalog *catalog, struct bbi_wal *wal);
 
-/**
- * The points of a batch that has been appended to the log up to lsn.
- *
- * points  their lines are still there; its fields and arenas are used
+/** The points of a batch that has been appended to the log up to lsn; their lines are still there.
  */
-void bbi_forward_points(struct bbi_forward *f, struct bbi_points *points,
-                        const struct bb_write *write, uint64_t lsn);
+void bbi_forward_points(struct bbi_forward *f, const struct bbi_points *points, uint64_t lsn);
 
 /** The catalog has been made durable: tell if its subscriptions may be others than before. */
 void bbi_forward_changed(struct bbi_forward *f, struct bbi_catalog *catalog);

@@ -73,19 +73,19 @@ void bbi_points_destroy(struct bbi_points **points)
     bbi_mem_free(p);
 }
 
-static void tell(struct bbi_points *p, const struct bbi_line_ref *line, int code,
-                 const char *reason)
+static void tell(struct bbi_points *p, const uint8_t *line, size_t length, uint64_t number,
+                 int code, const char *reason)
 {
     p->rejected++;
     if (p->reject != NULL) {
-        p->reject(p->reject_arg, line->number, (const char *)line->text, line->length, code,
-                  reason);
+        p->reject(p->reject_arg, number, (const char *)line, length, code, reason);
     }
 }
 
 void bbi_points_reject(struct bbi_points *points, size_t point, int code, const char *reason)
 {
-    tell(points, &points->lines[point], code, reason);
+    const struct bbi_line_ref *line = &points->lines[point];
+    tell(points, line->text, line->length, line->number, code, reason);
 }
 
 /* Errors of the machine fail the write; those of a line only the line. */
@@ -321,6 +321,15 @@ static int take_value(struct bbi_points *p, const struct bbi_lp_field *field, st
     return BB_OK;
 }
 
+static struct bbi_line_ref ref_of(const struct bbi_lp_line *line)
+{
+    return (struct bbi_line_ref){.text = line->text,
+                                 .length = (uint32_t)line->length,
+                                 .key_length = (uint16_t)line->key_length,
+                                 .has_time = line->has_time,
+                                 .number = line->line_number};
+}
+
 static int add_line(struct bbi_points *p, struct bbi_catalog *catalog,
                     struct bbi_series_cache *cache, const struct bbi_lp_line *line,
                     const struct bbi_key_ahead *ahead, struct bb_error *err)
@@ -353,8 +362,7 @@ static int add_line(struct bbi_points *p, struct bbi_catalog *catalog,
         rc = refuse_time(p, line, err);
     }
     if (rc == BB_OK) {
-        p->lines[batch->point_count++] = (struct bbi_line_ref){line->text, (uint32_t)line->length,
-                                                               line->line_number};
+        p->lines[batch->point_count++] = ref_of(line);
         batch->cell_count += point->cell_count;
     }
     return rc;
@@ -397,8 +405,7 @@ static int build_lines(struct bbi_points *points, struct bbi_catalog *catalog,
             return rc;
         }
         if (rc != BB_OK) {
-            struct bbi_line_ref ref = {line.text, (uint32_t)line.length, line.line_number};
-            tell(points, &ref, rc, err->text);
+            tell(points, line.text, line.length, line.line_number, rc, err->text);
         }
     }
     return BB_OK;
@@ -438,13 +445,12 @@ int bbi_points_scan(struct bbi_points *points, const struct bb_write *write,
     *good = 0;
     begin(points, write, piece, &parser);
     while ((rc = bbi_lp_next(&parser, &line, err)) != BBI_LP_END) {
-        struct bbi_line_ref ref = {line.text, (uint32_t)line.length, line.line_number};
         if (rc == BB_OK) {
             (*good)++;
         } else if (is_fatal(rc)) {
             return rc;
         } else {
-            tell(points, &ref, rc, err->text);
+            tell(points, line.text, line.length, line.line_number, rc, err->text);
         }
     }
     end(&parser, piece);

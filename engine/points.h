@@ -15,10 +15,14 @@
 #include "engine/lineproto/lineproto.h"
 #include "engine/series_cache.h"
 
-/** The line that a point came from, for reports; borrowed from the text. */
+_Static_assert(BBI_LP_KEY_MAX <= UINT16_MAX, "the length of a key fits bbi_line_ref");
+
+/** The line that a point came from, for reports and subscribers; borrowed from the text. */
 struct bbi_line_ref {
     const uint8_t *text;
     uint32_t length;
+    uint16_t key_length; /* the text begins with its key, measurement and tags as written */
+    bool has_time;       /* it ends with one */
     uint64_t number;
 };
 

@@ -384,7 +384,7 @@ static int write_points(struct bb_db *db, const struct bb_write *write, struct b
         result->lsn = *lsn;
     }
     if (rc == BB_OK && rp.is_subscribed) {
-        bbi_forward_points(&db->forward, points, &w, *lsn);
+        bbi_forward_points(&db->forward, points, *lsn);
     }
     return rc;
 }

@@ -64,7 +64,7 @@ struct bbi_lp_line {
                           */
     size_t length;
     uint64_t line_number; /* of its first byte; the first line fed is 1 */
-    const uint8_t *key;   /* measurement and tags as written */
+    const uint8_t *key;   /* measurement and tags as written, where the text begins */
     uint32_t key_length;
     uint32_t field_count;
     struct bbi_lp_field *fields; /* [field_count], the caller's array given to bbi_lp_init */
