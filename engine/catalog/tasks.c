@@ -79,6 +79,18 @@ static int publish_new(struct bbi_catalog *cat, const struct task_place *place, 
     return rc;
 }
 
+static size_t count_of(const struct bbi_catalog *cat, enum bbi_task_kind kind)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < cat->schema.db_count; i++) {
+        const struct bbi_schema_db *db = cat->schema.dbs[i];
+        for (size_t k = 0; k < db->task_count; k++) {
+            count += db->tasks[k]->kind == kind;
+        }
+    }
+    return count;
+}
+
 static int create(struct bbi_catalog *cat, const struct bbi_task_name *name, const char *text,
                   size_t text_len, bool *created, struct bb_error *err)
 {
@@ -95,6 +107,11 @@ static int create(struct bbi_catalog *cat, const struct bbi_task_name *name, con
         return same_text(known, text, text_len)
                    ? BB_OK
                    : bbi_error_set(err, BB_EEXIST, "continuous query already exists");
+    }
+    if (place.kind == BBI_TASK_SUBSCRIPTION &&
+        count_of(cat, BBI_TASK_SUBSCRIPTION) >= BBI_SUBSCRIPTIONS_MAX) {
+        return bbi_error_set(err, BB_ELIMIT, "too many subscriptions: at most %d",
+                             BBI_SUBSCRIPTIONS_MAX);
     }
     rc = publish_new(cat, &place, text, text_len, err);
     *created = rc == BB_OK;

@@ -9,6 +9,9 @@
 
 #include "engine/catalog/catalog.h"
 
+/** All databases together: whoever forwards has a thread and two descriptors for each. */
+#define BBI_SUBSCRIPTIONS_MAX 1000
+
 /** A task; its texts lie in the list that it is of, and end with a NUL. */
 struct bbi_catalog_task {
     uint32_t db_id;
@@ -34,7 +37,8 @@ struct bbi_task_name {
  * query, with *created false.
  *
  * Returns BB_EEXIST "continuous query already exists", "subscription already exists"; BB_ENOTFOUND
- * "database not found: x", "retention policy not found: x"; BB_EINVAL name or text too long.
+ * "database not found: x", "retention policy not found: x"; BB_EINVAL name or text too long;
+ * BB_ELIMIT more than BBI_SUBSCRIPTIONS_MAX.
  */
 int bbi_catalog_task_create(struct bbi_catalog *cat, const struct bbi_task_name *name,
                             const char *text, size_t text_len, bool *created,

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "engine/catalog/tasks.h"
 #include "engine/query/subscription.h"
 #include "tests/lib/dbtest.h"
 #include "tests/lib/unit.h"
@@ -76,6 +77,25 @@ static void test_refused(void **state)
     dbtest_open(&t);
     dbtest_run(&t, SUB("s ON t.autogen DESTINATIONS ALL 'udp://h:9'"));
     dbtest_ask(&t, questions, sizeof(questions) / sizeof(questions[0]));
+    dbtest_close(&t);
+}
+
+/* Those of all databases count, and one that goes makes room for another. */
+static void test_bound(void **state)
+{
+    char text[128];
+    struct dbtest t;
+    (void)state;
+    dbtest_open(&t);
+    dbtest_run(&t, "CREATE DATABASE u; " SUB("s ON u.autogen DESTINATIONS ALL 'udp://h:9'"));
+    for (int i = 1; i < BBI_SUBSCRIPTIONS_MAX; i++) {
+        (void)snprintf(text, sizeof(text), SUB("s%d ON t.autogen DESTINATIONS ALL 'udp://h:9'"), i);
+        dbtest_run(&t, text);
+    }
+    static const char one_more[] = SUB("more ON t.autogen DESTINATIONS ALL 'udp://h:9'");
+    expect(&t, one_more, "error: too many subscriptions: at most 1000\n");
+    dbtest_run(&t, "DROP SUBSCRIPTION s ON u.autogen");
+    expect(&t, one_more, "");
     dbtest_close(&t);
 }
 
@@ -398,9 +418,10 @@ static void test_threads(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_statements),   cmocka_unit_test(test_refused),
-        cmocka_unit_test(test_destinations), cmocka_unit_test(test_lines),
-        cmocka_unit_test(test_many_tags),    cmocka_unit_test(test_each),
-        cmocka_unit_test(test_memory),       cmocka_unit_test(test_threads)};
+        cmocka_unit_test(test_statements), cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_bound),      cmocka_unit_test(test_destinations),
+        cmocka_unit_test(test_lines),      cmocka_unit_test(test_many_tags),
+        cmocka_unit_test(test_each),       cmocka_unit_test(test_memory),
+        cmocka_unit_test(test_threads)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
