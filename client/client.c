@@ -7,9 +7,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "client/clock.h"
 #include "client/impl.h"
 #include "config.h"
 
@@ -40,13 +40,6 @@ int bbc_fail(struct bb_client_error *error, int kind, const char *fmt, ...)
 void bbc_ok(struct bb_client_error *error)
 {
     bbc_fail(error, BB_CLIENT_OK, "%s", "");
-}
-
-uint64_t bbc_now_ms(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }
 
 void bb_client_options_init(struct bb_client_options *options)
@@ -158,9 +151,7 @@ int bb_client_create(struct bb_client **client, const struct bb_client_options *
     if (c == NULL)
         return bbc_fail(error, BB_CLIENT_NOMEM, "out of memory");
     c->wake[0] = c->wake[1] = -1;
-    struct timespec now;
-    clock_gettime(CLOCK_REALTIME, &now);
-    c->jitter = ((uint64_t)now.tv_nsec << 20) ^ (uint64_t)(uintptr_t)c ^ 0x9e3779b97f4a7c15u;
+    c->jitter = ((uint64_t)clock_now_ns() << 20) ^ (uint64_t)(uintptr_t)c ^ 0x9e3779b97f4a7c15u;
     bool copied = copy_options(&c->options, options != NULL ? options : &defaults);
     int rc = copied ? set_url(c, error) : bbc_fail(error, BB_CLIENT_NOMEM, "out of memory");
     if (rc == BB_CLIENT_OK && pipe2(c->wake, O_CLOEXEC | O_NONBLOCK) != 0)

@@ -6,6 +6,7 @@
 #include <strings.h>
 #include <unistd.h>
 
+#include "client/clock.h"
 #include "client/impl.h"
 #include "client/results.h"
 #include "config.h"
@@ -32,8 +33,8 @@ static int canceled(struct bb_client_error *error)
 
 int bbc_sleep(struct bb_client *client, uint32_t ms, struct bb_client_error *error)
 {
-    uint64_t end = bbc_now_ms() + ms;
-    for (uint64_t now = end - ms; now < end; now = bbc_now_ms()) {
+    int64_t end = clock_now_ms() + ms;
+    for (int64_t now = end - ms; now < end; now = clock_now_ms()) {
         struct pollfd wake = {.fd = client->wake[0], .events = POLLIN};
         poll(&wake, 1, (int)(end - now));
         if (atomic_load(&client->canceled))

@@ -74,9 +74,6 @@ int bbc_fail(struct bb_client_error *error, int kind, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 void bbc_ok(struct bb_client_error *error);
 
-/** Milliseconds that only grow. */
-uint64_t bbc_now_ms(void);
-
 /** bb_client_write without bbc_arm: for the writer, whose cancel is for good. */
 int bbc_write(struct bb_client *client, const char *lines, size_t n, struct bb_client_error *error);
 

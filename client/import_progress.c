@@ -3,17 +3,11 @@
 #include <inttypes.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <time.h>
+
+#include "client/clock.h"
 
 #define INTERVAL_MS 200
 #define BAR_CELLS   24
-
-static int64_t now_ms(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
 
 void progress_add_count(struct import_buf *out, uint64_t count)
 {
@@ -38,14 +32,14 @@ void progress_add_duration(struct import_buf *out, double seconds)
 
 void progress_start(struct progress *p, FILE *out, const char *name, const struct progress_now *now)
 {
-    *p = (struct progress){.out = out, .name = name, .start_ms = now_ms()};
+    *p = (struct progress){.out = out, .name = name, .start_ms = clock_now_ms()};
     p->start_rows = now->rows;
     p->start_bytes = now->bytes;
 }
 
 double progress_seconds(const struct progress *p)
 {
-    return (double)(now_ms() - p->start_ms) / 1000;
+    return (double)(clock_now_ms() - p->start_ms) / 1000;
 }
 
 static void add_bar(struct import_buf *line, double part)
@@ -65,7 +59,7 @@ static int terminal_columns(FILE *out)
 
 void progress_show(struct progress *p, const struct progress_now *now)
 {
-    int64_t at_ms = now_ms();
+    int64_t at_ms = clock_now_ms();
     if (p->out == NULL || at_ms - p->last_ms < INTERVAL_MS)
         return;
     p->last_ms = at_ms;

@@ -8,18 +8,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
+
+#include "client/clock.h"
 
 #define SAVE_INTERVAL_MS 100
 #define FIRST_LINE       "busbar import state 1\n"
-
-static int64_t now_ms(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
 
 static uint64_t hash_text(uint64_t hash, const char *text)
 {
@@ -98,7 +92,7 @@ bool import_state_save(struct import_state *s, const struct import_position *p, 
     char aside[sizeof(s->path) + 8];
     if (!s->usable)
         return false;
-    if (!now && now_ms() - s->saved_ms < SAVE_INTERVAL_MS)
+    if (!now && clock_now_ms() - s->saved_ms < SAVE_INTERVAL_MS)
         return true;
     snprintf(aside, sizeof(aside), "%s.new", s->path);
     FILE *f = fopen(aside, "we");
@@ -112,7 +106,7 @@ bool import_state_save(struct import_state *s, const struct import_position *p, 
             p->rows, p->offset, p->line, p->stored);
     bool ok = ferror(f) == 0 && fflush(f) == 0 && (!now || fsync(fileno(f)) == 0);
     ok = fclose(f) == 0 && ok && rename(aside, s->path) == 0;
-    s->saved_ms = now_ms();
+    s->saved_ms = clock_now_ms();
     return ok;
 }
 

@@ -6,6 +6,7 @@ pkgconfig_DATA += busbar-client.pc
 libbusbar_client_la_SOURCES = \
 	client/busbar_client.h \
 	client/client.c \
+	client/clock.h \
 	client/http.c \
 	client/impl.h \
 	client/query.c \
@@ -27,6 +28,7 @@ client_example_LDADD = libbusbar-client.la
 # The shell, as a library for its tests.
 noinst_LTLIBRARIES += libshell.la
 libshell_la_SOURCES = \
+	client/clock.h \
 	client/password.c \
 	client/password.h \
 	client/rejects.c \
@@ -82,6 +84,7 @@ tests_unit_test_client_write_LDADD = libbusbar-client.la $(ZLIB_LIBS) $(CMOCKA_L
 # busbar import, export and status: a library of their own for the tests' sake.
 noinst_LTLIBRARIES += libimport.la
 libimport_la_SOURCES = \
+	client/clock.h \
 	client/csv.c \
 	client/csv.h \
 	client/export.c \

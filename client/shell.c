@@ -6,8 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <time.h>
 
+#include "client/clock.h"
 #include "client/shell_input.h"
 #include "client/shell_text.h"
 
@@ -147,13 +147,6 @@ static int run_failed(void *arg, unsigned statement, const char *text)
     return rc;
 }
 
-static double seconds(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
-}
-
 static int finish(struct shell *shell, int rc, const struct bb_client_error *error)
 {
     if (rc == BB_CLIENT_CANCELED && bbsh_interrupted) {
@@ -188,7 +181,7 @@ static int run_query(struct shell *shell, const char *text, const struct bbsh_ou
     };
     struct bb_client_query_options options = {.epoch = "ns"};
     struct bb_client_error error;
-    double start = seconds();
+    int64_t start_ns = clock_now_ns();
     bbsh_interrupted = 0;
     running = shell->client;
     int rc = bb_client_query(shell->client, text, &options, &handler, &error);
@@ -198,7 +191,7 @@ static int run_query(struct shell *shell, const char *text, const struct bbsh_ou
         shell->quit = true;
     finish(shell, rc, &error);
     if (shell->timing)
-        fprintf(stderr, "%.1f ms\n", (seconds() - start) * 1e3);
+        fprintf(stderr, "%.1f ms\n", (double)(clock_now_ns() - start_ns) / 1e6);
     return rc;
 }
 

@@ -4,12 +4,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <time.h>
 
+#include "client/clock.h"
 #include "client/shell_text.h"
 
 #define CACHE_SLOTS    16
-#define CACHE_SECONDS  60
+#define CACHE_MS       60000
 #define ASK_TIMEOUT_MS 2000
 #define VALUES_MAX     2000
 #define CANDIDATES_MAX 5000
@@ -53,7 +53,7 @@ static const char *const commands[] = {"\\?",    "\\d",      "\\format", "\\grou
 
 struct slot {
     char *query; /* with the database before it; NULL: free */
-    time_t when;
+    int64_t when_ms;
     struct bbsh_names names;
 };
 
@@ -206,13 +206,6 @@ void bbsh_completer_destroy(struct bbsh_completer **completer)
     *completer = NULL;
 }
 
-static time_t now_s(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return now.tv_sec;
-}
-
 /* On a connection of its own with a short patience: a key press must not hang. */
 static void fetch(struct bbsh_completer *c, const char *query, size_t column,
                   struct bbsh_names *names)
@@ -234,13 +227,13 @@ static const struct bbsh_names *ask(struct bbsh_completer *c, const char *query,
 {
     for (int i = 0; i < CACHE_SLOTS; i++)
         if (c->slots[i].query != NULL && strcmp(c->slots[i].query, query) == 0 &&
-            now_s() - c->slots[i].when < CACHE_SECONDS)
+            clock_now_ms() - c->slots[i].when_ms < CACHE_MS)
             return &c->slots[i].names;
     struct slot *slot = &c->slots[c->next++ % CACHE_SLOTS];
     free(slot->query);
     bbsh_names_fini(&slot->names);
     slot->query = strdup(query);
-    slot->when = now_s();
+    slot->when_ms = clock_now_ms();
     fetch(c, query, column, &slot->names);
     return &slot->names;
 }

@@ -3,6 +3,7 @@
 #include <string.h>
 #include <zlib.h>
 
+#include "client/clock.h"
 #include "client/impl.h"
 
 #define GZIP_WINDOW (15 + 16) /* the largest, in gzip's format */
@@ -117,7 +118,7 @@ static void write_path(struct text *path, const struct bb_client_options *o)
 static int attempts(struct bb_client *client, const struct bbc_request *request, const char *lines,
                     size_t n, struct bb_client_error *error)
 {
-    uint64_t end = bbc_now_ms() + client->options.retry_total_ms;
+    int64_t end = clock_now_ms() + client->options.retry_total_ms;
     for (unsigned attempt = 0;; attempt++) {
         struct bbc_reply reply;
         int rc = bbc_perform(client, request, &reply, error);
@@ -126,7 +127,7 @@ static int attempts(struct bb_client *client, const struct bbc_request *request,
         if (!worth_a_retry(rc, reply.status))
             return rc;
         uint32_t wait = wait_ms(client, attempt, reply.retry_after_ms);
-        if (bbc_now_ms() + wait >= end)
+        if (clock_now_ms() + wait >= end)
             return rc;
         int slept = bbc_sleep(client, wait, error);
         if (slept != BB_CLIENT_OK)

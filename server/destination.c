@@ -9,14 +9,15 @@
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
+#include <uv.h>
 
 #include "server/buf.h"
 
 #define URL_MAX_BYTES ((size_t)1 << 20)
 
 /* An address that a name had is asked for anew after this time, and so is one that it had not. */
-#define KNOWN_NS   INT64_C(30000000000)
-#define UNKNOWN_NS INT64_C(5000000000)
+#define KNOWN_NS   UINT64_C(30000000000)
+#define UNKNOWN_NS UINT64_C(5000000000)
 
 #define SEND_TIMEOUT_S 1
 #define LOOK_MS        50
@@ -26,13 +27,6 @@ static int fail(struct bb_error *err, int code, const char *what, const char *wh
 {
     snprintf(err->text, sizeof(err->text), "%s: %s", what, why);
     return err->code = code;
-}
-
-static int64_t mono_ns(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
 }
 
 /* ---- the URL ---- */
@@ -276,7 +270,7 @@ static int find_name(struct destination *d, bool (*quits)(void *arg), void *arg,
 static int find_address(struct destination *d, bool (*quits)(void *arg), void *arg,
                         struct bb_error *err)
 {
-    int64_t age_ns = mono_ns() - d->looked_up_ns;
+    uint64_t age_ns = uv_hrtime() - d->looked_up_ns;
     if (d->looked_up_ns != 0 && age_ns < (d->address_len != 0 ? KNOWN_NS : UNKNOWN_NS))
         return d->address_len != 0 ? BB_OK
                                    : fail(err, BB_EIO, d->shown, "the name was not found lately");
@@ -286,7 +280,7 @@ static int find_address(struct destination *d, bool (*quits)(void *arg), void *a
     int rc = look_up(d->host, d->port, AI_NUMERICHOST, &d->address, &d->address_len) == 0
                  ? BB_OK
                  : find_name(d, quits, arg, err);
-    d->looked_up_ns = mono_ns();
+    d->looked_up_ns = uv_hrtime();
     return rc;
 }
 

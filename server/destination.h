@@ -27,7 +27,7 @@ struct destination {
     struct lookup *lookup; /* that has not answered yet; NULL: none */
     struct sockaddr_storage address;
     socklen_t address_len; /* 0: none */
-    int64_t looked_up_ns;  /* 0: never; of the monotonic clock */
+    uint64_t looked_up_ns; /* by uv_hrtime; 0: never */
     _Atomic uint64_t points, failures;
 };
 

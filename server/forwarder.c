@@ -4,11 +4,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
+#include <uv.h>
 
 #include "server/log.h"
 
-#define TELL_EVERY_NS INT64_C(10000000000)
+#define TELL_EVERY_NS UINT64_C(10000000000)
 
 /* Nobody needs more of an answer to a write. */
 #define ANSWER_MAX_BYTES ((size_t)64 << 10)
@@ -29,13 +29,6 @@ struct transfer {
     char reason[CURL_ERROR_SIZE];    /* by libcurl */
 };
 
-static int64_t mono_ns(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
-}
-
 static void count(_Atomic uint64_t *counter, uint64_t n)
 {
     atomic_fetch_add_explicit(counter, n, memory_order_relaxed);
@@ -44,8 +37,8 @@ static void count(_Atomic uint64_t *counter, uint64_t n)
 static bool is_over(void *arg)
 {
     struct forwarder *f = arg;
-    int64_t deadline_ns = atomic_load(&f->deadline_ns);
-    return deadline_ns != 0 && mono_ns() >= deadline_ns;
+    uint64_t deadline_ns = atomic_load(&f->deadline_ns);
+    return deadline_ns != 0 && uv_hrtime() >= deadline_ns;
 }
 
 /* ---- the outcome ---- */
@@ -53,7 +46,7 @@ static bool is_over(void *arg)
 static void log_failure(struct forwarder *f, const struct destination *d, const char *reason)
 {
     char name[512], to[512], text[2 * REASON_MAX_BYTES];
-    int64_t now_ns = mono_ns();
+    uint64_t now_ns = uv_hrtime();
     if (f->told_ns != 0 && now_ns - f->told_ns < TELL_EVERY_NS) {
         f->untold++;
         return;
@@ -313,9 +306,12 @@ static bool has_room_for_waiting(struct forwarder *f)
 /** Until when nothing has to be done unless somebody says so; libcurl knows its own timeouts. */
 static int patience_ms(struct forwarder *f)
 {
-    int64_t deadline_ns = atomic_load(&f->deadline_ns);
-    int64_t left_ms = deadline_ns == 0 ? IDLE_MS : (deadline_ns - mono_ns()) / 1000000 + 1;
-    return left_ms < 0 ? 0 : left_ms < IDLE_MS ? (int)left_ms : IDLE_MS;
+    uint64_t deadline_ns = atomic_load(&f->deadline_ns);
+    uint64_t now_ns = uv_hrtime();
+    if (deadline_ns == 0)
+        return IDLE_MS;
+    uint64_t left_ms = deadline_ns < now_ns ? 0 : (deadline_ns - now_ns) / 1000000 + 1;
+    return left_ms < IDLE_MS ? (int)left_ms : IDLE_MS;
 }
 
 static void *thread_main(void *arg)
@@ -421,7 +417,7 @@ int forwarder_start(const struct bb_subscription *s, const struct forward_config
 
 void forwarder_close(struct forwarder *f, uint32_t ms)
 {
-    atomic_store(&f->deadline_ns, mono_ns() + (int64_t)ms * 1000000);
+    atomic_store(&f->deadline_ns, uv_hrtime() + (uint64_t)ms * 1000000);
     pthread_mutex_lock(&f->lock);
     f->closing = true;
     pthread_mutex_unlock(&f->lock);

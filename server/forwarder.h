@@ -45,7 +45,7 @@ struct forwarder {
     bool asleep;
     bool closing;
 
-    _Atomic int64_t deadline_ns; /* of the monotonic clock: no more work then; 0: none yet */
+    _Atomic uint64_t deadline_ns; /* by uv_hrtime: no more work then; 0: none yet */
     _Atomic bool done;
 
     /* of the thread */
@@ -54,7 +54,7 @@ struct forwarder {
     struct transfer **transfers; /* [concurrency] those that were ever needed */
     size_t transfer_count, active;
     size_t next; /* destination */
-    int64_t told_ns;
+    uint64_t told_ns;
     uint64_t untold;
 
     struct forwarder *next_retired;
