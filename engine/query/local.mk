@@ -114,6 +114,8 @@ libbusbar_la_SOURCES += \
 	engine/query/sources.c \
 	engine/query/sources.h \
 	engine/query/show_value.c \
+	engine/query/show_walk.c \
+	engine/query/show_walk.h \
 	engine/query/sketch.c \
 	engine/query/sketch.h \
 	engine/query/state.c \

@@ -196,7 +196,7 @@ static int show_measurements(struct bbi_qctx *ctx, const struct bbi_ql_show *sho
     }
     ctx->goes_on = rc == BB_OK;
     if (rc == BB_OK && any && rest != NULL && list.count == 0) {
-        rc = bbi_show_check_leaves(rest, 0, err); /* InfluxDB looks at it if anything is stored */
+        rc = bbi_show_check_leaves(rest, err); /* InfluxDB looks at it if anything is stored */
     }
     for (size_t i = 0; rc == BB_OK && any && i < list.count; i++) {
         bool has = true;
@@ -259,7 +259,7 @@ static int any_value_wanted(struct bbi_qctx *ctx, const struct bbi_measurement *
                             struct bb_error *err)
 {
     struct bbi_names values;
-    *wanted = filter->condition == NULL;
+    *wanted = filter->tests == NULL;
     if (*wanted) {
         return BB_OK;
     }

@@ -144,34 +144,30 @@ int bbi_show_key_wanted(struct bbi_qctx *ctx, const struct bbi_ql_show *show,
 /** Whether a comparison is one of a tag with a value: BB_EINVAL, in InfluxDB's words. */
 int bbi_show_check_leaf(const struct bbi_ql_expr *expr, struct bb_error *err) BB_CHECKED;
 
-/** Whether all that AND and OR join are such comparisons. depth: 0 */
-int bbi_show_check_leaves(const struct bbi_ql_expr *expr, unsigned depth,
-                          struct bb_error *err) BB_CHECKED;
+/** Whether all that AND and OR join are such comparisons. */
+int bbi_show_check_leaves(struct bbi_ql_expr *condition, struct bb_error *err) BB_CHECKED;
 
 /** What a condition of SHOW TAG VALUES or TAG KEYS says of `value`, the tag values themselves, or
  * of `_tagKey` or `_name`: its comparisons, patterns compiled. */
 struct bbi_value_filter {
-    const char *name;                    /* `value`, `_tagKey`, `_name` */
-    const struct bbi_ql_expr *condition; /* NULL: says nothing */
-    struct bbi_regex **regexes;          /* [regex_count] in the order of the condition */
-    size_t regex_count;
+    const char *name;              /* `value`, `_tagKey`, `_name` */
+    struct bbi_ql_expr *condition; /* the whole */
+    struct bbi_ql_expr *tests;     /* of it what is compared with the name; NULL: nothing is */
 };
 
 /** Whether SHOW TAG VALUES can ask this of tag keys: what is compared with `_tagKey`, or has no
- * name on its left, has to be a comparison of a tag. depth: 0 */
-int bbi_show_check_keys(const struct bbi_ql_expr *expr, unsigned depth,
-                        struct bb_error *err) BB_CHECKED;
+ * name on its left, has to be a comparison of a tag. */
+int bbi_show_check_keys(struct bbi_ql_expr *condition, struct bb_error *err) BB_CHECKED;
 
 /** Read it; everything lies in the statement's arena. */
-int bbi_value_filter_read(struct bbi_qctx *ctx, const char *name,
-                          const struct bbi_ql_expr *condition, struct bbi_value_filter *out,
-                          struct bb_error *err) BB_CHECKED;
+int bbi_value_filter_read(struct bbi_qctx *ctx, const char *name, struct bbi_ql_expr *condition,
+                          struct bbi_value_filter *out, struct bb_error *err) BB_CHECKED;
 
 /** The condition of the filter with true or false in place of its comparisons, for one value; *out
  * in the statement's arena. */
 int bbi_value_filter_settle(struct bbi_qctx *ctx, const struct bbi_value_filter *filter,
-                            struct bbi_ql_expr *condition, const struct bbi_name *value,
-                            struct bbi_ql_expr **out, struct bb_error *err) BB_CHECKED;
+                            const struct bbi_name *value, struct bbi_ql_expr **out,
+                            struct bb_error *err) BB_CHECKED;
 
 /** A condition without its comparisons of `_name`, of `_tagKey` and of what is no name; *out NULL:
  * nothing is left. */

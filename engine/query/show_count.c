@@ -146,13 +146,13 @@ static int count_distinct(struct bbi_qctx *ctx, const struct value_set *set, uin
 
 /* The series of within that meet the condition with `_tagKey` being this key. */
 static int series_of_key(struct bbi_qctx *ctx, const struct bbi_measurement *m,
-                         const struct bbi_value_filter *filter, struct bbi_ql_expr *condition,
-                         const struct bbi_name *key, const roaring_bitmap_t *within,
-                         roaring_bitmap_t **out, struct bb_error *err)
+                         const struct bbi_value_filter *filter, const struct bbi_name *key,
+                         const roaring_bitmap_t *within, roaring_bitmap_t **out,
+                         struct bb_error *err)
 {
     struct bbi_ql_expr *settled;
     struct bbi_tagcond cond;
-    int rc = bbi_value_filter_settle(ctx, filter, condition, key, &settled, err);
+    int rc = bbi_value_filter_settle(ctx, filter, key, &settled, err);
     rc = rc == BB_OK
              ? bbi_tagcond_split(ctx, m->db_id, m->id, settled, BBI_FIELDS_ABSENT, &cond, err)
              : rc;
@@ -165,14 +165,14 @@ static int series_of_key(struct bbi_qctx *ctx, const struct bbi_measurement *m,
 
 /* filter: what the condition says of `_tagKey`. */
 static int values_of_key(struct bbi_qctx *ctx, const struct bbi_measurement *m,
-                         const struct bbi_value_filter *filter, struct bbi_ql_expr *condition,
-                         const struct bbi_name *key, const roaring_bitmap_t *within,
-                         struct bbi_names *values, struct bb_error *err)
+                         const struct bbi_value_filter *filter, const struct bbi_name *key,
+                         const roaring_bitmap_t *within, struct bbi_names *values,
+                         struct bb_error *err)
 {
     roaring_bitmap_t *narrow = NULL;
     int rc = BB_OK;
-    if (filter->condition != NULL) {
-        rc = series_of_key(ctx, m, filter, condition, key, within, &narrow, err);
+    if (filter->tests != NULL) {
+        rc = series_of_key(ctx, m, filter, key, within, &narrow, err);
     }
     if (rc == BB_OK) {
         rc = bbi_catalog_tag_values(ctx->env->catalog, m->db_id, m->id, key->name, key->len,
@@ -198,8 +198,8 @@ static int list_values(struct bbi_qctx *ctx, const struct bbi_ql_show *show,
         if (rc != BB_OK || !wanted) {
             continue;
         }
-        rc = values_of_key(ctx, m, &filter, when.rest, &keys->list[i], within,
-                           &set->lists[set->list_count], err);
+        rc = values_of_key(ctx, m, &filter, &keys->list[i], within, &set->lists[set->list_count],
+                           err);
         if (rc == BB_OK) {
             set->total += set->lists[set->list_count++].count;
         }

@@ -113,7 +113,7 @@ static int tell_named(struct bbi_qctx *ctx, const struct bbi_ql_show *show,
         return rc;
     }
     if (show->key_op != BBI_QL_OP_NONE && show->condition != NULL) { /* TAG VALUES */
-        rc = bbi_show_check_keys(show->condition, 0, err);
+        rc = bbi_show_check_keys(show->condition, err);
     }
     if (rc != BB_OK) {
         return rc;

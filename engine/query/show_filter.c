@@ -3,6 +3,7 @@
 #include "engine/influxql/influxql.h"
 #include "engine/query/regex.h"
 #include "engine/query/show.h"
+#include "engine/query/show_walk.h"
 
 static bool same(const struct bbi_name *name, const char *text)
 {
@@ -156,58 +157,37 @@ static int leaf_has(struct bbi_qctx *ctx, const struct bbi_measurement *m,
     return rc;
 }
 
-static int has(struct bbi_qctx *ctx, const struct bbi_measurement *m,
-               const struct bbi_ql_expr *expr, unsigned depth, bool *out, struct bb_error *err)
-{
-    *out = true;
-    while (expr->kind == BBI_QL_PAREN) {
-        expr = expr->u.inner;
-    }
-    if (depth > BBI_QL_DEPTH_MAX) {
-        return bbi_error_set(err, BB_ELIMIT, "condition is nested too deeply");
-    }
-    if (expr->kind == BBI_QL_BOOLEAN) {
-        *out = expr->u.boolean;
-        return BB_OK;
-    }
-    if (expr->kind != BBI_QL_BINARY) {
-        return BB_OK;
-    }
-    if (expr->u.binary.op != BBI_QL_AND && expr->u.binary.op != BBI_QL_OR) {
-        return leaf_has(ctx, m, expr, out, err);
-    }
-    bool left;
-    bool right;
-    int rc = has(ctx, m, expr->u.binary.lhs, depth + 1, &left, err);
-    if (rc == BB_OK) {
-        rc = has(ctx, m, expr->u.binary.rhs, depth + 1, &right, err);
-    }
-    if (rc == BB_OK) {
-        *out = expr->u.binary.op == BBI_QL_AND ? left && right : left || right;
-    }
-    return rc;
-}
+struct question {
+    struct bbi_qctx *ctx;
+    const struct bbi_measurement *m;
+};
 
-int bbi_show_check_leaves(const struct bbi_ql_expr *expr, unsigned depth, struct bb_error *err)
+static int part_has(void *arg, const struct bbi_ql_expr *expr, bool *out, struct bb_error *err)
 {
-    while (expr->kind == BBI_QL_PAREN) {
-        expr = expr->u.inner;
+    const struct question *q = arg;
+    if (expr->kind == BBI_QL_BINARY) {
+        return leaf_has(q->ctx, q->m, expr, out, err);
     }
-    if (depth > BBI_QL_DEPTH_MAX) {
-        return bbi_error_set(err, BB_ELIMIT, "condition is nested too deeply");
-    }
-    if (expr->kind != BBI_QL_BINARY) {
-        return BB_OK;
-    }
-    if (expr->u.binary.op != BBI_QL_AND && expr->u.binary.op != BBI_QL_OR) {
-        return bbi_show_check_leaf(expr, err);
-    }
-    int rc = bbi_show_check_leaves(expr->u.binary.lhs, depth + 1, err);
-    return rc == BB_OK ? bbi_show_check_leaves(expr->u.binary.rhs, depth + 1, err) : rc;
+    *out = expr->kind != BBI_QL_BOOLEAN || expr->u.boolean;
+    return BB_OK;
 }
 
 int bbi_show_measurement_has(struct bbi_qctx *ctx, const struct bbi_measurement *m,
                              const struct bbi_ql_expr *condition, bool *out, struct bb_error *err)
 {
-    return has(ctx, m, condition, 0, out, err);
+    struct question q = {ctx, m};
+    return bbi_show_judge(condition, part_has, &q, out, err);
+}
+
+static int check_part(void *arg, struct bbi_ql_expr *expr, struct bbi_ql_expr **out,
+                      struct bb_error *err)
+{
+    (void)arg;
+    (void)out;
+    return expr->kind == BBI_QL_BINARY ? bbi_show_check_leaf(expr, err) : BB_OK;
+}
+
+int bbi_show_check_leaves(struct bbi_ql_expr *condition, struct bb_error *err)
+{
+    return bbi_show_visit(condition, check_part, NULL, err);
 }

@@ -3,25 +3,24 @@
  * tag keys as `_tagKey`, and of measurements as `_name`. */
 #include <string.h>
 
-#include "engine/influxql/influxql.h"
 #include "engine/query/regex.h"
 #include "engine/query/show.h"
+#include "engine/query/show_walk.h"
 
 static bool compares(const struct bbi_ql_expr *expr)
 {
-    enum bbi_ql_op op = expr->u.binary.op;
+    enum bbi_ql_op op = expr->kind == BBI_QL_BINARY ? expr->u.binary.op : BBI_QL_OP_NONE;
     return op == BBI_QL_EQ || op == BBI_QL_NEQ || op == BBI_QL_EQREGEX || op == BBI_QL_NEQREGEX;
+}
+
+static bool has_name(const struct bbi_ql_expr *expr)
+{
+    return expr->u.binary.lhs->kind == BBI_QL_VAR;
 }
 
 static bool names(const struct bbi_ql_expr *expr, const char *name)
 {
-    const struct bbi_ql_expr *lhs = expr->u.binary.lhs;
-    return compares(expr) && lhs->kind == BBI_QL_VAR && strcmp(lhs->u.var.name, name) == 0;
-}
-
-static bool joins(const struct bbi_ql_expr *expr)
-{
-    return expr->u.binary.op == BBI_QL_AND || expr->u.binary.op == BBI_QL_OR;
+    return compares(expr) && has_name(expr) && strcmp(expr->u.binary.lhs->u.var.name, name) == 0;
 }
 
 static bool is_about_time(const struct bbi_ql_expr *expr)
@@ -30,214 +29,149 @@ static bool is_about_time(const struct bbi_ql_expr *expr)
     return rhs->kind == BBI_QL_VAR && strcmp(rhs->u.var.name, "time") == 0;
 }
 
-int bbi_show_check_keys(const struct bbi_ql_expr *expr, unsigned depth, struct bb_error *err)
+static int check_key(void *arg, struct bbi_ql_expr *expr, struct bbi_ql_expr **out,
+                     struct bb_error *err)
 {
-    if (depth > BBI_QL_DEPTH_MAX * 8) {
-        return bbi_error_set(err, BB_ELIMIT, "condition is nested too deeply");
-    }
-    while (expr->kind == BBI_QL_PAREN) {
-        expr = expr->u.inner;
-    }
-    if (expr->kind != BBI_QL_BINARY) {
-        return BB_OK;
-    }
-    if (joins(expr)) {
-        int rc = bbi_show_check_keys(expr->u.binary.lhs, depth + 1, err);
-        return rc == BB_OK ? bbi_show_check_keys(expr->u.binary.rhs, depth + 1, err) : rc;
-    }
-    bool asked = expr->u.binary.lhs->kind != BBI_QL_VAR || names(expr, "_tagKey");
-    return compares(expr) && !is_about_time(expr) && asked ? bbi_show_check_leaf(expr, err) : BB_OK;
+    (void)arg;
+    (void)out;
+    bool asked = compares(expr) && !is_about_time(expr) &&
+                 (!has_name(expr) || names(expr, "_tagKey"));
+    return asked ? bbi_show_check_leaf(expr, err) : BB_OK;
 }
 
-/* Compile patterns (compile) or count them, in the order in which they stand. */
-static int read_regexes(struct bbi_qctx *ctx, const struct bbi_ql_expr *expr, bool compile,
-                        unsigned depth, struct bbi_value_filter *f, struct bb_error *err)
+int bbi_show_check_keys(struct bbi_ql_expr *condition, struct bb_error *err)
 {
-    int rc = BB_OK;
-    if (depth > BBI_QL_DEPTH_MAX * 8) {
-        return bbi_error_set(err, BB_ELIMIT, "condition is nested too deeply");
-    }
-    while (expr->kind == BBI_QL_PAREN) {
-        expr = expr->u.inner;
-    }
-    if (expr->kind != BBI_QL_BINARY) {
-        return BB_OK;
-    }
-    if (joins(expr)) {
-        rc = read_regexes(ctx, expr->u.binary.lhs, compile, depth + 1, f, err);
-        return rc == BB_OK ? read_regexes(ctx, expr->u.binary.rhs, compile, depth + 1, f, err) : rc;
-    }
-    if (names(expr, f->name)) {
-        f->condition = expr;
-        if (expr->u.binary.rhs->kind == BBI_QL_REGEX) {
-            size_t at = f->regex_count++;
-            rc = compile ? bbi_regex_compile(&ctx->arena, expr->u.binary.rhs->u.string,
-                                             &f->regexes[at], err)
-                         : BB_OK;
-        }
-    }
-    return rc;
+    return bbi_show_visit(condition, check_key, NULL, err);
 }
 
-int bbi_value_filter_read(struct bbi_qctx *ctx, const char *name,
-                          const struct bbi_ql_expr *condition, struct bbi_value_filter *out,
-                          struct bb_error *err)
+static int strip(void *arg, struct bbi_ql_expr *expr, struct bbi_ql_expr **out,
+                 struct bb_error *err)
 {
-    *out = (struct bbi_value_filter){.name = name};
-    if (condition == NULL) {
-        return BB_OK;
+    (void)arg;
+    (void)err;
+    if (names(expr, "_name") || names(expr, "_tagKey") || (compares(expr) && !has_name(expr))) {
+        *out = NULL;
     }
-    int rc = read_regexes(ctx, condition, false, 0, out, err);
-    if (rc != BB_OK || out->condition == NULL) {
-        return rc;
-    }
-    rc = bbi_qctx_array(ctx, out->regex_count, sizeof(out->regexes[0]), &out->regexes, err);
-    out->regex_count = 0;
-    rc = rc == BB_OK ? read_regexes(ctx, condition, true, 0, out, err) : rc;
-    out->condition = condition;
-    return rc;
+    return BB_OK;
 }
 
-enum verdict {
-    SAYS_NOTHING,
-    REFUSES,
-    TAKES
+int bbi_show_strip(struct bbi_qctx *ctx, struct bbi_ql_expr *condition, struct bbi_ql_expr **out,
+                   struct bb_error *err)
+{
+    return bbi_show_rewrite(ctx, condition, strip, NULL, out, err);
+}
+
+/* ---- what is asked of values ---- */
+
+/* A comparison with the filter's name, in its place in the filter's condition. */
+struct test {
+    struct bbi_ql_expr expr; /* first: who meets it there finds the rest */
+    struct bbi_regex *regex; /* NULL: none */
 };
 
-static int compare_value(const struct bbi_value_filter *f, const struct bbi_ql_expr *expr,
-                         const struct bbi_name *value, size_t *regex_at, enum verdict *out,
-                         struct bb_error *err)
+struct reader {
+    struct bbi_qctx *ctx;
+    const struct bbi_value_filter *filter;
+};
+
+static int prepare(void *arg, struct bbi_ql_expr *expr, struct bbi_ql_expr **out,
+                   struct bb_error *err)
 {
+    const struct reader *r = arg;
+    struct test *test;
+    if (!names(expr, r->filter->name)) {
+        return BB_OK;
+    }
+    int rc = bbi_qctx_array(r->ctx, 1, sizeof(*test), &test, err);
+    if (rc != BB_OK) {
+        return rc;
+    }
+    test->expr = *expr;
+    *out = &test->expr;
+    const struct bbi_ql_expr *rhs = expr->u.binary.rhs;
+    return rhs->kind == BBI_QL_REGEX
+               ? bbi_regex_compile(&r->ctx->arena, rhs->u.string, &test->regex, err)
+               : BB_OK;
+}
+
+static int keep_tests(void *arg, struct bbi_ql_expr *expr, struct bbi_ql_expr **out,
+                      struct bb_error *err)
+{
+    const struct reader *r = arg;
+    (void)err;
+    *out = names(expr, r->filter->name) ? expr : NULL;
+    return BB_OK;
+}
+
+int bbi_value_filter_read(struct bbi_qctx *ctx, const char *name, struct bbi_ql_expr *condition,
+                          struct bbi_value_filter *out, struct bb_error *err)
+{
+    struct reader r = {.ctx = ctx, .filter = out};
+    *out = (struct bbi_value_filter){.name = name};
+    int rc = bbi_show_rewrite(ctx, condition, prepare, &r, &out->condition, err);
+    return rc == BB_OK ? bbi_show_rewrite(ctx, out->condition, keep_tests, &r, &out->tests, err)
+                       : rc;
+}
+
+static int passes(void *arg, const struct bbi_ql_expr *expr, bool *out, struct bb_error *err)
+{
+    const struct bbi_name *value = arg;
+    const struct test *test = (const struct test *)expr;
     const struct bbi_ql_expr *rhs = expr->u.binary.rhs;
     enum bbi_ql_op op = expr->u.binary.op;
-    bool negates = op == BBI_QL_NEQ || op == BBI_QL_NEQREGEX;
-    bool same = false;
+    bool same;
     int rc = BB_OK;
-    *out = REFUSES;
-    if (rhs->kind == BBI_QL_REGEX) {
-        rc = bbi_regex_match(f->regexes[(*regex_at)++], value->name, value->len, &same, err);
+    *out = false;
+    if (test->regex != NULL) {
+        rc = bbi_regex_match(test->regex, value->name, value->len, &same, err);
     } else if (rhs->kind == BBI_QL_STRING) {
         same = value->len == strlen(rhs->u.string) &&
                memcmp(value->name, rhs->u.string, value->len) == 0;
     } else {
         return BB_OK;
     }
-    *out = same != negates ? TAKES : REFUSES;
-    return rc;
-}
-
-static int judge(const struct bbi_value_filter *f, const struct bbi_ql_expr *expr,
-                 const struct bbi_name *value, size_t *regex_at, enum verdict *out,
-                 struct bb_error *err)
-{
-    enum verdict left;
-    enum verdict right;
-    *out = SAYS_NOTHING;
-    while (expr->kind == BBI_QL_PAREN) {
-        expr = expr->u.inner;
-    }
-    if (expr->kind != BBI_QL_BINARY) {
-        return BB_OK;
-    }
-    if (!joins(expr)) {
-        return names(expr, f->name) ? compare_value(f, expr, value, regex_at, out, err) : BB_OK;
-    }
-    int rc = judge(f, expr->u.binary.lhs, value, regex_at, &left, err);
-    rc = rc == BB_OK ? judge(f, expr->u.binary.rhs, value, regex_at, &right, err) : rc;
-    if (rc != BB_OK) {
-        return rc;
-    }
-    if (left == SAYS_NOTHING || right == SAYS_NOTHING) {
-        *out = left == SAYS_NOTHING ? right : left;
-    } else if (expr->u.binary.op == BBI_QL_AND) {
-        *out = left == TAKES && right == TAKES ? TAKES : REFUSES;
-    } else {
-        *out = left == TAKES || right == TAKES ? TAKES : REFUSES;
-    }
+    *out = rc == BB_OK && same != (op == BBI_QL_NEQ || op == BBI_QL_NEQREGEX);
     return rc;
 }
 
 int bbi_value_filter_takes(const struct bbi_value_filter *filter, const struct bbi_name *value,
                            bool *wanted, struct bb_error *err)
 {
-    enum verdict verdict = SAYS_NOTHING;
-    size_t regex_at = 0;
-    int rc = filter->condition == NULL
-                 ? BB_OK
-                 : judge(filter, filter->condition, value, &regex_at, &verdict, err);
-    *wanted = verdict != REFUSES;
-    return rc;
+    *wanted = true;
+    return filter->tests == NULL
+               ? BB_OK
+               : bbi_show_judge(filter->tests, passes, (void *)(uintptr_t)value, wanted, err);
 }
 
 /* ---- what is left for the choice of series ---- */
 
-static int settle(struct bbi_qctx *ctx, const struct bbi_value_filter *f, struct bbi_ql_expr *expr,
-                  const struct bbi_name *value, size_t *regex_at, struct bbi_ql_expr **out,
+struct settler {
+    struct bbi_qctx *ctx;
+    const struct bbi_value_filter *filter;
+    const struct bbi_name *value;
+};
+
+static int settle(void *arg, struct bbi_ql_expr *expr, struct bbi_ql_expr **out,
                   struct bb_error *err)
 {
-    enum verdict verdict;
-    while (expr->kind == BBI_QL_PAREN) {
-        expr = expr->u.inner;
-    }
-    *out = expr;
-    if (expr->kind != BBI_QL_BINARY || (!joins(expr) && !names(expr, f->name))) {
+    const struct settler *s = arg;
+    bool holds;
+    if (!names(expr, s->filter->name)) {
         return BB_OK;
     }
-    int rc = bbi_qctx_array(ctx, 1, sizeof(**out), out, err);
-    if (rc != BB_OK) {
-        return rc;
+    int rc = passes((void *)(uintptr_t)s->value, expr, &holds, err);
+    rc = rc == BB_OK ? bbi_qctx_array(s->ctx, 1, sizeof(**out), out, err) : rc;
+    if (rc == BB_OK) {
+        (*out)->kind = BBI_QL_BOOLEAN;
+        (*out)->u.boolean = holds;
     }
-    **out = *expr;
-    if (joins(expr)) {
-        rc = settle(ctx, f, expr->u.binary.lhs, value, regex_at, &(*out)->u.binary.lhs, err);
-        return rc == BB_OK
-                   ? settle(ctx, f, expr->u.binary.rhs, value, regex_at, &(*out)->u.binary.rhs, err)
-                   : rc;
-    }
-    rc = compare_value(f, expr, value, regex_at, &verdict, err);
-    (*out)->kind = BBI_QL_BOOLEAN;
-    (*out)->u.boolean = verdict == TAKES;
     return rc;
 }
 
 int bbi_value_filter_settle(struct bbi_qctx *ctx, const struct bbi_value_filter *filter,
-                            struct bbi_ql_expr *condition, const struct bbi_name *value,
-                            struct bbi_ql_expr **out, struct bb_error *err)
+                            const struct bbi_name *value, struct bbi_ql_expr **out,
+                            struct bb_error *err)
 {
-    size_t regex_at = 0;
-    return settle(ctx, filter, condition, value, &regex_at, out, err);
-}
-
-int bbi_show_strip(struct bbi_qctx *ctx, struct bbi_ql_expr *condition, struct bbi_ql_expr **out,
-                   struct bb_error *err)
-{
-    struct bbi_ql_expr *lhs;
-    struct bbi_ql_expr *rhs;
-    struct bbi_ql_expr *inner = condition;
-    while (inner != NULL && inner->kind == BBI_QL_PAREN) {
-        inner = inner->u.inner;
-    }
-    *out = condition;
-    if (inner == NULL || inner->kind != BBI_QL_BINARY) {
-        return BB_OK;
-    }
-    if (!joins(inner)) {
-        bool away = names(inner, "_name") || names(inner, "_tagKey") ||
-                    (compares(inner) && inner->u.binary.lhs->kind != BBI_QL_VAR);
-        *out = away ? NULL : condition;
-        return BB_OK;
-    }
-    int rc = bbi_show_strip(ctx, inner->u.binary.lhs, &lhs, err);
-    rc = rc == BB_OK ? bbi_show_strip(ctx, inner->u.binary.rhs, &rhs, err) : rc;
-    if (rc != BB_OK || lhs == NULL || rhs == NULL) {
-        *out = rc == BB_OK && lhs == NULL ? rhs : lhs;
-        return rc;
-    }
-    rc = bbi_qctx_array(ctx, 1, sizeof(**out), out, err);
-    if (rc == BB_OK) {
-        **out = *inner;
-        (*out)->u.binary.lhs = lhs;
-        (*out)->u.binary.rhs = rhs;
-    }
-    return rc;
+    struct settler s = {.ctx = ctx, .filter = filter, .value = value};
+    return bbi_show_rewrite(ctx, filter->condition, settle, &s, out, err);
 }

@@ -383,6 +383,32 @@ static void test_fields_looked_back_for(void **state)
     dbtest_close(&t);
 }
 
+/* ORs in a row are not nested: there may be many. */
+static void test_long_conditions(void **state)
+{
+    struct bbi_buf text;
+    struct dbtest t;
+    (void)state;
+    dbtest_open(&t);
+    dbtest_write(&t, lines);
+    bbi_buf_init(&text, NULL, 1 << 20);
+    for (int form = 0; form < 2; form++) {
+        bbi_buf_reset(&text);
+        bbi_buf_printf(
+            &text, form == 0 ? "SHOW MEASUREMENTS WHERE host = 'b'"
+                             : "SHOW TAG VALUES WITH KEY = host WHERE host != '' OR value = 'b'");
+        for (int i = 0; i < 1000; i++) {
+            bbi_buf_printf(&text, form == 0 ? " OR host = 'c%d'" : " OR (value = 'c%d')", i);
+        }
+        bbi_buf_u8(&text, 0);
+        dbtest_expect(&t, (const char *)text.data,
+                      form == 0 ? "measurements: name=\"cpu\"\n"
+                                : "cpu: key=\"host\" value=\"b\"\n");
+    }
+    bbi_buf_fini(&text);
+    dbtest_close(&t);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -398,6 +424,7 @@ int main(void)
         cmocka_unit_test(test_conditions_of_nothing),
         cmocka_unit_test(test_fields_within_or),
         cmocka_unit_test(test_fields_looked_back_for),
+        cmocka_unit_test(test_long_conditions),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
