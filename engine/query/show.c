@@ -447,11 +447,54 @@ struct series_show {
     struct key_list *keys;
 };
 
+/* The place of the next byte of a key's text in the order of series, past which *at moves. Series
+ * are ordered by their names and values one by one: what ends one comes before all that may stand
+ * in it. */
+static int take_rank(const char **at, bool *in_tags)
+{
+    unsigned char c = (unsigned char)*(*at);
+    if (c == '\0') {
+        return 0;
+    }
+    (*at)++;
+    if (c == ',' || (c == '=' && *in_tags)) {
+        *in_tags = true;
+        return 1;
+    }
+    if (c == '\\' && (**at == ',' || **at == ' ' || (**at == '=' && *in_tags))) {
+        c = (unsigned char)*(*at)++;
+    }
+    return c + 2;
+}
+
+static int compare_parts(const char *x, const char *y)
+{
+    bool x_in_tags = false, y_in_tags = false;
+    int a, b;
+    do {
+        a = take_rank(&x, &x_in_tags);
+        b = take_rank(&y, &y_in_tags);
+    } while (a == b && a != 0);
+    return (a > b) - (a < b);
+}
+
+static bool is_plain(char c)
+{
+    return c != '\0' && c != ',' && c != '=' && c != '\\';
+}
+
 static int compare_text(const void *a, const void *b)
 {
-    const char *const *x = a;
-    const char *const *y = b;
-    return strcmp(*x, *y);
+    const char *x = *(const char *const *)a;
+    const char *y = *(const char *const *)b;
+    size_t i = 0;
+    while (x[i] == y[i] && x[i] != '\0') {
+        i++;
+    }
+    if (is_plain(x[i]) && is_plain(y[i]) && (i == 0 || x[i - 1] != '\\')) {
+        return (int)(unsigned char)x[i] - (int)(unsigned char)y[i];
+    }
+    return compare_parts(x, y);
 }
 
 static int emit_keys(struct key_list *l, const struct bbi_ql_show *show, struct bbi_emit *e,

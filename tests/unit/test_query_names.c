@@ -170,6 +170,27 @@ static void test_series(void **state)
     run_in_states(cases, sizeof(cases) / sizeof(cases[0]));
 }
 
+/* By names and values one by one, not by the bytes of the whole key. */
+static void test_order_of_series(void **state)
+{
+    static const char written[] = "m,k=1 v=1 1\nm,k1=1 v=1 1\nm,k=12,l=1 v=1 1\nm,k=1,l=2 v=1 1\n"
+                                  "m,k=1\\,0 v=1 1\nm,k=1\\ 0 v=1 1\nm v=1 1\nm\"a,k=1 v=1 1\n"
+                                  "m\\,k=0 v=1 1\nm=k,a=1 v=1 1\nm,k\\=1=1 v=1 1\n";
+    static const char *const cases[][2] = {
+        {"SHOW SERIES", ": key=\"m\"\n: key=\"m,k=1\"\n: key=\"m,k=1,l=2\"\n"
+                        ": key=\"m,k=1\\ 0\"\n: key=\"m,k=1\\,0\"\n: key=\"m,k=12,l=1\"\n"
+                        ": key=\"m,k1=1\"\n: key=\"m,k\\=1=1\"\n: key=\"m\"a,k=1\"\n"
+                        ": key=\"m\\,k=0\"\n: key=\"m=k,a=1\"\n"},
+        {"SHOW SERIES FROM m LIMIT 2 OFFSET 5", ": key=\"m,k=12,l=1\"\n: key=\"m,k1=1\"\n"},
+    };
+    struct dbtest t;
+    (void)state;
+    dbtest_open(&t);
+    dbtest_write(&t, written);
+    expect_all(&t, cases, sizeof(cases) / sizeof(cases[0]));
+    dbtest_close(&t);
+}
+
 static void test_tags(void **state)
 {
     static const char *const cases[][2] = {
@@ -413,6 +434,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_series),
+        cmocka_unit_test(test_order_of_series),
         cmocka_unit_test(test_tags),
         cmocka_unit_test(test_fields),
         cmocka_unit_test(test_counts),
