@@ -34,6 +34,15 @@ static bool is_told(const struct buf *text, const char *reason)
     return false;
 }
 
+/** A line may hold anything, NUL too. */
+static int put_unparsed(struct buf *text, const char *line, size_t length)
+{
+    static const char before[] = "unable to parse '", behind[] = "': ";
+    int rc = buf_put(text, before, strlen(before));
+    rc = rc == BB_OK ? buf_put(text, line, length) : rc;
+    return rc == BB_OK ? buf_put(text, behind, strlen(behind)) : rc;
+}
+
 void rejects_add(void *arg, uint64_t line_number, const char *line, size_t line_length, int code,
                  const char *reason)
 {
@@ -53,14 +62,17 @@ void rejects_add(void *arg, uint64_t line_number, const char *line, size_t line_
         return;
     }
     size_t before = rejects->text.len;
-    const char *between = before > 0 ? "\n" : "";
-    int shown = line_length > LINE_SHOWN_BYTES ? LINE_SHOWN_BYTES : (int)line_length;
-    int rc = code == BB_EPARSE ? buf_printf(&rejects->text, "%sunable to parse '%.*s': %s", between,
-                                            shown, line, reason)
-                               : buf_printf(&rejects->text, "%s%s", between, reason);
+    size_t shown = line_length > LINE_SHOWN_BYTES ? LINE_SHOWN_BYTES : line_length;
+    int rc = before > 0 ? buf_put(&rejects->text, "\n", 1) : BB_OK;
+    if (rc == BB_OK && code == BB_EPARSE)
+        rc = put_unparsed(&rejects->text, line, shown);
+    if (rc == BB_OK)
+        rc = buf_printf(&rejects->text, "%s", reason);
     if (rc == BB_OK) {
         rejects->told++;
         rejects->reasons++;
+    } else {
+        rejects->text.len = before;
     }
 }
 

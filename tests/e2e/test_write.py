@@ -105,6 +105,12 @@ def test_all_lines_bad(server):
     assert server.query("SHOW MEASUREMENTS") == []
 
 
+def test_a_line_with_nul(server):
+    reply = server.write(b"w v=1\x00 1")
+    assert (reply.status, reply.error()) == (400, "unable to parse 'w v=1\x00 1': invalid number")
+    assert b"\x00" not in reply.headers["X-Influxdb-Error"].encode()
+
+
 def test_reasons_are_bounded_and_the_count_is_true(server):
     reply = server.write("w v=1 1\n" + "bad%d\n" * 50000 % tuple(range(50000)))
     assert reply.status == 400
