@@ -1,5 +1,6 @@
 /* SHOW of what the server does and is: QUERIES, STATS, DIAGNOSTICS, CONTINUOUS QUERIES ... */
 #include <string.h>
+#include <sys/utsname.h>
 #include <unistd.h>
 
 #include "engine/base/clock.h"
@@ -145,21 +146,49 @@ static int show_system(struct bbi_qctx *ctx, struct bbi_emit *e, struct bb_error
     return rc == BB_OK ? bbi_emit_flush(e, err) : rc;
 }
 
-static int show_diagnostics(struct bbi_qctx *ctx, const char *module, struct bbi_emit *e,
-                            struct bb_error *err)
+static bool is_asked(const char *module, const char *name)
+{
+    return module == NULL || strcmp(module, name) == 0;
+}
+
+static int show_build(struct bbi_emit *e, struct bb_error *err)
 {
     static const char *const columns[] = {"Version"};
     struct bb_value *row;
-    int rc = BB_OK;
-    if (module == NULL || strcmp(module, "build") == 0) {
-        rc = bbi_emit_columns(e, "build", columns, 1, err);
-        rc = rc == BB_OK ? bbi_emit_row(e, &row, err) : rc;
-        if (rc == BB_OK) {
-            row[0] = bbi_value_string(bb_version(), strlen(bb_version()));
-            rc = bbi_emit_flush(e, err);
-        }
+    int rc = bbi_emit_columns(e, "build", columns, 1, err);
+    rc = rc == BB_OK ? bbi_emit_row(e, &row, err) : rc;
+    if (rc == BB_OK) {
+        row[0] = bbi_value_string(bb_version(), strlen(bb_version()));
+        rc = bbi_emit_flush(e, err);
     }
-    if (rc == BB_OK && (module == NULL || strcmp(module, "system") == 0)) {
+    return rc;
+}
+
+static int show_network(struct bbi_emit *e, struct bb_error *err)
+{
+    static const char *const columns[] = {"hostname"};
+    struct utsname host;
+    struct bb_value *row;
+    if (uname(&host) != 0) {
+        host.nodename[0] = '\0';
+    }
+    int rc = bbi_emit_columns(e, "network", columns, 1, err);
+    rc = rc == BB_OK ? bbi_emit_row(e, &row, err) : rc;
+    if (rc == BB_OK) {
+        row[0] = bbi_value_string(host.nodename, strlen(host.nodename));
+        rc = bbi_emit_flush(e, err);
+    }
+    return rc;
+}
+
+static int show_diagnostics(struct bbi_qctx *ctx, const char *module, struct bbi_emit *e,
+                            struct bb_error *err)
+{
+    int rc = is_asked(module, "build") ? show_build(e, err) : BB_OK;
+    if (rc == BB_OK && is_asked(module, "network")) {
+        rc = show_network(e, err);
+    }
+    if (rc == BB_OK && is_asked(module, "system")) {
         rc = show_system(ctx, e, err);
     }
     return rc;

@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/utsname.h>
 
 #include <cmocka.h>
 
@@ -357,6 +358,11 @@ static void lists_without_content(void **state)
     dbtest_expect(&t, "SHOW STATS FOR 'nope'", "");
     dbtest_expect(&t, "SHOW STATS FOR 'catalog'", "catalog: databases=1u series=6u\n");
     dbtest_expect(&t, "SHOW DIAGNOSTICS FOR 'nope'", "");
+    struct utsname host;
+    char answer[512];
+    assert_int_equal(uname(&host), 0);
+    (void)snprintf(answer, sizeof(answer), "network: hostname=\"%s\"\n", host.nodename);
+    dbtest_expect(&t, "SHOW DIAGNOSTICS FOR 'network'", answer);
 }
 
 /* Names and replicas of policies, in influxd's words. */
