@@ -161,8 +161,7 @@ void jsonw_plain_string(struct json *j, const char *text, size_t n)
     value_end(j);
 }
 
-/** Length of the well-formed UTF-8 sequence at s, 0 if there is none (RFC 3629, table 3-7). */
-static size_t utf8_sequence(const unsigned char *s, size_t n)
+size_t json_utf8_length(const unsigned char *s, size_t n)
 {
     unsigned char c = s[0];
     size_t len = c < 0x80 ? 1 : c < 0xc2 ? 0 : c < 0xe0 ? 2 : c < 0xf0 ? 3 : c < 0xf5 ? 4 : 0;
@@ -213,7 +212,7 @@ static size_t put_special(struct json *j, const unsigned char *s, size_t n)
         put_escaped(j, s[0]);
         return 1;
     }
-    size_t len = utf8_sequence(s, n);
+    size_t len = json_utf8_length(s, n);
     if (len == 0) {
         put(j, "\\ufffd", 6);
         return 1;

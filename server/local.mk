@@ -62,6 +62,8 @@ libserver_la_SOURCES = \
 	server/json.h \
 	server/json_check.c \
 	server/json_check.h \
+	server/json_repair.c \
+	server/json_repair.h \
 	server/line_batch.c \
 	server/line_batch.h \
 	server/line_conn.h \

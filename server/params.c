@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "server/json_check.h"
+#include "server/json_repair.h"
 
 static struct bb_param error_param(const char *name, const char *why)
 {
@@ -125,7 +126,14 @@ static int load(const char *text, size_t n, struct params *params, struct bb_err
 {
     static const char what[] = "query parameters";
     json_error_t why;
-    params->document = json_loadb(text, n, 0, &why);
+    struct buf sound;
+    buf_init(&sound, SIZE_MAX, NULL);
+    int rc = json_repair(text, n, &sound);
+    if (rc == BB_OK)
+        params->document = json_loadb(sound.data, sound.len, 0, &why);
+    buf_fini(&sound);
+    if (rc != BB_OK)
+        return fail(err, rc, what, "out of memory");
     params->texts = json_array();
     if (params->document == NULL)
         return fail(err, BB_EPARSE, what, why.text);

@@ -212,6 +212,23 @@ def test_params_never_become_text_of_the_query(server):
     assert "series" not in result
 
 
+@pytest.mark.parametrize("text, value", [
+    ("\\ud800", "\ufffd"), ("\\udc00x", "\ufffdx"), ("\\ud800\\ud83d\\ude00", "\ufffd\U0001f600"),
+    ("\\\\ud800", "\\ud800"), ("\\ud800\\n", "\ufffd\n"), ("\\uD83D\\u0041", "\ufffdA")])
+def test_params_with_half_a_surrogate_pair(shared_server, text, value):
+    """As Go reads them."""
+    shared_server.write('half s="%s" 7' % value.replace("\\", "\\\\"))
+    rows = params_rows(shared_server, "SELECT s FROM half WHERE s = $p", '{"p":"%s"}' % text)
+    assert rows["series"][0]["values"] == [[7, value]]
+
+
+def test_params_that_are_no_utf8(shared_server):
+    body = b'q=SELECT+v+FROM+m+WHERE+id=$p&db=test&params={"p":"%ff\xe2\x82"}'
+    reply = shared_server.request("POST", "/query", body=body, headers={
+        "Content-Type": "application/x-www-form-urlencoded"})
+    assert (reply.status, reply.json()) == (200, {"results": [{"statement_id": 0}]})
+
+
 @pytest.mark.parametrize("params", ["{", "[1]", "7", '{"a":"\\u0000"}', "[" * 100000])
 def test_params_that_are_not_an_object_are_refused(shared_server, params):
     reply = shared_server.query_reply("SHOW DATABASES", params=params)
