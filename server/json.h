@@ -22,7 +22,8 @@ struct json {
     int err;        /* bb_code, or what flush returned */
 };
 
-/** Length of the well-formed UTF-8 sequence at s [n > 0], 0 if there is none (RFC 3629, table 3-7). */
+/** Length of the well-formed UTF-8 sequence at s [n > 0], 0 if there is none (RFC 3629, table
+ * 3-7). */
 size_t json_utf8_length(const unsigned char *s, size_t n);
 
 /** A writer into out that is never flushed. */
