@@ -251,6 +251,22 @@ void bbsh_use(struct shell *shell, const char *name)
     }
 }
 
+bool bbsh_connect(struct shell *shell)
+{
+    struct bb_client_error error;
+    struct bb_client_options options = shell->options;
+    struct bb_client *client;
+    options.database = shell->database;
+    options.retention_policy = shell->policy;
+    if (bb_client_create(&client, &options, &error) != BB_CLIENT_OK) {
+        bbsh_tell(shell, &error);
+        return false;
+    }
+    bb_client_destroy(&shell->client);
+    shell->client = client;
+    return true;
+}
+
 /** [INTO [DB.]RP] LINE */
 static void insert(struct shell *shell, const char *text)
 {

@@ -16,6 +16,7 @@
 #include <stdio.h>
 
 #include "client/busbar_client.h"
+#include "client/password.h"
 #include "client/text.h"
 
 /** Exit codes, of all that `busbar` does; documented in busbar(1). */
@@ -35,8 +36,11 @@ struct bbsh_output;
 
 struct shell {
     struct bb_client *client;
-    struct bb_client_options options; /* its strings are argv's and the environment's */
-    char database[256];               /* "" for none */
+    struct bb_client_options options; /* its strings are argv's, the environment's, or these: */
+    char url[512];
+    char user[256];
+    struct password password;
+    char database[256]; /* "" for none */
     char policy[256];
     const struct bbsh_output *format;
     char zone[64];     /* "" for UTC */
@@ -87,6 +91,10 @@ int bbsh_run_text(struct shell *shell, const char *text);
 
 /** A line that begins with a backslash, without it. */
 void bbsh_command(struct shell *shell, const char *line);
+
+/** A client of the options as they are now takes the place of the one that is there; false: there
+ * can be none (told), the old one stays. */
+bool bbsh_connect(struct shell *shell);
 
 /** Make the database the current one; "db" or "db.rp", quoted or not. */
 void bbsh_use(struct shell *shell, const char *name);

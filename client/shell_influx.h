@@ -1,5 +1,7 @@
 /**
- * Words of the `influx` shell: help, format NAME, precision UNIT, and INSERT INTO.
+ * Words of the `influx` shell: help, format NAME, precision UNIT, settings, clear WHAT, connect
+ * URL, auth [USER] and INSERT INTO. What else it can set (pretty, chunked, chunk, consistency,
+ * node) is taken and does nothing.
  */
 #ifndef CLIENT_SHELL_INFLUX_H
 #define CLIENT_SHELL_INFLUX_H

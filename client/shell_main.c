@@ -292,11 +292,8 @@ static int start(struct shell *shell, const struct arguments *args)
              shell->options.database != NULL ? shell->options.database : "");
     snprintf(shell->policy, sizeof(shell->policy), "%s",
              shell->options.retention_policy != NULL ? shell->options.retention_policy : "");
-    struct bb_client_error error;
-    if (bb_client_create(&shell->client, &shell->options, &error) != BB_CLIENT_OK) {
-        bbsh_tell(shell, &error);
+    if (!bbsh_connect(shell))
         return shell->exit_code;
-    }
     run(shell, args);
     if (fflush(shell->out) != 0 && shell->exit_code == BBSH_EXIT_OK)
         shell->exit_code = BBSH_EXIT_FILE;
@@ -306,10 +303,9 @@ static int start(struct shell *shell, const struct arguments *args)
 /** With the password that belongs to the user's name, asked for if it is not given. */
 static int start_as(struct shell *shell, const struct arguments *args)
 {
-    struct password password;
-    password_complete(&password, &shell->options);
+    password_complete(&shell->password, &shell->options);
     int rc = start(shell, args);
-    password_forget(&password, &shell->options);
+    password_forget(&shell->password, &shell->options);
     return rc;
 }
 

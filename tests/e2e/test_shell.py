@@ -161,6 +161,37 @@ def test_words_of_the_influx_shell(shell, server):
     assert shell("-e", "insert into nope i1 x=1").returncode == 1
 
 
+def test_settings_of_the_influx_shell(shell, server):
+    out = shell("-e", "precision ms; format csv; settings")
+    lines = dict(line.split(None, 1) for line in out.stdout.splitlines() if " " in line.strip())
+    assert lines["url"].endswith(":%d" % server.http_port)
+    assert (lines["database"], lines["format"], lines["precision"]) == ("db one", "csv", "ms")
+    out = shell("-e", "use other.pol; clear rp; settings",
+                "-e", "clear database; settings; SHOW MEASUREMENTS")
+    databases = [line[18:] for line in out.stdout.splitlines() if line.startswith("database")]
+    policies = [line[18:] for line in out.stdout.splitlines() if line.startswith("retention")]
+    assert (databases, policies) == (["other", ""], ["", ""])
+    assert "database name required" in out.stderr
+    assert shell("-e", "clear everything").returncode == 2
+    out = shell("-e", "pretty; chunked; chunk size 5; consistency any; SHOW DATABASES")
+    assert "db one" in out.stdout and out.stderr.count("of no effect here") == 4
+    out = shell("-e", "settings FROM m")
+    assert out.returncode == 1 and "found settings" in out.stderr
+
+
+def test_connect_and_auth(shell, server, make_server):
+    other = make_server()
+    other.query("CREATE DATABASE elsewhere")
+    out = shell("-e", "connect 127.0.0.1:%d; SHOW DATABASES; settings" % other.http_port)
+    assert "elsewhere" in out.stdout and "127.0.0.1:%d" % other.http_port in out.stdout
+    out = shell("-e", "connect ftp://x; SHOW DATABASES")
+    assert out.returncode == 2 and "db one" in out.stdout
+    out = shell("-e", "auth somebody; settings; auth; settings", "--user", "first",
+                "--password", "x")
+    assert [line[18:] for line in out.stdout.splitlines() if line.startswith("user")] == [
+        "somebody", ""]
+
+
 def test_plots(shell, server):
     server.write("\n".join("p v=%d %d" % (i * i, 1710460800 + 3600 * i) for i in range(50)),
                  db="db one", precision="s")

@@ -193,6 +193,22 @@ def test_password(terminal, server):
     terminal.type("SHOW DATABASES", "Enter").wait("energy")
 
 
+def test_auth(make_server, tmp_path):
+    """Another user in the middle of a session, as the influx shell has it."""
+    server = make_server(auth_enabled="true")
+    server.query_reply("CREATE USER root WITH PASSWORD 'tops3cret' WITH ALL PRIVILEGES")
+    terminal = Terminal(tmp_path)
+    try:
+        terminal.start("-H", "http://" + server.http_address).wait_line("busbar> ")
+        terminal.type("SHOW USERS", "Enter").wait("unable to parse authentication credentials")
+        terminal.type("auth root", "Enter").wait("Password of root:")
+        terminal.type("tops3cret", "Enter").wait_line("busbar> ")
+        terminal.type("SHOW USERS", "Enter").wait("admin")
+        assert "tops3cret" not in terminal.screen()
+    finally:
+        terminal.close()
+
+
 @pytest.mark.parametrize("words", [["status"], ["rejects"], ["export", "-d", "energy"],
                                    ["import", "-d", "energy", "-q", "lines.lp"]])
 def test_password_of_commands(make_server, tmp_path, monkeypatch, words):
