@@ -58,12 +58,20 @@ static void count_request(struct http_conn *conn)
     count_add(&counters->requests[conn->request.counted_as], 1);
 }
 
+/** As in InfluxDB what only tells of the server does so below its path too. */
+static bool is_at(const struct http_route *route, const char *path)
+{
+    size_t n = strlen(route->path);
+    bool below = route->run == http_vars_run || route->run == http_requests_run;
+    return strncmp(route->path, path, n) == 0 && (path[n] == '\0' || (below && path[n] == '/'));
+}
+
 bool http_route(struct http_conn *conn)
 {
     const char *path = http_text(conn, conn->request.path);
     const struct http_route *route = NULL;
     for (size_t i = 0; i < sizeof(routes) / sizeof(routes[0]); i++)
-        if (strcmp(routes[i].path, path) == 0)
+        if (is_at(&routes[i], path))
             route = &routes[i];
     conn->request.route = route;
     count_request(conn);

@@ -49,6 +49,14 @@ def test_vars(server):
     assert "httpd:" + server.http_address in all_of_it and "database:test" in all_of_it
 
 
+def test_paths_below(server):
+    for path in ("/debug/vars/", "/debug/vars/x"):
+        assert set(server.get(path).json()) == set(server.get("/debug/vars").json())
+    assert server.get("/debug/requests/", seconds=0).json() == {}
+    for path in ("/debug/varsx", "/debug/flush/", "/debug/status/x", "/query/"):
+        assert server.get(path).status == 404
+
+
 def test_vars_of_queries_and_shards(server):
     week = 7 * 86400
     server.write("".join("m,id=a v=1 %d\n" % (i * week) for i in range(3)), precision="s")
