@@ -242,7 +242,9 @@ static enum bbi_ql_type given_type(const struct bbi_call *call)
 static int refuse(struct bbi_plan *plan, struct bbi_call *call, struct bb_error *err)
 {
     struct bb_error refusal;
-    if (call->inner != NULL && call->inner->input == BBI_QL_TYPE_UNKNOWN) {
+    bool nothing = call->inner != NULL && (call->inner->input == BBI_QL_TYPE_UNKNOWN ||
+                                           bbi_stream_first_decides(plan, call->inner));
+    if (nothing) {
         /* Over nothing; fill() takes the type all the same. */
         call->type = call->type == BBI_QL_TYPE_UNKNOWN ? call->inner->type : call->type;
         call->input = BBI_QL_TYPE_UNKNOWN;

@@ -127,6 +127,9 @@ static int passes(void *arg, const struct bbi_ql_expr *expr, bool *out, struct b
     } else if (rhs->kind == BBI_QL_STRING) {
         same = value->len == strlen(rhs->u.string) &&
                memcmp(value->name, rhs->u.string, value->len) == 0;
+    } else if (rhs->kind == BBI_QL_VAR &&
+               strcmp(rhs->u.var.name, expr->u.binary.lhs->u.var.name) == 0) {
+        same = true;
     } else {
         return BB_OK;
     }

@@ -133,6 +133,7 @@ static int pass_call(const struct bbi_flow *flow, const struct bbi_call *call,
                      struct bbi_stream **out, struct bb_error *err)
 {
     struct bbi_flow wide = reach_back(flow, call);
+    wide.by_group = false;
     struct bbi_flow inner;
     struct bbi_trace_node *node;
     struct bbi_stream *input = NULL;
@@ -149,10 +150,7 @@ static int pass_call(const struct bbi_flow *flow, const struct bbi_call *call,
     return rc;
 }
 
-/* Of several sources InfluxDB merges those whose results have the type of the first one's; a
- * subquery without the name counts as floats that are none. mean() and count() have one type;
- * top() and bottom() of tags begin with max() and min(). */
-static bool first_source_decides(const struct bbi_plan *plan, const struct bbi_call *call)
+bool bbi_stream_first_decides(const struct bbi_plan *plan, const struct bbi_call *call)
 {
     struct bbi_ref driver = {.name = call->field, .cast = call->cast, .type = call->input};
     bool merges = call->func == BBI_FUNC_MIN || call->func == BBI_FUNC_MAX ||
@@ -170,6 +168,33 @@ static bool takes_any_order(const struct bbi_plan *plan, const struct bbi_call *
            bbi_func_takes_any_order(call->func, call->tag_count + plan->ref_count != 0);
 }
 
+/* Which functions InfluxDB gives a subquery's groups as they are, and which it has them sorted for;
+ * the others take what is around them. */
+static bool takes_by_group(const struct bbi_flow *flow, const struct bbi_call *call)
+{
+    switch (call->func) {
+    case BBI_FUNC_COUNT:
+        return call->expr->u.call.args[0]->kind != BBI_QL_CALL &&
+               call->expr->u.call.args[0]->kind != BBI_QL_DISTINCT;
+    case BBI_FUNC_SUM:
+    case BBI_FUNC_MEAN:
+    case BBI_FUNC_MIN:
+    case BBI_FUNC_MAX:
+    case BBI_FUNC_FIRST:
+    case BBI_FUNC_LAST:
+        return true;
+    case BBI_FUNC_TOP:
+    case BBI_FUNC_BOTTOM:
+        return flow->by_group || call->tag_count > 0;
+    case BBI_FUNC_SPREAD:
+    case BBI_FUNC_STDDEV:
+    case BBI_FUNC_MODE:
+        return flow->by_group;
+    default:
+        return false;
+    }
+}
+
 static int reduce_call(const struct bbi_flow *flow, const struct bbi_call *call, bool to_window,
                        struct bbi_stream **out, struct bb_error *err)
 {
@@ -180,8 +205,9 @@ static int reduce_call(const struct bbi_flow *flow, const struct bbi_call *call,
     /* What is of the whole group reads all of it. */
     inner.is_hasty = inner.is_hasty && inner.plan->buckets.width_ns != 0;
     inner.any_order = takes_any_order(flow->plan, call);
+    inner.by_group = takes_by_group(flow, call);
     if (rc == BB_OK) {
-        rc = first_source_decides(flow->plan, call)
+        rc = bbi_stream_first_decides(flow->plan, call)
                  ? bbi_stream_merge(&inner, NULL, 0, true, &input, err)
                  : source_of(&inner, call, &input, err);
     }

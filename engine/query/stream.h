@@ -54,10 +54,11 @@ struct bbi_flow {
     const struct bbi_plan *plan;
     int64_t tmin;
     int64_t tmax;
-    uint64_t budget;         /* bytes of rows that a source may hold */
-    bool looked_back;        /* the times reach back already, as lookback() allows */
-    bool is_hasty;           /* a LIMIT is above: sources begin with few rows, then read more */
-    bool any_order;          /* the points of a group's window may come in any order */
+    uint64_t budget;  /* bytes of rows that a source may hold */
+    bool looked_back; /* the times reach back already, as lookback() allows */
+    bool is_hasty;    /* a LIMIT is above: sources begin with few rows, then read more */
+    bool any_order;   /* the points of a group's window may come in any order */
+    bool by_group;    /* selected points of a window come group by group, not by their times */
     struct bbi_trace *trace; /* NULL: nobody asks which streams there are */
     unsigned depth;
 };
@@ -125,6 +126,13 @@ int bbi_stream_subquery(const struct bbi_flow *flow, const struct bbi_plan *sub,
 
 /** Whether a subquery has what a name of the query around it may be. */
 bool bbi_stream_subquery_has(const struct bbi_plan *sub, const struct bbi_ref *name);
+
+/**
+ * Whether a call has no points because of the first source. InfluxDB merges those of several whose
+ * results have the type of the first one's; a subquery without the name counts as floats that are
+ * none. mean() and count() have one type; top() and bottom() of tags begin with max() and min().
+ */
+bool bbi_stream_first_decides(const struct bbi_plan *plan, const struct bbi_call *call);
 
 /** Several streams as one. by_window: points of one group and window come stream by stream, else by
  * time. */

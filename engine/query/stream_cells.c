@@ -99,7 +99,8 @@ static bool picks_points(const struct bbi_call *call)
 static bool is_order_seen(const struct bbi_plan *plan)
 {
     const struct bbi_plan *around = plan->parent;
-    if (plan->buckets.width_ns == 0 || around == NULL || around->call_count == 0) {
+    if (plan->buckets.width_ns == 0 || around == NULL || around->call_count == 0 ||
+        plan->fill != BBI_QL_FILL_NONE) {
         return true;
     }
     for (size_t i = 0; i < around->call_count; i++) {
@@ -387,7 +388,7 @@ int bbi_stream_cells(const struct bbi_flow *flow, const struct bbi_measurement *
     c->plan.call_count = 1;
     c->plan.ref_count = 0;
     c->plan.is_selector = !to_window;
-    c->plan.keeps_times = picks_points(call) && is_order_seen(flow->plan);
+    c->plan.keeps_times = picks_points(call) && !flow->by_group && is_order_seen(flow->plan);
     c->plan.when.tmin = flow->tmin;
     c->plan.when.tmax = flow->tmax;
     c->measurement = m;

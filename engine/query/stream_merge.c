@@ -137,10 +137,13 @@ static int look_at_all(struct merge *m, struct bb_error *err)
     return BB_OK;
 }
 
+/* Whether it goes on with the source of the last point: as long as that does not go beyond the
+ * window; it may go back. */
 static bool in_window(const struct merge *m, const struct head *h)
 {
+    int64_t window = window_of(m, h->point.time);
     return m->by_window && bbi_group_compare_order(m->plan, &h->point.group, &m->group) == 0 &&
-           window_of(m, h->point.time) == m->window;
+           (m->plan->descending ? window >= m->window : window <= m->window);
 }
 
 static int merge_next(struct bbi_stream *s, struct bbi_stream_point *out, bool *any,
@@ -159,13 +162,13 @@ static int merge_next(struct bbi_stream *s, struct bbi_stream_point *out, bool *
     }
     if (best == NULL && m->heap_count > 0) {
         best = pop_head(m);
+        m->window = window_of(m, best->point.time);
     }
     *any = best != NULL;
     m->last = best;
     if (best != NULL) {
         *out = best->point;
         m->group = best->point.group;
-        m->window = window_of(m, best->point.time);
         best->used = true;
     }
     return BB_OK;

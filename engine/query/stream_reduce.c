@@ -101,7 +101,7 @@ static int by_time(const void *a, const void *b)
     return (x->at > y->at) - (x->at < y->at);
 }
 
-/* Group by group, in the order of the query; those with times of their own by time. */
+/* Group by group, in the order of the query; those with times of their own by time, if wanted. */
 static int gather_results(struct reduce *r, struct bb_error *err)
 {
     struct bbi_fn_point point;
@@ -115,7 +115,7 @@ static int gather_results(struct reduce *r, struct bb_error *err)
             rc = add_result(r, machine, &point, err);
         }
     }
-    if (rc == BB_OK && timed) {
+    if (rc == BB_OK && timed && !r->flow.by_group) {
         qsort(r->results, r->result_count, sizeof(r->results[0]), by_time);
     }
     return rc;

@@ -136,6 +136,25 @@ static const struct question questions[] = {
       "600s and time < 1200s",
      "m: time=600000000000 x=4 h=\"a\"\n"
      "m: time=600000000000 x=8 h=\"b\"\n"},
+    {"select median(x) from (select first(v) as x from m where v > 1 and time >= 900s and time "
+     "< 1500s group by time(5m), h fill(10)) where time >= 900s and time < 1500s group by time(5m)",
+     "m: time=900000000000 median=2\n"
+     "m: time=1200000000000 median=10\n"
+     "m: time=900000000000 median=4\n"
+     "m: time=1200000000000 median=10\n"},
+    {"select sum(x) from (select first(v) as x, h from m where v > 1 and time >= 900s and time "
+     "< 1500s group by time(5m), h fill(10)) where time >= 900s and time < 1500s group by time(5m)",
+     "m: time=900000000000 sum=4\n"
+     "m: time=1200000000000 sum=10\n"
+     "m: time=900000000000 sum=2\n"
+     "m: time=1200000000000 sum=10\n"},
+    {"select spread(v) from (select first(v) as v from m where v > 1 and time >= 900s and time "
+     "< 1500s group by time(5m), h fill(10)), m where time >= 900s and time < 1500s group by "
+     "time(5m)",
+     "m: time=900000000000 spread=7\n"
+     "m: time=1200000000000 spread=0\n"
+     "m: time=900000000000 spread=0\n"
+     "m: time=1200000000000 spread=0\n"},
     {"select top(i, h, 2) from (select w from n), m",
      ""},
     {"select top(i, h, 2) from m, (select w from n)",
