@@ -34,7 +34,7 @@ def value_of(rng, token):
     if re.fullmatch(r"\d+\.\d+", token):
         return rng.choice([float(token), {"float": float(token)}, {"number": float(token)}])
     found = re.fullmatch(r"(\d+)([a-z]+)", token)
-    if found:
+    if found and found.group(2) in UNITS:
         ns = int(found.group(1)) * UNITS[found.group(2)]
         return {"duration": rng.choice([token, ns if 0 < ns < 2 ** 63 else token])}
     return None

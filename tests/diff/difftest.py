@@ -122,7 +122,7 @@ class Run:
         self.known = collections.Counter()
         self.not_yet = collections.Counter()
         self.reported = 0
-        self.ties = False
+        self.ties, self.large = False, False
         self.types, self.fields = {}, {}
         self.several_policies = False
         self.several_shards = False
@@ -227,7 +227,7 @@ class Run:
     def explained(self, text, difference, behind_change):
         """The rule that explains a difference, counted, or None."""
         difference.tree = difference.tree or read_select(text)
-        difference.ties = self.ties
+        difference.ties, difference.large = self.ties, self.large
         difference.starts = self.starts
         difference.several_shards = self.several_shards
         difference.types, difference.fields = self.types, self.fields
@@ -418,6 +418,7 @@ class Run:
         rng = random.Random(seed)
         data = Dataset(rng)
         self.ties = data.has_ties()
+        self.large = data.magnitude > 1e9
         self.types = data.types()
         self.fields = {m.name: m.fields for m in data.measurements}
         self.keys = data.keys()

@@ -43,6 +43,13 @@ def selects(tree):
         todo += [(source, q) for source in q["from"] if isinstance(source, dict)]
 
 
+def columns_with(difference, function):
+    """The columns in which a function is called; none if a wildcard makes the columns."""
+    fields = difference.tree["fields"]
+    return {i + 1 for i, (e, _) in enumerate(fields) if any(n == function for n, _ in calls(e))
+            and len(fields) == len(difference.columns) - 1}
+
+
 def has_subquery(tree):
     return any(isinstance(source, dict) for source in tree["from"])
 
@@ -113,7 +120,7 @@ def integral_of_integers(text, difference):
             "value", "rows", "time", "series"):
         return False
     # What mode() takes of equals differs for itself.
-    modes = {i for i, name in enumerate(difference.columns) if name.startswith("mode")}
+    modes = columns_with(difference, "mode") if difference.tree is not None else set()
     if difference.kind == "value" and difference.column in modes:
         return False
 
@@ -169,7 +176,8 @@ def series_limit(text, difference):
     if page.search(text) is None or "error" in difference.kind or tree is None:
         return False
     if not has_subquery(tree):
-        return difference.several_shards and difference.within(page.sub("", text))
+        return difference.several_shards and difference.within(
+            page.sub("", text), columns_with(difference, "mode"))
     return difference.kind in ("series", "value", "rows", "time") and any(
         difference.several_shards or (tags_of(q) | picks(around)) - tags_of(tree)
         for q, around in selects(tree) if around is not None)
@@ -190,6 +198,11 @@ def first_last_ties(text, difference):
             return float(difference.ours) > float(difference.theirs)
         except (TypeError, ValueError):
             return False
+    fields = difference.tree["fields"] if difference.tree is not None else []
+    if difference.kind == "value" and len(fields) == len(difference.columns) - 1:
+        e = fields[difference.column - 1][0]
+        if e[0] != "call" and any(name in ("first", "last") for name, _ in calls(e)):
+            return True  # computed from such a value
     return (difference.kind in ("value", "time") and
             not any(map(smaller, difference.ours, difference.theirs, difference.columns)))
 
@@ -325,8 +338,9 @@ def far_time(text, difference):
 
 @known("all reasons of a partial write", "InfluxDB gives only those of lines that do not parse")
 def all_reasons(text, difference):
-    reasons = str(difference.theirs).replace("partial write: ", "").rsplit(" dropped=", 1)[0]
-    return difference.kind == "message" and reasons in str(difference.ours)
+    mine, other = (str(side).replace("partial write: ", "").rsplit(" dropped=", 1)[0].split("\n")
+                   for side in (difference.ours, difference.theirs))
+    return difference.kind == "message" and other == [line for line in mine if line in other]
 
 
 @known("a comment with a quotation mark", "ends with its line; InfluxDB's with the next such mark")
@@ -472,15 +486,19 @@ def cells_of(results):
     return found
 
 
-def scattered(difference):
-    """Whether InfluxDB's rows have what busbard's have, though in another order and some of them
-    in several rows, beside what fill() gives; sums beyond all integers aside."""
+def scattered(difference, text=None):
+    """Whether InfluxDB's rows (of its answer to text, if given) have what busbard's have, though in
+    another order and some of them in several rows, beside what fill() gives; sums beyond all
+    integers and what mode() takes of equals aside."""
+    modes = {i - 1 for i in columns_with(difference, "mode")}
     def agree(a, b):
         return values_agree(a, b, 1e-9) or all(
             isinstance(x, (int, float)) and abs(x) > 2 ** 53 for x in (a, b))
     mine, other = map(cells_of, difference.answers())
+    if text is not None:
+        other = cells_of([{"series": difference.series_of(text) or []}])
     return mine.keys() == other.keys() and all(
-        all(any(agree(cell, row[i]) for row in other[key])
+        all(i in modes or any(agree(cell, row[i]) for row in other[key])
             for cells in rows for i, cell in enumerate(cells)) for key, rows in mine.items())
 
 
@@ -495,6 +513,8 @@ def integral_of_groups(text, difference):
                   for q, _ in selects(tree) for name, _ in calls_of(q))
     if not grouped or has_subquery(tree) or difference.kind == "form" or scattered(difference):
         return grouped
+    if "time(" in text and scattered(difference, as_floats(text)):
+        return True
     mine, other = ([s for result in side for s in result.get("series", [])]
                    for side in difference.answers())
     if any(arg[0] == "text" and arg[1][:1] in "*/" for _, args in calls_of(tree) for arg in args):
@@ -747,13 +767,33 @@ def task_text(text, difference):
 
 
 def with_types(condition, types, fields):
-    """The condition with each name that is a field somewhere told to be a field or a tag."""
+    """The condition with each name that is a field somewhere told to be one, of its type, or a
+    tag."""
+    words = {"int": "integer", "bool": "boolean"}
     for name in types:
+        kind = min(types[name])
         quoted = re.escape('"%s"' % name.replace("\\", "\\\\").replace('"', '\\"'))
         bare = r"(?<![\w\"'/])%s(?![\w\"'])" % re.escape(name)
         condition = re.sub("(%s|%s)(?!::)" % (quoted, bare),
-                           r"\1::" + ("field" if name in fields else "tag"), condition)
+                           r"\1::" + (words.get(kind, kind) if name in fields else "tag"),
+                           condition)
     return condition
+
+
+def told_series(text, condition, difference):
+    """Whether InfluxDB's SHOW SERIES, told for each measurement what its fields are, lists what
+    busbard's has, and not what it has not."""
+    condition, page, _ = re.split(r"( (?:LIMIT|OFFSET|ORDER) |$)", condition, maxsplit=1)
+    full = set()
+    for name, fields in difference.fields.items():
+        typed = with_types(condition, difference.types, fields)
+        for policy in ["", "rp2."][:1 + difference.several_policies]:
+            for series in difference.series_of("SHOW SERIES FROM %s%s WHERE %s" % (
+                    policy, quote(name), typed)) or []:
+                full.update(row[0] for row in series["values"])
+    mine, other = ({row[0] for result in side for s in result.get("series", [])
+                    for row in s["values"]} for side in difference.answers())
+    return mine <= full and (page.strip() != "" or not (other - mine) & full)
 
 
 @known("fields of the newest shard alone",
@@ -763,9 +803,8 @@ def newest_shard(text, difference):
     head, _, condition = text.partition(" WHERE ")
     if not re.match("SHOW (SERIES|TAG)", text) or difference.kind == "error":
         return False
-    if "FROM" not in head and text.startswith("SHOW SERIES") and "EXACT" not in text:
-        return difference.asked(head + " WHERE " + with_types(condition, difference.types,
-                                                              difference.types))
+    if text.startswith("SHOW SERIES") and "EXACT" not in text:
+        return told_series(text, condition, difference)
     head = re.sub(r" FROM .*?(?= WITH |$)", "", head)
     mine, other = ({s.get("name"): s for result in side for s in result.get("series", [])}
                    for side in difference.answers())
@@ -801,9 +840,7 @@ REFUSED = "fields not supported in WHERE clause during deletion"
        "is refused; InfluxDB takes a field that its newest shard has not for a tag")
 def deletion_by_shard(text, difference):
     return (difference.kind == "error" and REFUSED in str(difference.ours) and
-            str(difference.theirs).startswith("no error") and
-            any(row[0] in text for series in difference.series_of("SHOW FIELD KEYS") or []
-                for row in series["values"]))
+            str(difference.theirs).startswith("no error"))
 
 
 @known("shards in the refusal of a DELETE by fields",
@@ -816,8 +853,10 @@ def shard_number(text, difference):
 @known("sines of numbers with many digits before the point",
        "the last digit of the number, which may differ, is more than a turn")
 def large_angle(text, difference):
-    return (difference.kind == "value" and
-            re.search(r"\b(sin|cos|tan)\((exp|pow)", text) is not None)
+    return (difference.kind == "value" and (
+        re.search(r"\b(sin|cos|tan)\((exp|pow)", text) is not None or
+        difference.large and re.search(r"\b(sin|cos|tan)\(.*(stddev|mean|sum|integral)\(", text)
+        is not None))
 
 
 @known("which row a selector takes of equal values at one time",
@@ -868,10 +907,8 @@ def no_percentile(text, difference):
     if not any(name == "percentile" and float(text_of(args[-1])) < 50
                for q, _ in selects(tree) for name, args in calls_of(q)):
         return False
-    columns = {i + 1 for i, (e, _) in enumerate(tree["fields"])
-               if any(name == "percentile" for name, _ in calls(e))}
-    filled = len(tree["fields"]) == len(difference.columns) - 1 and "fill(" in text
-    return (lacks(difference, skipped=columns if filled else ()) or
+    columns = columns_with(difference, "percentile") if "fill(" in text else ()
+    return (lacks(difference, skipped=columns) or
             difference.kind != "value" and "time(" in text and " LIMIT " in text)
 
 
