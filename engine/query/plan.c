@@ -263,6 +263,7 @@ static int refuse(struct bbi_plan *plan, struct bbi_call *call, struct bb_error 
     while (innermost->inner != NULL) {
         innermost = innermost->inner;
     }
+    call->input = BBI_QL_TYPE_UNKNOWN; /* where no series is met it is over nothing, too */
     bool plain = innermost->cast == BBI_QL_TYPE_UNKNOWN || innermost->cast == BBI_QL_TYPE_TAG;
     r->field = call->field;
     r->cast = plain ? BBI_QL_TYPE_FIELD : innermost->cast;

@@ -5,8 +5,7 @@
 #include "engine/query/plan.h"
 
 /**
- * Look for a series of each refused call, subqueries first. A plan with refusals has no rows, even
- * if no series is found.
+ * Look for a series of each refused call, subqueries first.
  *
  * Returns BB_OK; BB_EINVAL with the refusal's text if there is a series; as bbi_binding_build.
  */

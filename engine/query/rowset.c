@@ -42,15 +42,11 @@ static int add_scanner(struct bbi_rowset *r, size_t slot, struct bb_error *err)
     return rc == BB_OK ? bbi_stream_limit(&r->flow, stream, &s->stream, err) : rc;
 }
 
-/* Calls of what is not there have no stream, as if they were not written. A call that is refused
- * leaves nothing. */
+/* Calls of what is not there have no stream, as if they were not written. */
 static int add_scanners(struct bbi_rowset *r, struct bb_error *err)
 {
     const struct bbi_plan *plan = r->flow.plan;
     int rc = BB_OK;
-    if (plan->refusals != NULL) {
-        return BB_OK;
-    }
     if (plan->call_count == 0) {
         return bbi_plan_begins(plan) ? add_scanner(r, SIZE_MAX, err) : BB_OK;
     }

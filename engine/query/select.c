@@ -80,7 +80,7 @@ int bbi_select_run(const struct bbi_plan *plan, struct bbi_emit *e, bool execute
                    bbi_select_bound_fn bound, void *arg, struct bb_error *err)
 {
     int rc = bbi_refusal_find(plan, err);
-    if (rc != BB_OK || plan->refusals != NULL) {
+    if (rc != BB_OK) {
         return rc;
     }
     if (!bbi_select_is_plain(plan)) {

@@ -155,6 +155,10 @@ static const struct question questions[] = {
      "m: time=1200000000000 spread=0\n"
      "m: time=900000000000 spread=0\n"
      "m: time=1200000000000 spread=0\n"},
+    {"select max(v), median(s) from m, other where h = 'c'",
+     "other: time=0 max=16 median=null\n"},
+    {"select max(v), median(s) from m, other where h = 'b'",
+     "error: unsupported median iterator type: *query.stringInterruptIterator\n"},
     {"select top(i, h, 2) from (select w from n), m",
      ""},
     {"select top(i, h, 2) from m, (select w from n)",
