@@ -91,6 +91,10 @@ static int on_url_complete(llhttp_t *parser)
 static int on_header_field(llhttp_t *parser, const char *at, size_t n)
 {
     struct http_conn *conn = parser->data;
+    if (memchr(at, ' ', n) != NULL) { /* before the colon: others would read another header */
+        llhttp_set_error_reason(parser, "Invalid header field char");
+        return -1;
+    }
     for (size_t i = 0; i < n && conn->name_len < HTTP_NAME_MAX; i++) {
         char c = at[i];
         conn->name[conn->name_len++] = c >= 'A' && c <= 'Z' ? (char)(c + 32) : c;

@@ -104,6 +104,7 @@ def test_endless_headers(make_server):
     b"GET /ping HTTP/1.1\r\nContent-Length: -1\r\n\r\n",
     b"POST /write?db=test HTTP/1.1\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n",
     b"POST /write?db=test HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nnot a size\r\n",
+    b"POST /write?db=test HTTP/1.1\r\nContent-Encoding : gzip\r\nContent-Length: 7\r\n\r\nm v=1 1",
     b"GET / HTTP/7.3\r\n\r\n"])
 def test_not_http(shared_server, text):
     with shared_server.raw() as sock:
