@@ -310,7 +310,8 @@ def integer_overflow(text, difference):
             difference.kind == "value" and floats != text and difference.asked(floats))
 
 
-@known("a backslash before an escaped comma or blank", "stays in the name; InfluxDB cannot select it")
+@known("a backslash before an escaped comma or blank",
+       "stays in the name; InfluxDB cannot select it")
 def backslash_in_name(text, difference):
     return (not text.upper().startswith("SELECT") and
             re.search(r"\\\\[, ]", text) is not None)
