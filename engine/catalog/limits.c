@@ -176,11 +176,9 @@ void bbi_limits_note(const struct bbi_catalog *cat, struct bbi_schema_db *db, ui
 
 void bbi_limits_forget(struct bbi_schema_db *db, uint32_t mid, uint64_t series_gone)
 {
+    struct bbi_schema_entry *m = bbi_schema_get(&db->measurements, mid);
     db->series_count -= series_gone < db->series_count ? series_gone : db->series_count;
-    for (size_t slot = 0; slot < db->tag_keys.cap; slot++) {
-        struct bbi_schema_entry *e = bbi_schema_slot(&db->tag_keys, slot);
-        if (e != NULL && e->owner == mid) {
-            bbi_valueset_destroy(&e->values);
-        }
+    for (struct bbi_schema_entry *e = m == NULL ? NULL : m->tag_keys; e != NULL; e = e->next) {
+        bbi_valueset_destroy(&e->values);
     }
 }

@@ -4,6 +4,27 @@
 #include "engine/catalog/internal.h"
 #include "engine/catalog/names.h"
 
+static int list_mids(const struct bbi_catalog *cat, const struct bbi_schema_table *t, uint32_t mid,
+                     uint32_t **mids, size_t *count, struct bb_error *err)
+{
+    *mids = bbi_mem_zalloc(cat->acct, mid == 0 ? t->count : 1, sizeof(**mids));
+    if (*mids == NULL) {
+        return bbi_error_nomem(err, "measurements");
+    }
+    if (mid != 0) {
+        (*mids)[0] = mid;
+        *count = bbi_schema_get(t, mid) != NULL;
+        return BB_OK;
+    }
+    for (size_t slot = 0; slot < t->cap; slot++) {
+        const struct bbi_schema_entry *e = bbi_schema_slot(t, slot);
+        if (e != NULL) {
+            (*mids)[(*count)++] = e->id;
+        }
+    }
+    return BB_OK;
+}
+
 int bbi_catalog_mids(struct bbi_catalog *cat, uint32_t db_id, uint32_t mid, uint32_t **mids,
                      size_t *count, struct bb_error *err)
 {
@@ -15,17 +36,7 @@ int bbi_catalog_mids(struct bbi_catalog *cat, uint32_t db_id, uint32_t mid, uint
     if (db == NULL) {
         rc = bbi_catalog_no_database(db_id, err);
     } else {
-        const struct bbi_schema_table *t = &db->measurements;
-        *mids = bbi_mem_zalloc(cat->acct, t->count, sizeof(**mids));
-        if (*mids == NULL) {
-            rc = bbi_error_nomem(err, "measurements");
-        }
-        for (size_t slot = 0; rc == BB_OK && slot < t->cap; slot++) {
-            const struct bbi_schema_entry *e = bbi_schema_slot(t, slot);
-            if (e != NULL && (mid == 0 || e->id == mid)) {
-                (*mids)[(*count)++] = e->id;
-            }
-        }
+        rc = list_mids(cat, &db->measurements, mid, mids, count, err);
     }
     bbi_catalog_unlock(cat);
     return rc;
@@ -59,43 +70,47 @@ int bbi_catalog_databases(struct bbi_catalog *cat, struct bbi_account *acct,
     return finish(&b, rc, names, err);
 }
 
-/* Entries of a table: all, or those of one owner. */
-static int add_entries(struct bbi_names_builder *b, const struct bbi_schema_table *t,
-                       uint32_t owner, struct bb_error *err)
+static int add_entry(struct bbi_names_builder *b, const struct bbi_schema_entry *e,
+                     struct bb_error *err)
 {
-    int rc = BB_OK;
-    for (size_t slot = 0; rc == BB_OK && slot < t->cap; slot++) {
-        const struct bbi_schema_entry *e = bbi_schema_slot(t, slot);
-        if (e != NULL && (owner == 0 || e->owner == owner)) {
-            rc = bbi_names_builder_add(b, e->name, e->name_len, (uint32_t)e->type, e->id, err);
-        }
-    }
-    return rc;
-}
-
-static int list_entries(struct bbi_catalog *cat, uint32_t db_id, bool fields, uint32_t owner,
-                        struct bbi_account *acct, struct bbi_names *names, struct bb_error *err)
-{
-    struct bbi_names_builder b;
-    bbi_names_builder_init(&b, acct);
-    bbi_catalog_read_lock(cat);
-    const struct bbi_schema_db *db = bbi_schema_db_by_id(&cat->schema, db_id);
-    int rc = db == NULL ? bbi_catalog_no_database(db_id, err)
-                        : add_entries(&b, fields ? &db->fields : &db->measurements, owner, err);
-    bbi_catalog_unlock(cat);
-    return finish(&b, rc, names, err);
+    return bbi_names_builder_add(b, e->name, e->name_len, (uint32_t)e->type, e->id, err);
 }
 
 int bbi_catalog_measurements(struct bbi_catalog *cat, uint32_t db_id, struct bbi_account *acct,
                              struct bbi_names *names, struct bb_error *err)
 {
-    return list_entries(cat, db_id, false, 0, acct, names, err);
+    struct bbi_names_builder b;
+    bbi_names_builder_init(&b, acct);
+    bbi_catalog_read_lock(cat);
+    const struct bbi_schema_db *db = bbi_schema_db_by_id(&cat->schema, db_id);
+    int rc = db == NULL ? bbi_catalog_no_database(db_id, err) : BB_OK;
+    for (size_t slot = 0; rc == BB_OK && slot < db->measurements.cap; slot++) {
+        const struct bbi_schema_entry *e = bbi_schema_slot(&db->measurements, slot);
+        rc = e != NULL ? add_entry(&b, e, err) : BB_OK;
+    }
+    bbi_catalog_unlock(cat);
+    return finish(&b, rc, names, err);
 }
 
 int bbi_catalog_fields(struct bbi_catalog *cat, uint32_t db_id, uint32_t mid,
                        struct bbi_account *acct, struct bbi_names *names, struct bb_error *err)
 {
-    return list_entries(cat, db_id, true, mid, acct, names, err);
+    struct bbi_names_builder b;
+    int rc = BB_OK;
+    bbi_names_builder_init(&b, acct);
+    bbi_catalog_read_lock(cat);
+    const struct bbi_schema_db *db = bbi_schema_db_by_id(&cat->schema, db_id);
+    if (db == NULL) {
+        rc = bbi_catalog_no_database(db_id, err);
+    } else {
+        struct bbi_schema_walk w = bbi_schema_fields(db, mid);
+        const struct bbi_schema_entry *e;
+        while (rc == BB_OK && (e = bbi_schema_walk_next(&w)) != NULL) {
+            rc = add_entry(&b, e, err);
+        }
+    }
+    bbi_catalog_unlock(cat);
+    return finish(&b, rc, names, err);
 }
 
 /* ---- look-ups ---- */

@@ -65,6 +65,7 @@ unit_tests += \
 	tests/unit/test_catalog_damage \
 	tests/unit/test_catalog_index \
 	tests/unit/test_catalog_key \
+	tests/unit/test_catalog_measurements \
 	tests/unit/test_catalog_model \
 	tests/unit/test_catalog_reconcile \
 	tests/unit/test_catalog_scale \
@@ -87,6 +88,9 @@ tests_unit_test_catalog_select_SOURCES = \
 tests_unit_test_catalog_damage_SOURCES = \
 	tests/unit/catalog_util.c \
 	tests/unit/test_catalog_damage.c
+tests_unit_test_catalog_measurements_SOURCES = \
+	tests/unit/catalog_util.c \
+	tests/unit/test_catalog_measurements.c
 tests_unit_test_catalog_model_SOURCES = \
 	tests/unit/catalog_util.c \
 	tests/unit/test_catalog_model.c

@@ -7,6 +7,7 @@
 #define SLAB_LARGE  (SLAB_BYTES / 8)
 #define SLOTS_MIN   64
 #define SERIES_MIN  64
+#define CHAINS_MIN  16
 #define RECORDS_MAX ((size_t)1 << 30)
 
 struct bbi_overlay *bbi_overlay_create(struct bbi_account *acct)
@@ -31,6 +32,7 @@ static void db_free_tables(struct bbi_overlay_db *db)
 {
     bbi_mem_free(db->series);
     bbi_mem_free(db->slots);
+    bbi_mem_free(db->chains);
 }
 
 void bbi_overlay_unref(struct bbi_overlay *o)
@@ -156,9 +158,59 @@ static bool reserve_series(struct bbi_overlay *o, struct bbi_overlay_db *db)
     return true;
 }
 
+/* The chain of a measurement, or the free one where it would be; there is room. */
+static struct bbi_overlay_chain *chain_of(struct bbi_overlay_chain *chains, size_t cap,
+                                          uint32_t mid)
+{
+    size_t at = mid & (cap - 1);
+    while (chains[at].mid != 0 && chains[at].mid != mid) {
+        at = (at + 1) & (cap - 1);
+    }
+    return &chains[at];
+}
+
+const struct bbi_overlay_series *bbi_overlay_first(const struct bbi_overlay_db *db, uint32_t mid)
+{
+    return db->chain_cap == 0 ? NULL : chain_of(db->chains, db->chain_cap, mid)->first;
+}
+
+static bool reserve_chain(struct bbi_overlay *o, struct bbi_overlay_db *db)
+{
+    if (db->chain_count < db->chain_cap / 2) {
+        return true;
+    }
+    size_t cap = db->chain_cap == 0 ? CHAINS_MIN : db->chain_cap * 2;
+    struct bbi_overlay_chain *chains = bbi_mem_zalloc(o->acct, cap, sizeof(*chains));
+    if (chains == NULL) {
+        return false;
+    }
+    for (size_t i = 0; i < db->chain_cap; i++) {
+        if (db->chains[i].mid != 0) {
+            *chain_of(chains, cap, db->chains[i].mid) = db->chains[i];
+        }
+    }
+    bbi_mem_free(db->chains);
+    db->chains = chains;
+    db->chain_cap = cap;
+    return true;
+}
+
+static void put_chain(struct bbi_overlay_db *db, struct bbi_overlay_series *s)
+{
+    struct bbi_overlay_chain *chain = chain_of(db->chains, db->chain_cap, s->mid);
+    s->next = NULL;
+    if (chain->mid == 0) {
+        db->chain_count++;
+        *chain = (struct bbi_overlay_chain){.mid = s->mid, .first = s};
+    } else {
+        chain->last->next = s;
+    }
+    chain->last = s;
+}
+
 static struct bbi_overlay_series *alloc_series(struct bbi_overlay *o, size_t key_len)
 {
-    size_t size = (sizeof(struct bbi_overlay_series) + key_len + 3) & ~(size_t)3;
+    size_t size = (sizeof(struct bbi_overlay_series) + key_len + 7) & ~(size_t)7;
     if (size > SLAB_LARGE) {
         return bbi_arena_alloc(&o->arena, size);
     }
@@ -195,7 +247,7 @@ int bbi_overlay_add(struct bbi_overlay *o, uint32_t db_id, const struct bbi_reco
 {
     struct bbi_overlay_db *db = get_db(o, db_id);
     struct bbi_overlay_series *s;
-    if (db == NULL || !reserve_slot(o, db) || !reserve_series(o, db) ||
+    if (db == NULL || !reserve_slot(o, db) || !reserve_series(o, db) || !reserve_chain(o, db) ||
         (s = alloc_series(o, series->key_len)) == NULL) {
         return bbi_error_nomem(err, "new series");
     }
@@ -218,6 +270,7 @@ int bbi_overlay_add(struct bbi_overlay *o, uint32_t db_id, const struct bbi_reco
     }
     db->series[at] = s;
     db->count++;
+    put_chain(db, s);
     put_slot(db->slots, db->slot_cap, (uint32_t)hash, (uint32_t)at + 1);
     o->series_count++;
     return BB_OK;

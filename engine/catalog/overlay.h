@@ -3,7 +3,7 @@
  *
  * A generation is filled while it is active, frozen at a rotation, written to LMDB by a commit and
  * dropped when its last reader lets go. Beside the series it holds the schema records of its time,
- * for the same commit. About 50 bytes a series beyond its key.
+ * for the same commit. About 60 bytes a series beyond its key.
  *
  * Thread  the catalog's lock covers all but the count of references; readers that hold a reference
  * look at entries in slices, under the lock each time, by index: entries never go and never move.
@@ -25,10 +25,18 @@
 #include "engine/base/record.h"
 
 struct bbi_overlay_series {
+    struct bbi_overlay_series *next; /* of its measurement */
     uint32_t sid;
     uint32_t mid;
     uint32_t key_len;
     uint8_t key[];
+};
+
+/** The series of a measurement, in the order in which they came. */
+struct bbi_overlay_chain {
+    uint32_t mid; /* 0: free */
+    struct bbi_overlay_series *first;
+    struct bbi_overlay_series *last;
 };
 
 struct bbi_overlay_slot {
@@ -44,6 +52,9 @@ struct bbi_overlay_db {
     size_t cap;
     struct bbi_overlay_slot *slots; /* [slot_cap], by the low bits of the hash */
     size_t slot_cap;
+    struct bbi_overlay_chain *chains; /* [chain_cap], by the measurement's id */
+    size_t chain_count;
+    size_t chain_cap;
 };
 
 struct bbi_overlay {
@@ -55,7 +66,7 @@ struct bbi_overlay {
     struct bbi_record_checkpoint counters; /* db_count, next_db_id, next_rp_id as of the freezing */
     uint64_t series_count;
     struct bbi_arena arena;
-    uint8_t *slab; /* free bytes of the arena's newest block, four-byte aligned */
+    uint8_t *slab; /* free bytes of the arena's newest block, eight-byte aligned */
     size_t slab_left;
     struct bbi_account *acct;
 };
@@ -78,6 +89,9 @@ const struct bbi_overlay_series *bbi_overlay_find(const struct bbi_overlay *o, u
                                                   const roaring_bitmap_t *dropped);
 const struct bbi_overlay_series *bbi_overlay_get(const struct bbi_overlay *o, uint32_t db_id,
                                                  uint32_t sid);
+
+/** The first series of a measurement; NULL if there is none. */
+const struct bbi_overlay_series *bbi_overlay_first(const struct bbi_overlay_db *db, uint32_t mid);
 
 /** Add a series whose id is not there, nor its key but for dropped ones. BB_ENOMEM: unchanged. */
 int bbi_overlay_add(struct bbi_overlay *o, uint32_t db_id, const struct bbi_record_series *series,

@@ -100,22 +100,25 @@ static bool table_reserve(struct bbi_schema_table *t)
     return true;
 }
 
-static bool table_add(struct bbi_schema_table *t, struct bbi_arena *arena, uint32_t owner,
-                      uint32_t id, enum bbi_type type, const uint8_t *name, size_t len)
+/* Add an entry with id, owner, type and name of `want`. siblings: the list of the owner's own that
+ * it goes into; NULL: none. */
+static bool table_add(struct bbi_schema_table *t, struct bbi_arena *arena,
+                      const struct bbi_schema_entry *want, struct bbi_schema_entry **siblings)
 {
     struct bbi_schema_entry *e = bbi_arena_alloc(arena, sizeof(*e));
-    uint8_t *copy = bbi_arena_dup(arena, name, len);
-    if (e == NULL || copy == NULL || !table_reserve(t)) {
+    uint8_t *name = bbi_arena_dup(arena, want->name, want->name_len);
+    if (e == NULL || name == NULL || !table_reserve(t)) {
         return false;
     }
-    *e = (struct bbi_schema_entry){.hash = hash_name(owner, name, len),
-                                   .id = id,
-                                   .owner = owner,
-                                   .type = type,
-                                   .name_len = (uint32_t)len,
-                                   .name = copy};
+    *e = *want;
+    e->hash = hash_name(want->owner, name, want->name_len);
+    e->name = name;
+    if (siblings != NULL) {
+        e->next = *siblings;
+        *siblings = e;
+    }
     table_put(t->by_name, t->cap, e->hash, e);
-    table_put(t->by_id, t->cap, hash_id(id), e);
+    table_put(t->by_id, t->cap, hash_id(e->id), e);
     t->count++;
     return true;
 }
@@ -148,17 +151,36 @@ static void table_remove(struct bbi_schema_table *t, struct bbi_schema_entry *e)
     bbi_valueset_destroy(&e->values);
 }
 
-/* All that belongs to a measurement; its memory goes with the database. */
-static void table_remove_owned(struct bbi_schema_table *t, uint32_t owner)
+/* What belongs to a measurement; its memory goes with the database. */
+static void table_remove_list(struct bbi_schema_table *t, struct bbi_schema_entry *list)
 {
-    for (size_t slot = 0; slot < t->cap;) {
-        struct bbi_schema_entry *e = t->by_id[slot];
-        if (e != NULL && e->owner == owner) {
-            table_remove(t, e);
-        } else {
-            slot++;
-        }
+    for (; list != NULL; list = list->next) {
+        table_remove(t, list);
     }
+}
+
+struct bbi_schema_walk bbi_schema_fields(const struct bbi_schema_db *db, uint32_t mid)
+{
+    const struct bbi_schema_entry *m = bbi_schema_get(&db->measurements, mid);
+    return (struct bbi_schema_walk){.table = mid == 0 ? &db->fields : NULL,
+                                    .next = m == NULL ? NULL : m->fields};
+}
+
+struct bbi_schema_walk bbi_schema_tag_keys(const struct bbi_schema_db *db, uint32_t mid)
+{
+    const struct bbi_schema_entry *m = bbi_schema_get(&db->measurements, mid);
+    return (struct bbi_schema_walk){.table = mid == 0 ? &db->tag_keys : NULL,
+                                    .next = m == NULL ? NULL : m->tag_keys};
+}
+
+const struct bbi_schema_entry *bbi_schema_walk_next(struct bbi_schema_walk *w)
+{
+    const struct bbi_schema_entry *e = w->next;
+    while (w->table != NULL && e == NULL && w->slot < w->table->cap) {
+        e = bbi_schema_slot(w->table, w->slot++);
+    }
+    w->next = w->table != NULL || e == NULL ? NULL : e->next;
+    return e;
 }
 
 static void table_fini(struct bbi_schema_table *t)
@@ -263,8 +285,14 @@ bool bbi_schema_note_tag_key(struct bbi_schema_db *db, uint32_t mid, const uint8
                              size_t key_len)
 {
     struct bbi_schema_table *t = &db->tag_keys;
+    struct bbi_schema_entry *m = bbi_schema_get(&db->measurements, mid);
+    const struct bbi_schema_entry want = {.id = (uint32_t)t->count + 1,
+                                          .owner = mid,
+                                          .type = BBI_STRING,
+                                          .name = key,
+                                          .name_len = (uint32_t)key_len};
     return bbi_schema_find(t, mid, key, key_len) != NULL ||
-           table_add(t, &db->arena, mid, (uint32_t)t->count + 1, BBI_STRING, key, key_len);
+           table_add(t, &db->arena, &want, m == NULL ? NULL : &m->tag_keys);
 }
 
 bool bbi_schema_note_tags(struct bbi_schema_db *db, uint32_t mid, const uint8_t *key,
@@ -480,7 +508,8 @@ static int apply_rp(struct bbi_schema *s, const struct bbi_record *record, bool 
 /* An entry that is there must be the same; one that is not is added. */
 static int add_entry(struct bbi_schema_db *db, struct bbi_schema_table *t,
                      const struct bbi_record *record, const struct bbi_schema_entry *want,
-                     uint32_t *next_id, bool *changed, struct bb_error *err)
+                     struct bbi_schema_entry **siblings, uint32_t *next_id, bool *changed,
+                     struct bb_error *err)
 {
     const struct bbi_schema_entry *by_id = bbi_schema_get(t, want->id);
     const struct bbi_schema_entry *by_name = bbi_schema_find(t, want->owner, want->name,
@@ -492,8 +521,7 @@ static int add_entry(struct bbi_schema_db *db, struct bbi_schema_table *t,
         want->id == UINT32_MAX) {
         return contradiction(record, db->id, want->id, err);
     }
-    if (by_id == NULL &&
-        !table_add(t, &db->arena, want->owner, want->id, want->type, want->name, want->name_len)) {
+    if (by_id == NULL && !table_add(t, &db->arena, want, siblings)) {
         return bbi_error_nomem(err, "schema");
     }
     *changed = by_id == NULL;
@@ -515,7 +543,7 @@ static int apply_measurement(struct bbi_schema *s, const struct bbi_record *reco
         return rc;
     }
     struct bbi_schema_entry want = {.id = r.mid, .name = r.name, .name_len = (uint32_t)r.name_len};
-    return add_entry(db, &db->measurements, record, &want, &db->next.mid, changed, err);
+    return add_entry(db, &db->measurements, record, &want, NULL, &db->next.mid, changed, err);
 }
 
 static int apply_field(struct bbi_schema *s, const struct bbi_record *record, bool *changed,
@@ -531,7 +559,8 @@ static int apply_field(struct bbi_schema *s, const struct bbi_record *record, bo
     if (rc != BB_OK || db == NULL) {
         return rc;
     }
-    if (bbi_schema_get(&db->measurements, r.mid) == NULL) {
+    struct bbi_schema_entry *m = bbi_schema_get(&db->measurements, r.mid);
+    if (m == NULL) {
         return bbi_schema_was_measurement(db, r.mid)
                    ? BB_OK
                    : contradiction(record, r.db_id, r.field_id, err);
@@ -541,7 +570,7 @@ static int apply_field(struct bbi_schema *s, const struct bbi_record *record, bo
                                     .type = r.type,
                                     .name = r.name,
                                     .name_len = (uint32_t)r.name_len};
-    return add_entry(db, &db->fields, record, &want, &db->next.field_id, changed, err);
+    return add_entry(db, &db->fields, record, &want, &m->fields, &db->next.field_id, changed, err);
 }
 
 bool bbi_schema_can_drop(struct bbi_schema_db *db)
@@ -568,8 +597,8 @@ bool bbi_schema_drop_measurement(struct bbi_schema_db *db, uint32_t mid)
         return false;
     }
     table_remove(&db->measurements, m);
-    table_remove_owned(&db->fields, mid);
-    table_remove_owned(&db->tag_keys, mid);
+    table_remove_list(&db->fields, m->fields);
+    table_remove_list(&db->tag_keys, m->tag_keys);
     return true;
 }
 

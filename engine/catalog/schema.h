@@ -30,6 +30,9 @@ struct bbi_schema_entry {
     uint32_t name_len;
     const uint8_t *name;
     struct bbi_valueset *values; /* of a tag key, where they are limited and listed; else NULL */
+    struct bbi_schema_entry *fields; /* of a measurement: its own, through `next` */
+    struct bbi_schema_entry *tag_keys;
+    struct bbi_schema_entry *next; /* of the same owner */
 };
 
 /** Entries by name and by id: two open-addressing tables over the same structs. */
@@ -156,6 +159,19 @@ static inline struct bbi_schema_entry *bbi_schema_slot(const struct bbi_schema_t
 {
     return t->by_id[slot];
 }
+
+/** A walk over the fields or the tag keys of a measurement (0: of all), in no order. */
+struct bbi_schema_walk {
+    const struct bbi_schema_table *table; /* NULL: of one measurement */
+    size_t slot;
+    const struct bbi_schema_entry *next;
+};
+
+struct bbi_schema_walk bbi_schema_fields(const struct bbi_schema_db *db, uint32_t mid);
+struct bbi_schema_walk bbi_schema_tag_keys(const struct bbi_schema_db *db, uint32_t mid);
+
+/** NULL: that was all. */
+const struct bbi_schema_entry *bbi_schema_walk_next(struct bbi_schema_walk *w);
 
 /**
  * Apply DATABASE_NEW .. FIELD_NEW, SERIES_DROP, MEASUREMENT_DROP, USER_NEW .. USER_DROP.

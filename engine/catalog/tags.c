@@ -177,10 +177,10 @@ static int list_known_keys(struct bbi_catalog *cat, uint32_t db_id, uint32_t mid
     const struct bbi_schema_db *db = bbi_schema_db_by_id(&cat->schema, db_id);
     if (db == NULL) {
         rc = bbi_catalog_no_database(db_id, err);
-    }
-    for (size_t slot = 0; rc == BB_OK && slot < db->tag_keys.cap; slot++) {
-        const struct bbi_schema_entry *e = bbi_schema_slot(&db->tag_keys, slot);
-        if (e != NULL && (mid == 0 || e->owner == mid)) {
+    } else {
+        struct bbi_schema_walk w = bbi_schema_tag_keys(db, mid);
+        const struct bbi_schema_entry *e;
+        while (rc == BB_OK && (e = bbi_schema_walk_next(&w)) != NULL) {
             rc = bbi_names_builder_add(b, e->name, e->name_len, 0, 0, err);
         }
     }

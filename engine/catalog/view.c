@@ -53,22 +53,41 @@ void bbi_view_end(struct bbi_view *view)
     *view = (struct bbi_view){.count = 0};
 }
 
-/* Series from *at on; *at is 0 again when there are no more. */
+/* Where the next slice begins. Series never move and go with the overlay, which is held. */
+struct place {
+    size_t at;                             /* in the order of ids, of all measurements */
+    const struct bbi_overlay_series *next; /* of one; NULL: no more */
+    bool is_first;
+};
+
+static const struct bbi_overlay_series *take(const struct bbi_overlay_db *db, uint32_t mid,
+                                             struct place *p)
+{
+    if (mid == 0) {
+        return p->at < db->count ? db->series[p->at++] : NULL;
+    }
+    const struct bbi_overlay_series *s = p->is_first ? bbi_overlay_first(db, mid) : p->next;
+    p->is_first = false;
+    p->next = s == NULL ? NULL : s->next;
+    return s;
+}
+
+/* *more false: that was all of them. */
 static int each_slice(const struct bbi_catalog *cat, const struct bbi_overlay *o, uint32_t db_id,
-                      uint32_t mid, size_t *at, bbi_view_fn each, void *arg, struct bb_error *err)
+                      uint32_t mid, struct place *p, bool *more, bbi_view_fn each, void *arg,
+                      struct bb_error *err)
 {
     const struct bbi_schema_db *known = bbi_schema_db_by_id(&cat->schema, db_id);
     const struct bbi_overlay_db *db = bbi_overlay_db_find(o, db_id);
-    size_t count = db == NULL ? 0 : db->count;
-    size_t end = count > SLICE && *at < count - SLICE ? *at + SLICE : count;
     int rc = BB_OK;
-    for (size_t i = *at; rc == BB_OK && i < end; i++) {
-        if ((mid == 0 || db->series[i]->mid == mid) &&
-            (known == NULL || !bbi_schema_is_dropped(known, db->series[i]->sid))) {
-            rc = each(arg, db->series[i], err);
+    *more = db != NULL;
+    for (size_t i = 0; rc == BB_OK && *more && i < SLICE; i++) {
+        const struct bbi_overlay_series *s = take(db, mid, p);
+        *more = s != NULL;
+        if (s != NULL && (known == NULL || !bbi_schema_is_dropped(known, s->sid))) {
+            rc = each(arg, s, err);
         }
     }
-    *at = end < count ? end : 0;
     return rc;
 }
 
@@ -77,12 +96,13 @@ int bbi_view_each(struct bbi_catalog *cat, const struct bbi_view *view, uint32_t
 {
     int rc = BB_OK;
     for (size_t i = 0; rc == BB_OK && i < view->count; i++) {
-        size_t at = 0;
-        do {
+        struct place place = {.is_first = true};
+        bool more = true;
+        while (rc == BB_OK && more) {
             bbi_catalog_read_lock(cat);
-            rc = each_slice(cat, view->overlays[i], db_id, mid, &at, each, arg, err);
+            rc = each_slice(cat, view->overlays[i], db_id, mid, &place, &more, each, arg, err);
             bbi_catalog_unlock(cat);
-        } while (rc == BB_OK && at != 0);
+        }
     }
     return rc;
 }
