@@ -333,6 +333,13 @@ def far_duration(text, difference):
     return 0 <= int(found.group(1)) * size % 2 ** 64 < 2 ** 63
 
 
+@known("numbers beyond 64 bits as times", "are the last time; InfluxDB's go by the processor")
+def number_as_time(text, difference):
+    found = re.findall(r"\btime *[<>=]+ *-?(\d+\.\d*)", text)
+    return (difference.kind in ("series", "rows", "value", "time") and
+            any(float(number) >= 2 ** 63 for number in found))
+
+
 @known("times that do not fit", "are refused; 1.6.7 wraps them around", "1.6")
 def far_time(text, difference):
     return "time outside range" in str(difference.ours) and "204 " in str(difference.theirs)
