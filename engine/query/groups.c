@@ -42,31 +42,58 @@ static void place(uint64_t *slots, size_t slot_count, uint64_t slot)
     slots[at] = slot;
 }
 
+/* Slots for all that the list can take. */
+static int make_slots(struct bbi_tuples *t, struct bbi_qctx *ctx, uint64_t **slots,
+                      struct bb_error *err)
+{
+    t->slot_count = t->cap * 2;
+    return bbi_qctx_array(ctx, t->slot_count, sizeof((*slots)[0]), slots, err);
+}
+
 static int grow(struct bbi_tuples *t, struct bbi_qctx *ctx, struct bb_error *err)
 {
-    size_t cap = t->cap == 0 ? 64 : t->cap * 2;
+    const size_t old_count = t->slot_count;
     const char ***list;
-    uint64_t *slots;
+    uint64_t *slots = NULL;
+    size_t cap = t->cap == 0 ? 64 : t->cap * 2;
     int rc = bbi_qctx_array(ctx, cap, sizeof(list[0]), &list, err);
-    if (rc == BB_OK) {
-        rc = bbi_qctx_array(ctx, cap * 2, sizeof(slots[0]), &slots, err);
-    }
     if (rc != BB_OK) {
         return rc;
     }
     if (t->count != 0) {
         memcpy(list, t->list, t->count * sizeof(list[0]));
     }
-    for (size_t i = 0; i < t->slot_count; i++) {
-        if (t->slots[i] != 0) {
-            place(slots, cap * 2, t->slots[i]);
-        }
-    }
     t->list = list;
     t->cap = cap;
+    if (t->slots == NULL) {
+        return BB_OK;
+    }
+    rc = make_slots(t, ctx, &slots, err);
+    for (size_t i = 0; rc == BB_OK && i < old_count; i++) {
+        if (t->slots[i] != 0) {
+            place(slots, t->slot_count, t->slots[i]);
+        }
+    }
     t->slots = slots;
-    t->slot_count = cap * 2;
-    return BB_OK;
+    return rc;
+}
+
+/* The first tuple comes that another may be like: put those that are there into a hash table.
+ * v: room for the values of one. */
+static int hash_all(struct bbi_tuples *t, struct bbi_qctx *ctx, const struct values *v,
+                    struct bb_error *err)
+{
+    int rc = t->cap == 0 ? grow(t, ctx, err) : BB_OK;
+    rc = rc == BB_OK ? make_slots(t, ctx, &t->slots, err) : rc;
+    for (size_t n = 0; rc == BB_OK && n < t->count; n++) {
+        for (size_t i = 0; i < t->key_count; i++) {
+            v->ptr[i] = (const uint8_t *)t->list[n][i];
+            v->len[i] = strlen(t->list[n][i]);
+        }
+        place(t->slots, t->slot_count, (uint64_t)hash_values(v, t->key_count) << 32 | (n + 1));
+        rc = n % 4096 == 4095 ? bbi_qctx_check(ctx, err) : BB_OK;
+    }
+    return rc;
 }
 
 static int keep(struct bbi_tuples *t, struct bbi_qctx *ctx, const struct values *v,
@@ -84,29 +111,35 @@ static int keep(struct bbi_tuples *t, struct bbi_qctx *ctx, const struct values 
     return rc;
 }
 
-static int find_or_keep(struct bbi_tuples *t, struct bbi_qctx *ctx, const struct values *v,
+static int append_tuple(struct bbi_tuples *t, struct bbi_qctx *ctx, const struct values *v,
                         uint32_t *index, struct bb_error *err)
 {
-    if (t->count == t->cap) {
-        int rc = grow(t, ctx, err);
-        if (rc != BB_OK) {
-            return rc;
-        }
-    }
+    int rc = t->count == t->cap ? grow(t, ctx, err) : BB_OK;
+    rc = rc == BB_OK ? keep(t, ctx, v, err) : rc;
+    *index = (uint32_t)t->count;
+    t->count += rc == BB_OK;
+    return rc;
+}
+
+static int find_or_append(struct bbi_tuples *t, struct bbi_qctx *ctx, const struct values *v,
+                          uint32_t *index, struct bb_error *err)
+{
     uint32_t hash = hash_values(v, t->key_count);
+    int rc = t->count == t->cap ? grow(t, ctx, err) : BB_OK;
+    if (rc != BB_OK) {
+        return rc;
+    }
     size_t mask = t->slot_count - 1;
-    size_t at = hash & mask;
-    for (; t->slots[at] != 0; at = (at + 1) & mask) {
+    for (size_t at = hash & mask; t->slots[at] != 0; at = (at + 1) & mask) {
         *index = (uint32_t)t->slots[at] - 1;
         if ((uint32_t)(t->slots[at] >> 32) == hash &&
             same_values(t->list[*index], v, t->key_count)) {
             return BB_OK;
         }
     }
-    int rc = keep(t, ctx, v, err);
+    rc = append_tuple(t, ctx, v, index, err);
     if (rc == BB_OK) {
-        *index = (uint32_t)t->count++;
-        t->slots[at] = (uint64_t)hash << 32 | (*index + 1);
+        place(t->slots, t->slot_count, (uint64_t)hash << 32 | (*index + 1));
     }
     return rc;
 }
@@ -121,14 +154,48 @@ struct reader {
     size_t kept; /* of them, those before `at` that have a key */
 };
 
-static int classify(struct reader *r, struct bbi_tuples *t, const uint8_t *key, size_t key_len,
-                    uint32_t *index, struct bb_error *err)
+/* Whether these are all the tags of the series. */
+static bool is_whole(const struct values *v, size_t count, const uint8_t *key, size_t key_len)
+{
+    struct bbi_cursor c;
+    struct bbi_tag tag;
+    size_t found = 0;
+    size_t name_len;
+    for (size_t i = 0; i < count; i++) {
+        found += v->len[i] != 0;
+    }
+    (void)bbi_key_first(&c, key, key_len, &name_len);
+    while (bbi_key_next(&c, &tag)) {
+        found--;
+    }
+    return found == 0;
+}
+
+static void take_values(const struct values *v, const struct bbi_tuples *t, const uint8_t *key,
+                        size_t key_len)
 {
     for (size_t i = 0; i < t->key_count; i++) {
-        r->values.ptr[i] = bbi_key_tag_value(key, key_len, (const uint8_t *)t->keys[i],
-                                             strlen(t->keys[i]), &r->values.len[i]);
+        v->ptr[i] = bbi_key_tag_value(key, key_len, (const uint8_t *)t->keys[i], strlen(t->keys[i]),
+                                      &v->len[i]);
     }
-    return find_or_keep(t, r->ctx, &r->values, index, err);
+}
+
+static int classify(const struct reader *r, struct bbi_tuples *t, const uint8_t *key,
+                    size_t key_len, uint32_t *index, struct bb_error *err)
+{
+    const struct values *v = &r->values;
+    take_values(v, t, key, key_len);
+    if (t->slots == NULL) {
+        if (is_whole(v, t->key_count, key, key_len)) {
+            return append_tuple(t, r->ctx, v, index, err);
+        }
+        int rc = hash_all(t, r->ctx, v, err);
+        if (rc != BB_OK) {
+            return rc;
+        }
+        take_values(v, t, key, key_len);
+    }
+    return find_or_append(t, r->ctx, v, index, err);
 }
 
 /* The catalog passes over ids that are no series any more. */

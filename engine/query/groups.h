@@ -14,8 +14,9 @@ struct bbi_tuples {
     const char ***list; /* [count][key_count] "" where a series lacks the tag */
     size_t count;
     size_t cap;
-    uint64_t
-        *slots; /* [slot_count] hash table: index + 1 (0: free), above it 32 bits of the hash */
+    /* Hash table: index + 1 (0: free), above it 32 bits of the hash. NULL as long as each tuple has
+     * all the tags of its series, because then no two are alike. */
+    uint64_t *slots;   /* [slot_count] */
     size_t slot_count; /* a power of two */
 };
 

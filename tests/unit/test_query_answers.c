@@ -627,11 +627,37 @@ static void test_weeks(void **state)
     free(lines);
 }
 
+/* Groups of series that have all their tags in them, and of such that have others too, in either
+ * order of coming. */
+static void test_whole_and_part(void **state)
+{
+    static const char whole_first[] = "m,a=1 v=1 1\nm,a=2 v=2 2\nm v=3 3\nm,a=1,b=1 v=4 4\n"
+                                      "m,b=1 v=5 5\nm,a=2,b=2 v=6 6\nm,a=3 v=7 7\n";
+    static const char part_first[] = "m,a=1,b=1 v=4 4\nm,a=1 v=1 1\nm,b=1 v=5 5\nm,a=2 v=2 2\n"
+                                     "m v=3 3\nm,a=2,b=2 v=6 6\nm,a=3 v=7 7\n";
+    static const struct dbtest_question questions[] = {
+        {"SELECT sum(v) FROM m GROUP BY a", "m{a=}: time=0 sum=8\nm{a=1}: time=0 sum=5\n"
+                                            "m{a=2}: time=0 sum=8\nm{a=3}: time=0 sum=7\n"},
+        {"SELECT sum(v) FROM m GROUP BY b",
+         "m{b=}: time=0 sum=13\nm{b=1}: time=0 sum=9\nm{b=2}: time=0 sum=6\n"},
+        {"SELECT sum(v) FROM m GROUP BY *",
+         "m{a=,b=}: time=0 sum=3\nm{a=,b=1}: time=0 sum=5\nm{a=1,b=}: time=0 sum=1\n"
+         "m{a=1,b=1}: time=0 sum=4\nm{a=2,b=}: time=0 sum=2\nm{a=2,b=2}: time=0 sum=6\n"
+         "m{a=3,b=}: time=0 sum=7\n"},
+        {"SELECT v, a FROM m LIMIT 4", "m: time=1 v=1 a=\"1\"\nm: time=2 v=2 a=\"2\"\n"
+                                       "m: time=3 v=3 a=null\nm: time=4 v=4 a=\"1\"\n"},
+    };
+    (void)state;
+    dbtest_ask_all(whole_first, questions, sizeof(questions) / sizeof(questions[0]));
+    dbtest_ask_all(part_first, questions, sizeof(questions) / sizeof(questions[0]));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_small),
         cmocka_unit_test(test_weeks),
+        cmocka_unit_test(test_whole_and_part),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
