@@ -613,6 +613,14 @@ def without_empty(document, mine):
     return document
 
 
+@known("tags in a key of SHOW SERIES", "stand by name; InfluxDB's by the escaped name")
+def order_of_tags(text, difference):
+    def parts(row):
+        return [sorted(re.split(r"(?<!\\),", str(cell))) for cell in row]
+    return (difference.kind == "value" and difference.columns == ["key"] and
+            parts(difference.ours) == parts(difference.theirs) and "\\" in str(difference.ours))
+
+
 @known("fields after DELETE", "are gone with their last row, from a shard or the only policy; "
        "InfluxDB lists them until their shard has none of the measurement")
 def fields_after_delete(text, difference):
@@ -756,11 +764,13 @@ def show_fields(text, difference):
              any(name in condition for name in difference.types)))
 
 
-@known("a condition of SHOW MEASUREMENTS that is none",
+@known("a condition of SHOW that is none",
        "refused in words; InfluxDB prints its data structure, or nothing where nothing is stored")
 def no_condition(text, difference):
-    return (text.startswith("SHOW MEASUREMENTS") and difference.kind == "error" and
-            str(difference.ours).startswith("invalid condition expression: "))
+    structure = re.match(r"&influxql\.\w+\{", str(difference.theirs)) is not None
+    return (text.startswith("SHOW ") and difference.kind == "error" and (
+        structure or text.startswith("SHOW MEASUREMENTS") and
+        str(difference.ours).startswith("invalid condition expression: ")))
 
 
 @known("texts of continuous queries",
