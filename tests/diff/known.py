@@ -392,7 +392,10 @@ def equally_often(difference, arg, prefix="mode_"):
     width = re.search(r"\btime\((\d+)([a-z]+)", " ".join(tree.get("group") or []))
     if width is not None:
         start = seconds_of(difference.ours[0], difference.epoch)
-        end = start + int(width.group(1)) * UNITS[width.group(2)]
+        length = int(width.group(1)) * UNITS[width.group(2)]
+        if length % UNITS.get(difference.epoch, 1) != 0:
+            return True  # the reply does not tell where the interval begins
+        end = start + length
         rows = [r for r in rows if start <= seconds_of(r[0], difference.epoch) < end]
     values = [row[1] for row in rows]
     if not values and tree.get("fill") in ("linear", "previous"):
