@@ -1,5 +1,6 @@
 #include "engine/compact/pick.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #define RUNS_MIN        4  /* a window of fewer runs is not worth a merge */
@@ -8,21 +9,37 @@
 #define TOMBS_DUE       8  /* deletions on a segment that make rewriting it worthwhile */
 #define TOMBS_DUE_BYTES (UINT64_C(16) << 20) /* or one, on a segment no larger */
 
+/* A segment, and what lane it is of. */
+struct member {
+    bool shared;
+    int64_t t0; /* of its partition; 0 if it is shared */
+    int64_t t1;
+    size_t at; /* in the list of segments */
+};
+
+struct lane {
+    size_t first; /* of the members */
+    size_t count;
+    size_t at; /* its first segment */
+};
+
 /* Files of one job in one lane. */
 struct run {
-    size_t first; /* a member of the lane's list */
+    size_t first; /* of the members */
     size_t count;
     uint64_t bytes;
+    size_t stretch; /* of another one there is a segment between that stays where it is */
 };
 
 struct picker {
     const struct bbi_live_segment *segs; /* [count] */
     size_t count;
     int64_t shard_ns;
-    struct run *runs;
-    size_t run_count;
-    size_t *lane; /* indexes of the lane's segments, by lsn_hi */
+    struct member *members; /* [count] by lane, then as the segments, which come by lsn_hi */
+    struct lane *lanes;     /* [lane_count] as their first segments come */
     size_t lane_count;
+    struct run *runs; /* of the lane that is looked at */
+    size_t run_count;
     bool *chosen; /* [count] */
     uint64_t budget_bytes;
     uint64_t too_large_bytes;
@@ -44,6 +61,12 @@ static bool fits(struct picker *p, uint64_t bytes)
 static bool is_out(const struct picker *p, size_t i)
 {
     return p->segs[i].quarantined || p->segs[i].left_alone;
+}
+
+/* Damaged somewhere, and read where it is not: nothing may be merged past it. */
+static bool is_barrier(const struct picker *p, size_t i)
+{
+    return p->segs[i].left_alone && !p->segs[i].quarantined;
 }
 
 static bool is_shared(const struct picker *p, const struct bbi_segment_meta *m)
@@ -92,25 +115,72 @@ static bool meets(const struct picker *p, const struct bbi_segment_meta *a,
     return a_shared == b_shared || !(a_shared ? has_sibling(p, a, b) : has_sibling(p, b, a));
 }
 
-/* The lane of segment `at`, and its runs; segments come by lsn_hi, so the files of a run are
- * neighbours. */
-static void gather_lane(struct picker *p, size_t at)
+static int by_lane(const void *a, const void *b)
 {
-    p->lane_count = 0;
-    p->run_count = 0;
+    const struct member *x = a;
+    const struct member *y = b;
+    if (x->shared != y->shared) {
+        return x->shared ? -1 : 1;
+    }
+    if (x->t0 != y->t0) {
+        return x->t0 < y->t0 ? -1 : 1;
+    }
+    if (x->t1 != y->t1) {
+        return x->t1 < y->t1 ? -1 : 1;
+    }
+    return x->at < y->at ? -1 : 1;
+}
+
+static int by_first(const void *a, const void *b)
+{
+    const struct lane *x = a;
+    const struct lane *y = b;
+    return x->at < y->at ? -1 : 1;
+}
+
+static void gather_lanes(struct picker *p)
+{
     for (size_t i = 0; i < p->count; i++) {
         const struct bbi_segment_meta *m = &p->segs[i].meta;
-        if (is_out(p, i) || !same_lane(p, m, &p->segs[at].meta)) {
+        bool shared = is_shared(p, m);
+        p->members[i] = (struct member){.shared = shared,
+                                        .t0 = shared ? 0 : m->span_t0,
+                                        .t1 = shared ? 0 : m->span_t1,
+                                        .at = i};
+    }
+    qsort(p->members, p->count, sizeof(p->members[0]), by_lane);
+    p->lane_count = 0;
+    for (size_t i = 0; i < p->count; i++) {
+        const struct member *m = &p->members[i];
+        if (i == 0 || m->shared != m[-1].shared || m->t0 != m[-1].t0 || m->t1 != m[-1].t1) {
+            p->lanes[p->lane_count++] = (struct lane){.first = i, .at = m->at};
+        }
+        p->lanes[p->lane_count - 1].count++;
+    }
+    qsort(p->lanes, p->lane_count, sizeof(p->lanes[0]), by_first);
+}
+
+/* The runs of a lane; the files of a run are neighbours. */
+static void gather_runs(struct picker *p, const struct lane *lane)
+{
+    uint64_t job_id = 0;
+    size_t stretch = 0;
+    p->run_count = 0;
+    for (size_t i = lane->first; i < lane->first + lane->count; i++) {
+        size_t at = p->members[i].at;
+        const struct bbi_segment_meta *m = &p->segs[at].meta;
+        struct run *last = p->run_count == 0 ? NULL : &p->runs[p->run_count - 1];
+        stretch += is_barrier(p, at);
+        if (is_out(p, at)) {
             continue;
         }
-        struct run *last = p->run_count == 0 ? NULL : &p->runs[p->run_count - 1];
-        if (last != NULL && p->segs[p->lane[last->first]].meta.job_id == m->job_id) {
+        if (last != NULL && job_id == m->job_id && last->first + last->count == i) {
             last->count++;
             last->bytes += m->file_bytes;
         } else {
-            p->runs[p->run_count++] = (struct run){p->lane_count, 1, m->file_bytes};
+            p->runs[p->run_count++] = (struct run){i, 1, m->file_bytes, stretch};
         }
-        p->lane[p->lane_count++] = i;
+        job_id = m->job_id;
     }
 }
 
@@ -152,6 +222,16 @@ static bool is_between(const struct picker *p, const struct bbi_segment_meta *m)
     return false;
 }
 
+static bool spans_barrier(const struct picker *p)
+{
+    for (size_t i = 0; i < p->count; i++) {
+        if (is_barrier(p, i) && is_between(p, &p->segs[i].meta)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* Add whatever stands in the log between chosen segments. Returns the bytes chosen. */
 static uint64_t close_over(struct picker *p)
 {
@@ -177,7 +257,7 @@ static uint64_t choose(struct picker *p, size_t from, size_t to)
     memset(p->chosen, 0, p->count * sizeof(p->chosen[0]));
     for (size_t r = from; r < to; r++) {
         for (size_t i = 0; i < p->runs[r].count; i++) {
-            p->chosen[p->lane[p->runs[r].first + i]] = true;
+            p->chosen[p->members[p->runs[r].first + i].at] = true;
         }
     }
     return close_over(p);
@@ -191,7 +271,7 @@ static bool find_window(struct picker *p, size_t *from, size_t *to)
         uint64_t total = 0;
         uint64_t heaviest = 0;
         for (size_t j = i; j < p->run_count; j++) {
-            if (j - i >= WINDOW_MAX) {
+            if (j - i >= WINDOW_MAX || p->runs[j].stretch != p->runs[i].stretch) {
                 break;
             }
             total += p->runs[j].bytes;
@@ -208,7 +288,7 @@ static bool find_window(struct picker *p, size_t *from, size_t *to)
 }
 
 /* The RUNS_MIN neighbours that weigh least. */
-static void lightest_window(const struct picker *p, size_t *from, size_t *to)
+static bool lightest_window(const struct picker *p, size_t *from, size_t *to)
 {
     uint64_t best = UINT64_MAX;
     for (size_t i = 0; i + RUNS_MIN <= p->run_count; i++) {
@@ -216,34 +296,38 @@ static void lightest_window(const struct picker *p, size_t *from, size_t *to)
         for (size_t j = i; j < i + RUNS_MIN; j++) {
             total += p->runs[j].bytes;
         }
-        if (total < best) {
+        if (total < best && p->runs[i].stretch == p->runs[i + RUNS_MIN - 1].stretch) {
             best = total;
             *from = i;
             *to = i + RUNS_MIN;
         }
     }
+    return best != UINT64_MAX;
 }
 
-static bool pick_in_lane(struct picker *p, size_t at)
+/* Whether the runs [from, to) can be merged with what must join them. */
+static bool take_window(struct picker *p, size_t from, size_t to, uint64_t bytes_max)
+{
+    uint64_t bytes = choose(p, from, to);
+    return bytes <= bytes_max && !spans_barrier(p) && fits(p, bytes);
+}
+
+static bool pick_in_lane(struct picker *p, const struct lane *lane)
 {
     size_t from = 0;
     size_t to = 0;
-    gather_lane(p, at);
+    gather_runs(p, lane);
     if (find_window(p, &from, &to)) {
         uint64_t own = 0;
         for (size_t r = from; r < to; r++) {
             own += p->runs[r].bytes;
         }
-        uint64_t bytes = choose(p, from, to);
-        if (bytes <= 2 * own && fits(p, bytes)) {
+        if (take_window(p, from, to, 2 * own)) {
             return true;
         }
     }
-    if (p->run_count > BBI_COMPACT_RUNS_MAX) {
-        lightest_window(p, &from, &to);
-        return fits(p, choose(p, from, to));
-    }
-    return false;
+    return p->run_count > BBI_COMPACT_RUNS_MAX && lightest_window(p, &from, &to) &&
+           take_window(p, from, to, UINT64_MAX);
 }
 
 static size_t tombs_on(const struct bbi_segment_meta *m, const struct bbi_tombset *tombs,
@@ -321,7 +405,8 @@ static bool pick_full(struct picker *p)
 {
     for (size_t i = 0; i < p->count; i++) {
         uint64_t bytes;
-        if (!is_out(p, i) && choose_connected(p, i, &bytes) && fits(p, bytes)) {
+        if (!is_out(p, i) && choose_connected(p, i, &bytes) && !spans_barrier(p) &&
+            fits(p, bytes)) {
             return true;
         }
     }
@@ -333,12 +418,9 @@ static bool pick_any(struct picker *p, const struct bbi_tombset *tombs, uint64_t
     if (full && pick_full(p)) {
         return true;
     }
-    for (size_t i = 0; i < p->count; i++) {
-        bool seen = false;
-        for (size_t k = 0; k < i && !seen; k++) {
-            seen = same_lane(p, &p->segs[k].meta, &p->segs[i].meta);
-        }
-        if (!seen && !is_out(p, i) && pick_in_lane(p, i)) {
+    gather_lanes(p);
+    for (size_t i = 0; i < p->lane_count; i++) {
+        if (pick_in_lane(p, &p->lanes[i])) {
             return true;
         }
     }
@@ -373,16 +455,18 @@ int bbi_compact_pick(const struct bbi_version *version, size_t first, size_t cou
     pick->members = NULL;
     pick->count = 0;
     p.runs = bbi_mem_alloc(acct, count * sizeof(p.runs[0]));
-    p.lane = bbi_mem_alloc(acct, count * sizeof(p.lane[0]));
+    p.lanes = bbi_mem_alloc(acct, count * sizeof(p.lanes[0]));
+    p.members = bbi_mem_alloc(acct, count * sizeof(p.members[0]));
     p.chosen = bbi_mem_zalloc(acct, count, sizeof(p.chosen[0]));
-    if (p.runs == NULL || p.lane == NULL || p.chosen == NULL) {
+    if (p.runs == NULL || p.lanes == NULL || p.members == NULL || p.chosen == NULL) {
         rc = bbi_error_nomem(err, "compaction");
     } else if (pick_any(&p, tombs, lsn, full)) {
         rc = fill_pick(&p, first, acct, pick, err);
     }
     pick->too_large_bytes = p.too_large_bytes;
     bbi_mem_free(p.runs);
-    bbi_mem_free(p.lane);
+    bbi_mem_free(p.lanes);
+    bbi_mem_free(p.members);
     bbi_mem_free(p.chosen);
     return rc;
 }

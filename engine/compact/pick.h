@@ -9,7 +9,8 @@
  * that has nevertheless grown long merges its lightest neighbours.
  *
  * What is merged must be contiguous in the log among all that overlaps it in time, so whatever
- * stands in between joins. Source  O'Neil et al., "The log-structured merge-tree" (1996);
+ * stands in between joins; a segment that is damaged and still read stays, and nothing is merged
+ * past it. Source  O'Neil et al., "The log-structured merge-tree" (1996);
  * size-tiered as in Bigtable.
  */
 #ifndef BBI_COMPACT_PICK_H

@@ -277,20 +277,14 @@ static void test_full(void **state)
     free(v);
 }
 
-/* Where the merge that would be best does not fit on the disk, a smaller one is made. */
-static void test_budget(void **state)
+static struct bbi_version *version_of(const uint64_t *bytes, const int64_t *partitions,
+                                      size_t count)
 {
-    static const uint64_t bytes[] = {9000, 9000, 9000, 9000, 100, 100, 100, 100};
-    const size_t count = sizeof(bytes) / sizeof(bytes[0]);
-    struct bbi_tombset tombs = {.count = 0};
-    struct bbi_compact_pick pick;
-    struct bb_error err;
     struct bbi_version *v = calloc(1, sizeof(*v) + count * sizeof(v->segments[0]));
-    (void)state;
     assert_non_null(v);
     v->count = count;
     for (size_t i = 0; i < count; i++) {
-        int64_t t0 = i < 4 ? 0 : SHARD_NS;
+        int64_t t0 = partitions[i] * SHARD_NS;
         v->segments[i].meta = (struct bbi_segment_meta){.id = i + 1,
                                                         .job_id = i + 1,
                                                         .db_id = 1,
@@ -304,6 +298,74 @@ static void test_budget(void **state)
                                                         .row_count = 1,
                                                         .file_bytes = bytes[i]};
     }
+    return v;
+}
+
+/* Of one partition; members: as letters, "" nothing. */
+static void expect_pick(const struct bbi_version *v, bool full, const char *members)
+{
+    struct bbi_tombset tombs = {.count = 0};
+    struct bbi_compact_pick pick;
+    struct bb_error err;
+    char got[LIVE_MAX] = "";
+    assert_ok(
+        bbi_compact_pick(v, 0, v->count, SHARD_NS, &tombs, 1, full, UINT64_MAX, NULL, &pick, &err),
+        &err);
+    for (size_t i = 0; i < pick.count; i++) {
+        got[i] = (char)('a' + pick.members[i]);
+    }
+    assert_string_equal(got, members);
+    bbi_mem_free(pick.members);
+}
+
+/* Damage to one segment ends neither the merging of its partition nor the order of its rows. */
+static void test_damaged(void **state)
+{
+    static const uint64_t bytes[] = {100, 100, 100, 100, 100, 100, 100, 100, 100};
+    static const int64_t partitions[9] = {0};
+    struct bbi_version *v = version_of(bytes, partitions, 9);
+    (void)state;
+    expect_pick(v, false, "abcdefghi");
+    v->segments[0].quarantined = true;
+    expect_pick(v, false, "bcdefghi");
+    expect_pick(v, true, "bcdefghi");
+    v->segments[0].quarantined = false;
+    v->segments[0].left_alone = true;
+    expect_pick(v, false, "bcdefghi");
+    v->segments[0].left_alone = false;
+    v->segments[3].left_alone = true;
+    expect_pick(v, false, "efghi");
+    expect_pick(v, true, "efghi");
+    v->segments[3].quarantined = true; /* nobody reads it */
+    expect_pick(v, false, "abcefghi");
+    expect_pick(v, true, "abcefghi");
+    free(v);
+}
+
+/* Lanes are looked at as their first segments come. */
+static void test_lanes(void **state)
+{
+    static const uint64_t bytes[] = {100, 100, 100, 100, 100, 100, 100, 100};
+    static const int64_t partitions[] = {7, 2, 2, 7, 2, 7, 7, 2};
+    struct bbi_version *v = version_of(bytes, partitions, 8);
+    (void)state;
+    expect_pick(v, false, "adfg");
+    v->segments[3].meta.file_bytes = 1000;
+    expect_pick(v, false, "bceh");
+    free(v);
+}
+
+/* Where the merge that would be best does not fit on the disk, a smaller one is made. */
+static void test_budget(void **state)
+{
+    static const uint64_t bytes[] = {9000, 9000, 9000, 9000, 100, 100, 100, 100};
+    static const int64_t partitions[] = {0, 0, 0, 0, 1, 1, 1, 1};
+    const size_t count = sizeof(bytes) / sizeof(bytes[0]);
+    struct bbi_tombset tombs = {.count = 0};
+    struct bbi_compact_pick pick;
+    struct bb_error err;
+    struct bbi_version *v = version_of(bytes, partitions, count);
+    (void)state;
     for (int full = 0; full < 2; full++) {
         assert_ok(
             bbi_compact_pick(v, 0, count, SHARD_NS, &tombs, 1, full != 0, 40000, NULL, &pick, &err),
@@ -330,7 +392,8 @@ static void test_budget(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_model), cmocka_unit_test(test_full),
-                                       cmocka_unit_test(test_budget)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_model), cmocka_unit_test(test_full), cmocka_unit_test(test_budget),
+        cmocka_unit_test(test_damaged), cmocka_unit_test(test_lanes)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
