@@ -128,9 +128,13 @@ static void look_at_series(struct search *s, const struct bbi_memspace *space, u
     }
 }
 
-static int look_at_space(struct search *s, const struct bbi_memspace *space, struct bb_error *err)
+static int look_at_space(void *arg, const struct bbi_memspace *space, uint64_t base_lsn,
+                         struct bb_error *err)
 {
+    struct search *s = arg;
     roaring_bitmap_t *all;
+    (void)base_lsn;
+    s->m->has_shard = true;
     int rc = bbi_catalog_select(s->ctx->env->catalog, s->m->db_id, s->m->id, NULL, &all, err);
     if (rc != BB_OK) {
         return rc;
@@ -148,22 +152,7 @@ static int look_at_space(struct search *s, const struct bbi_memspace *space, str
 
 static int look_at_memory(struct search *s, struct bb_error *err)
 {
-    const struct bbi_snapshot *snapshot = &s->ctx->snapshot;
-    int rc = BB_OK;
-    for (size_t i = 0; rc == BB_OK && i < snapshot->memtable_count; i++) {
-        struct bbi_memspace_info info;
-        const struct bbi_memspace *space = bbi_memtable_space(snapshot->memtables[i], s->m->db_id,
-                                                              s->m->rp.id);
-        if (space == NULL) {
-            continue;
-        }
-        bbi_memspace_info(space, &info);
-        if (info.value_count > 0 && info.tmin <= s->tmax && info.tmax >= s->tmin) {
-            s->m->has_shard = true;
-            rc = look_at_space(s, space, err);
-        }
-    }
-    return rc;
+    return bbi_shards_each_space(s->ctx, &s->m->rp, s->tmin, s->tmax, look_at_space, s, err);
 }
 
 /* ---- where only the rows can tell ---- */

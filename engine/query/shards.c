@@ -155,9 +155,29 @@ static int look_at_segments(struct search *s, struct bb_error *err)
 
 /* ---- memory ---- */
 
-static int look_at_space(struct search *s, const struct bbi_memspace *space, uint64_t base_lsn,
+int bbi_shards_each_space(struct bbi_qctx *ctx, const struct bbi_rp *rp, int64_t tmin, int64_t tmax,
+                          bbi_shards_space_fn fn, void *arg, struct bb_error *err)
+{
+    const struct bbi_snapshot *snapshot = &ctx->snapshot;
+    int rc = BB_OK;
+    for (size_t i = 0; rc == BB_OK && i < snapshot->memtable_count; i++) {
+        const struct bbi_memtable *mt = snapshot->memtables[i];
+        const struct bbi_memspace *space = bbi_memtable_space(mt, rp->db_id, rp->id);
+        struct bbi_memspace_info info = {.value_count = 0};
+        if (space != NULL) {
+            bbi_memspace_info(space, &info);
+        }
+        if (info.value_count > 0 && info.tmin <= tmax && info.tmax >= tmin) {
+            rc = fn(arg, space, bbi_memtable_base_lsn(mt), err);
+        }
+    }
+    return rc;
+}
+
+static int look_at_space(void *arg, const struct bbi_memspace *space, uint64_t base_lsn,
                          struct bb_error *err)
 {
+    struct search *s = arg;
     uint32_t seen = 0;
     int rc = BB_OK;
     roaring_bitmap_t *ids = roaring_bitmap_copy(s->left); /* which changes meanwhile */
@@ -181,21 +201,7 @@ static int look_at_space(struct search *s, const struct bbi_memspace *space, uin
 
 static int look_at_memory(struct search *s, struct bb_error *err)
 {
-    const struct bbi_snapshot *snapshot = &s->ctx->snapshot;
-    int rc = BB_OK;
-    for (size_t i = 0; rc == BB_OK && i < snapshot->memtable_count; i++) {
-        struct bbi_memspace_info info;
-        const struct bbi_memspace *space = bbi_memtable_space(snapshot->memtables[i], s->rp->db_id,
-                                                              s->rp->id);
-        if (space == NULL) {
-            continue;
-        }
-        bbi_memspace_info(space, &info);
-        if (info.value_count > 0 && !is_apart(s, info.tmin, info.tmax)) {
-            rc = look_at_space(s, space, bbi_memtable_base_lsn(snapshot->memtables[i]), err);
-        }
-    }
-    return rc;
+    return bbi_shards_each_space(s->ctx, s->rp, s->tmin, s->tmax, look_at_space, s, err);
 }
 
 /* ---- where only the rows can tell ---- */

@@ -19,6 +19,14 @@ extern const struct bbi_ql_condition bbi_shards_always;
 void bbi_shards_round(const struct bbi_rp *rp, const struct bbi_ql_condition *when, int64_t *tmin,
                       int64_t *tmax);
 
+/** Rows of a policy in memory; what was deleted up to base_lsn is not among them. */
+typedef int (*bbi_shards_space_fn)(void *arg, const struct bbi_memspace *space, uint64_t base_lsn,
+                                   struct bb_error *err);
+
+/** Tell of each generation in memory that may have rows of a policy in [tmin, tmax]. */
+int bbi_shards_each_space(struct bbi_qctx *ctx, const struct bbi_rp *rp, int64_t tmin, int64_t tmax,
+                          bbi_shards_space_fn fn, void *arg, struct bb_error *err) BB_CHECKED;
+
 /**
  * Whether a policy has a row in the shards that `when` touches.
  *

@@ -301,3 +301,27 @@ void cat_remove(struct cat *c, const char *path)
     assert_ok(bbi_fs_unlink(simdisk_fs(c->disk), path, &err), &err);
     assert_ok(bbi_fs_sync_dir(simdisk_fs(c->disk), CAT_DIR, &err), &err);
 }
+
+void cat_everywhere(struct cat *c, void (*expect)(struct cat *c, const char *text),
+                    const char *text)
+{
+    expect(c, text);
+    cat_log(c);
+    cat_reopen(c); /* from the log */
+    expect(c, text);
+    cat_flush(c);
+    cat_reopen(c); /* from catalog.mdb */
+    expect(c, text);
+    cat_close(c);
+    cat_remove(c, CAT_INDEX);
+    cat_open(c); /* from catalog.log */
+    expect(c, text);
+    cat_close(c);
+    cat_remove(c, CAT_LOG);
+    cat_open(c); /* from catalog.mdb, catalog.log written anew */
+    expect(c, text);
+    cat_close(c);
+    cat_remove(c, CAT_INDEX);
+    cat_open(c); /* and from that one */
+    expect(c, text);
+}

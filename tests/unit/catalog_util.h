@@ -61,6 +61,10 @@ uint32_t cat_mid(struct cat *c, uint32_t db_id, const char *name);
  * */
 void cat_dump(struct cat *c, struct bbi_buf *out);
 
+/** Check that it tells the same now, from the log, and from each of the catalog's files alone. */
+void cat_everywhere(struct cat *c, void (*expect)(struct cat *c, const char *text),
+                    const char *text);
+
 /** Whether the file is there; take it away. */
 bool cat_exists(struct cat *c, const char *path);
 void cat_remove(struct cat *c, const char *path);

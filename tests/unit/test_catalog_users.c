@@ -122,28 +122,9 @@ static void test_rules(void **state)
     cat_fini(&c);
 }
 
-/* The same users after a restart, whichever file is there. */
 static void expect_everywhere(struct cat *c, const char *text)
 {
-    expect(c, text);
-    cat_log(c);
-    cat_reopen(c); /* from the log */
-    expect(c, text);
-    cat_flush(c);
-    cat_reopen(c); /* from catalog.mdb */
-    expect(c, text);
-    cat_close(c);
-    cat_remove(c, CAT_INDEX);
-    cat_open(c); /* from catalog.log */
-    expect(c, text);
-    cat_close(c);
-    cat_remove(c, CAT_LOG);
-    cat_open(c); /* from catalog.mdb, catalog.log written anew */
-    expect(c, text);
-    cat_close(c);
-    cat_remove(c, CAT_INDEX);
-    cat_open(c); /* and from that one */
-    expect(c, text);
+    cat_everywhere(c, expect, text);
 }
 
 static void test_restarts(void **state)

@@ -1,16 +1,12 @@
 /* Names that are dropped leave every SHOW, come back with new ids and other types, and stay away
  * through flushes, crashes and a catalog that is rebuilt. */
 #include <pthread.h>
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdatomic.h>
-#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 
-#include <cmocka.h>
-
 #include "tests/lib/dbtest.h"
+#include "tests/lib/unit.h"
 
 static const char lines[] = "cpu,host=a,region=eu v=1,u=2i 1000\n"
                             "cpu,host=b,region=us v=2 2000\n"

@@ -1,16 +1,12 @@
 /* A series goes with its last row: DELETE with times and DROP SHARD leave no names behind that have
  * nothing, and take none that has something, whoever writes meanwhile. */
 #include <pthread.h>
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdatomic.h>
-#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 
-#include <cmocka.h>
-
 #include "tests/lib/dbtest.h"
+#include "tests/lib/unit.h"
 
 static void each_history(void (*check)(struct dbtest *t, enum dbtest_event after))
 {
