@@ -295,8 +295,8 @@ int bbi_agg_rows_give(struct bbi_agg_rows *r, int64_t from, int64_t to, struct b
         for (size_t i = 0; i < plan->call_count; i++) {
             if (!r->live[i]) {
                 memset(&r->slots[i], 0, sizeof(r->slots[i]));
-                if (plan->fill == BBI_QL_FILL_NUMBER &&
-                    plan->calls[i].type != BBI_QL_TYPE_UNKNOWN) {
+                bool fills = plan->calls[i].type != BBI_QL_TYPE_UNKNOWN || plan->calls[i].is_filled;
+                if (plan->fill == BBI_QL_FILL_NUMBER && fills) {
                     r->slots[i] = bbi_fill_absent(plan, plan->calls[i].type);
                 }
             }

@@ -264,6 +264,7 @@ static int refuse(struct bbi_plan *plan, struct bbi_call *call, struct bb_error 
         innermost = innermost->inner;
     }
     call->input = BBI_QL_TYPE_UNKNOWN; /* where no series is met it is over nothing, too */
+    call->is_filled = true;
     bool plain = innermost->cast == BBI_QL_TYPE_UNKNOWN || innermost->cast == BBI_QL_TYPE_TAG;
     r->field = call->field;
     r->cast = plain ? BBI_QL_TYPE_FIELD : innermost->cast;
@@ -304,6 +305,7 @@ static int type_call(struct bbi_plan *plan, struct bbi_call *call, struct bb_err
         !bbi_func_type(call->func, call->input, &call->type)) {
         return refuse(plan, call, err);
     }
+    call->is_filled = call->input == BBI_QL_TYPE_TAG && call->type == BBI_QL_TYPE_UNKNOWN;
     return rc;
 }
 

@@ -23,9 +23,11 @@ struct bbi_call {
     enum bbi_ql_type input; /* of what it is over */
     enum bbi_ql_type type;  /* of the result, over all sources; UNKNOWN: not known, because there is
                                no such field */
-    bool in_cells;          /* the cells of query/state.h answer it */
-    size_t tag_count;       /* top(x, tag, n): names in its middle */
-    uint32_t *tags;         /* [tag_count] indexes of refs */
+    bool is_filled;   /* though its type is not known a number of fill() stands for it: it is over
+                               a tag, or refused */
+    bool in_cells;    /* the cells of query/state.h answer it */
+    size_t tag_count; /* top(x, tag, n): names in its middle */
+    uint32_t *tags;   /* [tag_count] indexes of refs */
 };
 
 /** A distinct name outside of calls: a field or a tag. */

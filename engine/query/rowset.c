@@ -215,6 +215,17 @@ void bbi_rowset_skip(struct bbi_rowset *r)
     }
 }
 
+/* Calls without a stream that have values all the same. */
+static void set_filled(struct bbi_rowset *r)
+{
+    const struct bbi_plan *plan = r->flow.plan;
+    for (size_t i = 0; plan->fill == BBI_QL_FILL_NUMBER && i < plan->call_count; i++) {
+        if (plan->calls[i].is_filled) {
+            r->slots[i] = plan->fill_value;
+        }
+    }
+}
+
 static int compute(struct bbi_rowset *r, struct bb_error *err)
 {
     return bbi_select_outputs(r->flow.plan, r->slots, r->stack, r->values, err);
@@ -236,6 +247,7 @@ int bbi_rowset_next(struct bbi_rowset *r, bool *any, bool *new_group, struct bb_
     r->time = point.time;
     if (*new_group) {
         memset(r->slots, 0, (plan->call_count + plan->ref_count) * sizeof(r->slots[0]));
+        set_filled(r);
     }
     for (size_t i = 0; rc == BB_OK && i < r->scanner_count; i++) {
         struct bbi_scanner *s = &r->scanners[i];

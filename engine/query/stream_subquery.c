@@ -294,12 +294,19 @@ bool bbi_stream_subquery_has(const struct bbi_plan *sub, const struct bbi_ref *n
     return map_ref(sub, name).kind != FROM_NOTHING;
 }
 
+static bool is_unknown(const struct bbi_ref *name)
+{
+    return name->type == BBI_QL_TYPE_UNKNOWN &&
+           (name->cast == BBI_QL_TYPE_UNKNOWN || name->cast == BBI_QL_TYPE_FIELD);
+}
+
 int bbi_stream_subquery(const struct bbi_flow *flow, const struct bbi_plan *sub,
                         const struct bbi_ref *driver, struct bbi_stream **out, struct bb_error *err)
 {
     struct sub *s;
     *out = NULL;
-    if (driver != NULL && !bbi_stream_subquery_has(sub, driver)) {
+    /* A column of no known type has no values, though fill() may have put some there. */
+    if (driver != NULL && (!bbi_stream_subquery_has(sub, driver) || is_unknown(driver))) {
         return BB_OK;
     }
     int rc = bbi_qctx_array(sub->ctx, 1, sizeof(*s), &s, err);

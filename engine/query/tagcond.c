@@ -315,9 +315,73 @@ static bool compares_names(const struct bbi_ql_expr *expr)
            expr->u.binary.rhs->kind == BBI_QL_VAR;
 }
 
+static bool is_by_size(enum bbi_ql_op op)
+{
+    return op == BBI_QL_LT || op == BBI_QL_LTE || op == BBI_QL_GT || op == BBI_QL_GTE;
+}
+
 static bool is_tag_key(const struct bbi_ql_expr *expr)
 {
     return expr->kind == BBI_QL_VAR && strcmp(expr->u.var.name, "_tagKey") == 0;
+}
+
+/* Tags are equal to strings, patterns and tags, or not: other operators hold for no series. What is
+ * calculated in the place of a comparison holds else: InfluxDB does not ask what it comes to. */
+static int may_hold(const struct splitter *s, const struct bbi_ql_expr *expr, bool *holds,
+                    struct bb_error *err)
+{
+    const struct bbi_ql_expr *var = expr->u.binary.lhs;
+    const struct bbi_ql_expr *value = expr->u.binary.rhs;
+    int rc = BB_OK;
+    *holds = true;
+    if (var->kind != BBI_QL_VAR) {
+        var = value;
+        value = expr->u.binary.lhs;
+    }
+    if (var->kind == BBI_QL_VAR && (value->kind == BBI_QL_STRING || value->kind == BBI_QL_REGEX ||
+                                    value->kind == BBI_QL_VAR)) {
+        rc = is_field(s, var, holds, err);
+    }
+    if (rc == BB_OK && !*holds && value->kind == BBI_QL_VAR) {
+        rc = is_field(s, value, holds, err);
+    }
+    return rc;
+}
+
+/* A condition for rows with true and false for what is calculated in the place of a comparison.
+ * There may be very many operators in a row: they hang on each other's left sides. */
+static int settle(const struct splitter *s, struct bbi_ql_expr *expr, struct bbi_ql_expr **out,
+                  struct bb_error *err)
+{
+    int rc = BB_OK;
+    for (;;) {
+        struct bbi_ql_expr *copy;
+        *out = expr;
+        bool joins = expr->kind == BBI_QL_BINARY &&
+                     (expr->u.binary.op == BBI_QL_AND || expr->u.binary.op == BBI_QL_OR);
+        bool maths = expr->kind == BBI_QL_BINARY && is_math(expr->u.binary.op);
+        if (!joins && !maths && expr->kind != BBI_QL_PAREN) {
+            return BB_OK;
+        }
+        rc = bbi_qctx_array(s->ctx, 1, sizeof(*copy), &copy, err);
+        if (rc != BB_OK) {
+            return rc;
+        }
+        *copy = *expr;
+        *out = copy;
+        if (maths) {
+            copy->kind = BBI_QL_BOOLEAN;
+            return may_hold(s, expr, &copy->u.boolean, err);
+        }
+        if (joins) {
+            rc = settle(s, expr->u.binary.rhs, &copy->u.binary.rhs, err);
+        }
+        if (rc != BB_OK) {
+            return rc;
+        }
+        out = joins ? &copy->u.binary.lhs : &copy->u.inner;
+        expr = *out;
+    }
 }
 
 static int convert_leaf(const struct splitter *s, const struct bbi_ql_expr *expr,
@@ -331,12 +395,15 @@ static int convert_leaf(const struct splitter *s, const struct bbi_ql_expr *expr
         if (s->fields == BBI_FIELDS_IGNORE && !is_comparison(op)) {
             return bbi_error_set(err, BB_EINVAL, "invalid tag comparison operator");
         }
-        if (s->fields == BBI_FIELDS_KEEP && is_math(op)) {
-            return constant(s, true, out, err); /* InfluxDB does not ask what it comes to */
+        if (s->fields == BBI_FIELDS_KEEP && (is_math(op) || is_by_size(op))) {
+            bool holds;
+            rc = may_hold(s, expr, &holds, err);
+            return rc == BB_OK && (is_math(op) || !holds) ? constant(s, holds, out, err) : rc;
         }
         if (never && is_comparison(op) && is_tag_key(expr->u.binary.lhs)) {
             return constant(s, true, out, err); /* who counts looks at it for each key */
         }
+        by_index = by_index || (s->loose && op == BBI_QL_EQ);
         rc = !compares_names(expr) ? convert_comparison(s, expr, out, err)
              : by_index            ? compare_tags(s, expr, out, err)
              : never               ? compare_values(s, expr, out, err)
@@ -396,6 +463,7 @@ static int convert(const struct splitter *s, struct bbi_ql_expr *expr, unsigned 
 static int keep(const struct splitter *s, struct bbi_ql_expr *expr, struct expr_list *rest,
                 struct bbi_tagcond *out, struct bb_error *err)
 {
+    int rc = BB_OK;
     if (expr->kind == BBI_QL_BOOLEAN) {
         out->never = out->never || !expr->u.boolean;
         return BB_OK;
@@ -407,11 +475,13 @@ static int keep(const struct splitter *s, struct bbi_ql_expr *expr, struct expr_
     case BBI_FIELDS_ABSENT:
         out->never = true;
         return BB_OK;
-    case BBI_FIELDS_REFUSE:
     case BBI_FIELDS_KEEP:
+        rc = settle(s, expr, &expr, err);
+        break;
+    case BBI_FIELDS_REFUSE:
         break;
     }
-    return push(s->ctx, rest, expr, err);
+    return rc == BB_OK ? push(s->ctx, rest, expr, err) : rc;
 }
 
 int bbi_tagcond_split(struct bbi_qctx *ctx, uint32_t db_id, uint32_t mid, struct bbi_ql_expr *expr,

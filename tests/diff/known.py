@@ -144,22 +144,11 @@ def refused_function(text, difference):
             re.match(r"unsupported .* iterator type", str(difference.theirs)) is not None)
 
 
-@known("a refused function without a row",
-       "is refused if the tags let a series through; InfluxDB asks for less where a condition "
-       "compares names that are not there, or a subquery beside has no such field")
-def refused_nothing(text, difference):
-    """InfluxDB answers nothing, nor would it answer with other functions."""
-    tree = difference.tree
-    if (tree is None or difference.kind != "error" or " 0 series" not in str(difference.theirs) or
-            re.match(r"unsupported .* iterator type", str(difference.ours)) is None):
-        return False
-    beside = {isinstance(source, dict) for source in tree["from"]}
-    if difference.several_shards and re.search(r" S(LIMIT|OFFSET) \d", text):
-        return True  # which series those are goes by shards
-    plain = {name: None for name in ("group", "fill", "order", "limit", "offset", "slimit",
-                                     "soffset")}
-    return len(beside) > 1 or difference.series_of(select_text(
-        {**tree, **plain, "fields": [(("text", "*"), None)]})) == []
+@known("a refused function and SLIMIT", "which series InfluxDB looks at goes by shards")
+def refused_by_shard(text, difference):
+    return (difference.kind == "error" and " 0 series" in str(difference.theirs) and
+            re.match(r"unsupported .* iterator type", str(difference.ours)) is not None and
+            difference.several_shards and re.search(r" S(LIMIT|OFFSET) \d", text) is not None)
 
 
 @known("influxd fell over", "the reply of influxd breaks off (a panic in its log)")
@@ -306,6 +295,8 @@ def integer_overflow(text, difference):
     if re.search(r"\b(sum|mean)\(", text) is None:
         return False
     floats = re.sub(r'\b(sum|mean)\(("(?:[^"\\]|\\.)*"|\w+)\)', r"\1(\2::float)", text)
+    if difference.kind == "value" and re.search(r"\b(sum|mean)\([*/]", text) is not None:
+        return difference.large
     return ("beyond the range of integers" in str(difference.ours) or
             difference.kind == "value" and floats != text and difference.asked(floats))
 
@@ -314,7 +305,7 @@ def integer_overflow(text, difference):
        "stays in the name; InfluxDB cannot select it")
 def backslash_in_name(text, difference):
     return (not text.upper().startswith("SELECT") and
-            re.search(r"\\\\[, ]", text) is not None)
+            re.search(r"\\\\[,= ]", text) is not None)
 
 
 @known("a negative interval", "is an error; InfluxDB answers one interval of no meaning")
@@ -455,9 +446,8 @@ def unstable_sort(text, difference):
     if not any(len(set(functions(q))) == 1 and functions(q)[0] in selecting
                for q, _ in selects(difference.tree)):
         return False
-    fields = difference.tree["fields"]
-    own = [i + 1 for i, (e, _) in enumerate(fields)
-           if len(fields) < len(difference.ours) and any(n in selecting for n, _ in calls(e))]
+    own = {i for name in selecting for i in columns_with(difference, name)}
+    own = own or {i for i, name in enumerate(difference.columns) if name.startswith(selecting)}
     return has_subquery(difference.tree) or all(
         values_agree(difference.ours[i], difference.theirs[i], 1e-9) for i in own)
 
@@ -498,11 +488,12 @@ def cells_of(results):
     return found
 
 
-def scattered(difference, text=None):
+def scattered(difference, text=None, besides="mode"):
     """Whether InfluxDB's rows (of its answer to text, if given) have what busbard's have, though in
     another order and some of them in several rows, beside what fill() gives; sums beyond all
-    integers and what mode() takes of equals aside."""
-    modes = {i - 1 for i in columns_with(difference, "mode")}
+    integers and columns of a function that is looked at by itself (what mode() takes of equals)
+    aside."""
+    aside = {i - 1 for i in columns_with(difference, besides)}
     def agree(a, b):
         return values_agree(a, b, 1e-9) or all(
             isinstance(x, (int, float)) and abs(x) > 2 ** 53 for x in (a, b))
@@ -510,7 +501,7 @@ def scattered(difference, text=None):
     if text is not None:
         other = cells_of([{"series": difference.series_of(text) or []}])
     return mine.keys() == other.keys() and all(
-        all(i in modes or any(agree(cell, row[i]) for row in other[key])
+        all(i in aside or any(agree(cell, row[i]) for row in other[key])
             for cells in rows for i, cell in enumerate(cells)) for key, rows in mine.items())
 
 
@@ -714,10 +705,8 @@ def groups_by_time(text, difference):
 @known("integral() by falling time", "has the time of its range's begin; InfluxDB the last of all")
 def integral_descending(text, difference):
     """With other columns, in a row of its own there."""
-    grouped = difference.tree is not None and (
-        tags_of(difference.tree) or len(difference.tree["from"]) > 1)
     return (re.search(r"\bintegral\(.* DESC", text) is not None and
-            difference.kind in ("time", "value", "rows") + ("series",) * bool(grouped))
+            difference.kind in ("time", "value", "rows", "series"))
 
 
 @known("LIMIT of a subquery", "counts rows once; InfluxDB counts in each shard")
@@ -931,6 +920,7 @@ def no_percentile(text, difference):
         return False
     columns = columns_with(difference, "percentile") if "fill(" in text else ()
     return (lacks(difference, skipped=columns) or
+            "fill(previous)" in text and scattered(difference, besides="percentile") or
             difference.kind != "value" and "time(" in text and " LIMIT " in text)
 
 
