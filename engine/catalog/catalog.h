@@ -394,6 +394,12 @@ int bbi_catalog_tag_values(struct bbi_catalog *cat, uint32_t db_id, uint32_t mid
                            struct bbi_account *acct, struct bbi_names *names,
                            struct bb_error *err) BB_CHECKED;
 
+/** The first of them in their order: most, at least 1. The others take no memory. */
+int bbi_catalog_tag_values_first(struct bbi_catalog *cat, uint32_t db_id, uint32_t mid,
+                                 const uint8_t *key, size_t key_len, const roaring_bitmap_t *within,
+                                 size_t most, struct bbi_account *acct, struct bbi_names *names,
+                                 struct bb_error *err) BB_CHECKED;
+
 /* ---- selecting series ---- */
 
 enum bbi_tagpred_op {

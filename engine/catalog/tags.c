@@ -29,7 +29,8 @@ static int take_posting(struct tag_list *l, const struct bbi_posting *p, struct 
     bool any = true;
     int rc = bbi_posting_tag_of(p->blob, p->blob_len, &tag, err);
     bool wanted = rc == BB_OK && tag.has_value == (l->key != NULL) &&
-                  (l->key == NULL || same_bytes(tag.key, tag.key_len, l->key, l->key_len));
+                  (l->key == NULL || same_bytes(tag.key, tag.key_len, l->key, l->key_len)) &&
+                  (l->key == NULL || bbi_names_builder_wants(l->names, tag.value, tag.value_len));
     if (wanted && l->within != NULL) {
         rc = bbi_posting_intersects(p, l->within, &any, err);
     }
@@ -144,7 +145,7 @@ static bool is_thinned(struct bbi_catalog *cat, uint32_t db_id, uint32_t mid)
     return thinned;
 }
 
-static int list_tags(struct tag_list *l, uint32_t mid, struct bbi_account *acct,
+static int list_tags(struct tag_list *l, uint32_t mid, size_t most, struct bbi_account *acct,
                      struct bbi_names *names, struct bb_error *err)
 {
     struct bbi_names_builder b;
@@ -152,6 +153,7 @@ static int list_tags(struct tag_list *l, uint32_t mid, struct bbi_account *acct,
     int rc = BB_OK;
     *names = (struct bbi_names){.count = 0};
     bbi_names_builder_init(&b, acct);
+    bbi_names_builder_limit(&b, most);
     l->names = &b;
     if (l->within == NULL && is_thinned(l->cat, l->db_id, mid)) {
         rc = bbi_catalog_select(l->cat, l->db_id, mid, NULL, &all, err);
@@ -195,7 +197,7 @@ int bbi_catalog_tag_keys(struct bbi_catalog *cat, uint32_t db_id, uint32_t mid,
     struct tag_list l = {.cat = cat, .db_id = db_id, .within = within};
     struct bbi_names_builder b;
     if (within != NULL || is_thinned(cat, db_id, mid)) {
-        return list_tags(&l, mid, acct, names, err);
+        return list_tags(&l, mid, SIZE_MAX, acct, names, err);
     }
     *names = (struct bbi_names){.count = 0};
     bbi_names_builder_init(&b, acct);
@@ -211,12 +213,21 @@ int bbi_catalog_tag_values(struct bbi_catalog *cat, uint32_t db_id, uint32_t mid
                            const uint8_t *key, size_t key_len, const roaring_bitmap_t *within,
                            struct bbi_account *acct, struct bbi_names *names, struct bb_error *err)
 {
+    return bbi_catalog_tag_values_first(cat, db_id, mid, key, key_len, within, SIZE_MAX, acct,
+                                        names, err);
+}
+
+int bbi_catalog_tag_values_first(struct bbi_catalog *cat, uint32_t db_id, uint32_t mid,
+                                 const uint8_t *key, size_t key_len, const roaring_bitmap_t *within,
+                                 size_t most, struct bbi_account *acct, struct bbi_names *names,
+                                 struct bb_error *err)
+{
     struct tag_list l = {.cat = cat,
                          .db_id = db_id,
                          .within = within,
                          .key = key == NULL ? (const uint8_t *)"" : key,
                          .key_len = key_len};
-    return list_tags(&l, mid, acct, names, err);
+    return list_tags(&l, mid, most, acct, names, err);
 }
 
 /* The slow way, by the series there are. */

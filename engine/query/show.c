@@ -350,8 +350,13 @@ static int values_of_key(struct bbi_qctx *ctx, const struct bbi_measurement *m,
                          struct bbi_show_series *series, struct bb_error *err)
 {
     struct bbi_names values;
-    int rc = bbi_catalog_tag_values(ctx->env->catalog, m->db_id, m->id, key->name, key->len, within,
-                                    &ctx->acct, &values, err);
+    if (page->left == 0) {
+        return BB_OK;
+    }
+    bool all = filter->tests != NULL || page->left > SIZE_MAX - page->skip;
+    int rc = bbi_catalog_tag_values_first(ctx->env->catalog, m->db_id, m->id, key->name, key->len,
+                                          within, all ? SIZE_MAX : page->skip + page->left,
+                                          &ctx->acct, &values, err);
     if (rc != BB_OK) {
         return rc;
     }

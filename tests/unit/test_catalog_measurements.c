@@ -74,6 +74,50 @@ static void expect_all(struct cat *c, uint32_t db)
     expect(c, db, 0, "k1", SERIES, "k0 k1 k2 ", "f0 f1 f2 v v ");
 }
 
+/* The first values are the first of all. */
+static void expect_first(struct cat *c, uint32_t db, const roaring_bitmap_t *within)
+{
+    static const size_t counts[] = {1, 7, 1999, 5000, 6000, SIZE_MAX};
+    const uint8_t *key = (const uint8_t *)"k0";
+    uint32_t mid = cat_mid(c, db, "m0");
+    struct bbi_names all;
+    assert_ok(bbi_catalog_tag_values(c->catalog, db, mid, key, 2, within, NULL, &all, &err), &err);
+    for (size_t i = 0; i < sizeof(counts) / sizeof(counts[0]); i++) {
+        struct bbi_names first;
+        assert_ok(bbi_catalog_tag_values_first(c->catalog, db, mid, key, 2, within, counts[i], NULL,
+                                               &first, &err),
+                  &err);
+        assert_int_equal(first.count, counts[i] < all.count ? counts[i] : all.count);
+        for (size_t k = 0; k < first.count; k++) {
+            assert_int_equal(first.list[k].len, all.list[k].len);
+            assert_memory_equal(first.list[k].name, all.list[k].name, all.list[k].len);
+        }
+        bbi_names_fini(&first);
+    }
+    bbi_names_fini(&all);
+}
+
+static void test_first(void **state)
+{
+    static struct cat c;
+    roaring_bitmap_t *within = roaring_bitmap_from_range(100, 14000, 2);
+    (void)state;
+    for (int half = 0; half <= SERIES; half += SERIES / 2) {
+        cat_init(&c, 2);
+        cat_open(&c);
+        uint32_t db = cat_create_db(&c, "d");
+        if (half > 0) {
+            add(&c, db, SERIES - half, SERIES); /* the late ones first */
+            cat_flush(&c);
+        }
+        add(&c, db, 0, SERIES - half);
+        expect_first(&c, db, NULL);
+        expect_first(&c, db, within);
+        cat_fini(&c);
+    }
+    roaring_bitmap_free(within);
+}
+
 static void drop(struct cat *c, uint32_t db, const char *measurement)
 {
     struct bbi_catalog_drop drop;
@@ -113,6 +157,6 @@ static void test_mixed(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_mixed)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_mixed), cmocka_unit_test(test_first)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
