@@ -31,6 +31,22 @@ static void put(struct result_csv *r, struct buf *out, const char *text, size_t 
         r->err = buf_put(out, text, n);
 }
 
+/** Whether the text begins with a blank of Unicode, which is one of one, two or three bytes. */
+static bool begins_blank(const char *text, size_t n)
+{
+    static const char *const wide[] = {"\xc2\x85",     "\xc2\xa0",     "\xe1\x9a\x80",
+                                       "\xe2\x80\xa8", "\xe2\x80\xa9", "\xe2\x80\xaf",
+                                       "\xe2\x81\x9f", "\xe3\x80\x80"};
+    if (text[0] == ' ' || (text[0] >= '\t' && text[0] <= '\r'))
+        return true;
+    for (size_t i = 0; i < sizeof(wide) / sizeof(wide[0]); i++)
+        if (n >= strlen(wide[i]) && memcmp(text, wide[i], strlen(wide[i])) == 0)
+            return true;
+    /* U+2000 to U+200A */
+    return n >= 3 && memcmp(text, "\xe2\x80", 2) == 0 && (unsigned char)text[2] >= 0x80 &&
+           (unsigned char)text[2] <= 0x8a;
+}
+
 /** A field is quoted where Go's encoding/csv quotes it. */
 static bool needs_quotes(const char *text, size_t n)
 {
@@ -38,7 +54,7 @@ static bool needs_quotes(const char *text, size_t n)
         return false;
     if (n == 2 && memcmp(text, "\\.", 2) == 0)
         return true;
-    if (text[0] == ' ' || text[0] == '\t' || text[0] == '\v' || text[0] == '\f')
+    if (begins_blank(text, n))
         return true;
     for (size_t i = 0; i < n; i++)
         if (text[i] == ',' || text[i] == '"' || text[i] == '\r' || text[i] == '\n')

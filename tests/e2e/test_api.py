@@ -83,6 +83,17 @@ def test_csv(server):
     assert reply.body.startswith(b"error\n\"error parsing query: found SELEC")
 
 
+def test_csv_blanks(server):
+    """What begins with a blank of any kind is quoted, as Go has it; other wide characters not."""
+    blanks = " \t\v\f\u0085\u00a0\u1680\u2000\u2005\u200a\u2028\u2029\u202f\u205f\u3000"
+    others = "a\u00a1\u200b\u2027\u202a\u3001\u00e9"
+    texts = [c + "x" for c in blanks + others] + ["x" + c for c in blanks]
+    server.write("\n".join('m s="%s" %d' % (s, i) for i, s in enumerate(texts)).encode())
+    lines = csv(server, "SELECT s FROM m").split("\n")[1:-1]
+    assert lines == ['m,,%d,%s' % (i, '"%s"' % s if s[0] in blanks else s)
+                     for i, s in enumerate(texts)]
+
+
 def test_csv_numbers(server):
     """Without exponents, infinity as a word; both once ran over a buffer."""
     server.write("m v=0 1\nm v=-1 2\nm v=1e300 3\nm v=-1.5e-9 4")
