@@ -108,6 +108,7 @@ libbusbar_la_SOURCES += \
 	engine/query/show_each.c \
 	engine/query/show_filter.c \
 	engine/query/show_group.c \
+	engine/query/show_series.c \
 	engine/query/show_shard.c \
 	engine/query/show_state.c \
 	engine/query/show_stats.c \

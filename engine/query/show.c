@@ -7,7 +7,6 @@
 #include "engine/influxql/influxql.h"
 #include "engine/query/authorize.h"
 #include "engine/query/emit.h"
-#include "engine/query/keytext.h"
 #include "engine/query/presence.h"
 #include "engine/query/regex.h"
 #include "engine/query/shards.h"
@@ -16,7 +15,7 @@
 #include "engine/query/statement.h"
 #include "engine/query/tagcond.h"
 
-static struct bbi_show_page page_of(int64_t limit, int64_t offset)
+struct bbi_show_page bbi_show_page_of(int64_t limit, int64_t offset)
 {
     return (struct bbi_show_page){.skip = (uint64_t)offset,
                                   .left = limit == 0 ? UINT64_MAX : (uint64_t)limit};
@@ -178,7 +177,7 @@ static int show_measurements(struct bbi_qctx *ctx, const struct bbi_ql_show *sho
 {
     static const char *const columns[] = {"name"};
     struct bbi_show_series series = {e, "measurements", columns, 1, false};
-    struct bbi_show_page page = page_of(show->limit, show->offset);
+    struct bbi_show_page page = bbi_show_page_of(show->limit, show->offset);
     struct bbi_measurements list;
     struct bbi_ql_expr *rest;
     uint32_t db_id;
@@ -281,7 +280,7 @@ static int tag_keys_of(struct bbi_qctx *ctx, const struct bbi_ql_show *show,
 {
     static const char *const columns[] = {"tagKey"};
     struct bbi_show_series series = {e, m->name, columns, 1, false};
-    struct bbi_show_page page = page_of(show->limit, show->offset);
+    struct bbi_show_page page = bbi_show_page_of(show->limit, show->offset);
     struct bbi_value_filter filter;
     struct bbi_names names;
     (void)count;
@@ -319,7 +318,7 @@ static int field_keys_of(struct bbi_qctx *ctx, const struct bbi_ql_show *show,
 {
     static const char *const columns[] = {"fieldKey", "fieldType"};
     struct bbi_show_series series = {e, m->name, columns, 2, false};
-    struct bbi_show_page page = page_of(show->limit, show->offset);
+    struct bbi_show_page page = bbi_show_page_of(show->limit, show->offset);
     struct bbi_names names;
     (void)within;
     int rc = bbi_show_field_names(ctx, m, count, &names, err);
@@ -385,7 +384,7 @@ static int tag_values_of(struct bbi_qctx *ctx, const struct bbi_ql_show *show,
 {
     static const char *const columns[] = {"key", "value"};
     struct bbi_show_series series = {e, m->name, columns, 2, false};
-    struct bbi_show_page page = page_of(show->limit, show->offset);
+    struct bbi_show_page page = bbi_show_page_of(show->limit, show->offset);
     struct bbi_value_filter filter;
     struct bbi_value_filter key_filter;
     struct bbi_names keys;
@@ -413,164 +412,6 @@ static int tag_values_of(struct bbi_qctx *ctx, const struct bbi_ql_show *show,
     return rc;
 }
 
-/* ---- series ---- */
-
-/* Key texts of series, gathered to be sorted. */
-struct key_list {
-    struct bbi_buf text;
-    size_t *at; /* [count + 1] where each begins */
-    size_t count;
-    size_t cap;
-    struct bbi_qctx *ctx;
-};
-
-static int gather_key(void *arg, uint32_t sid, uint32_t mid, const uint8_t *key, size_t key_len,
-                      struct bb_error *err)
-{
-    struct key_list *l = arg;
-    (void)sid;
-    (void)mid;
-    if (l->count + 1 >= l->cap) {
-        size_t cap = l->cap == 0 ? 1024 : l->cap * 2;
-        size_t *at = bbi_mem_realloc(&l->ctx->acct, l->at, cap * sizeof(at[0]));
-        if (at == NULL) {
-            return bbi_error_nomem(err, "series keys");
-        }
-        l->at = at;
-        l->cap = cap;
-    }
-    l->at[l->count++] = l->text.len;
-    bbi_keytext_put(&l->text, key, key_len);
-    bbi_buf_u8(&l->text, 0);
-    l->at[l->count] = l->text.len;
-    return l->count % 1024 == 0 ? bbi_qctx_check(l->ctx, err) : BB_OK;
-}
-
-/* A SHOW SERIES; who is told of a measurement finds the keys behind it. */
-struct series_show {
-    struct bbi_ql_show show;
-    struct key_list *keys;
-};
-
-/* The place of the next byte of a key's text in the order of series, past which *at moves. Series
- * are ordered by their names and values one by one: what ends one comes before all that may stand
- * in it. */
-static int take_rank(const char **at, bool *in_tags)
-{
-    unsigned char c = (unsigned char)*(*at);
-    if (c == '\0') {
-        return 0;
-    }
-    (*at)++;
-    if (c == ',' || (c == '=' && *in_tags)) {
-        *in_tags = true;
-        return 1;
-    }
-    if (c == '\\' && (**at == ',' || **at == ' ' || (**at == '=' && *in_tags))) {
-        c = (unsigned char)*(*at)++;
-    }
-    return c + 2;
-}
-
-static int compare_parts(const char *x, const char *y)
-{
-    bool x_in_tags = false, y_in_tags = false;
-    int a, b;
-    do {
-        a = take_rank(&x, &x_in_tags);
-        b = take_rank(&y, &y_in_tags);
-    } while (a == b && a != 0);
-    return (a > b) - (a < b);
-}
-
-static bool is_plain(char c)
-{
-    return c != '\0' && c != ',' && c != '=' && c != '\\';
-}
-
-static int compare_text(const void *a, const void *b)
-{
-    const char *x = *(const char *const *)a;
-    const char *y = *(const char *const *)b;
-    size_t i = 0;
-    while (x[i] == y[i] && x[i] != '\0') {
-        i++;
-    }
-    if (is_plain(x[i]) && is_plain(y[i]) && (i == 0 || x[i - 1] != '\\')) {
-        return (int)(unsigned char)x[i] - (int)(unsigned char)y[i];
-    }
-    return compare_parts(x, y);
-}
-
-static int emit_keys(struct key_list *l, const struct bbi_ql_show *show, struct bbi_emit *e,
-                     struct bb_error *err)
-{
-    static const char *const columns[] = {"key"};
-    struct bbi_show_series series = {e, NULL, columns, 1, false};
-    struct bbi_show_page page = page_of(show->limit, show->offset);
-    int rc = bbi_buf_check(&l->text, "series keys", err);
-    const char **sorted = bbi_mem_zalloc(&l->ctx->acct, l->count, sizeof(sorted[0]));
-    if (sorted == NULL) {
-        return bbi_error_nomem(err, "series keys");
-    }
-    for (size_t i = 0; rc == BB_OK && i < l->count; i++) {
-        sorted[i] = (const char *)l->text.data + l->at[i];
-    }
-    if (rc == BB_OK) {
-        qsort(sorted, l->count, sizeof(sorted[0]), compare_text);
-    }
-    for (size_t i = 0; rc == BB_OK && i < l->count && page.left > 0; i++) {
-        struct bb_value *row;
-        bool again = i > 0 && strcmp(sorted[i - 1], sorted[i]) == 0; /* of two databases */
-        if (!again && bbi_show_page_takes(&page)) {
-            rc = bbi_show_row(&series, &row, err);
-            if (rc == BB_OK) {
-                row[0] = bbi_value_string(sorted[i], strlen(sorted[i]));
-            }
-        }
-    }
-    if (rc == BB_OK) {
-        rc = bbi_emit_flush(e, err);
-    }
-    bbi_mem_free(sorted);
-    return rc;
-}
-
-/* show is that of a struct series_show. */
-static int series_of(struct bbi_qctx *ctx, const struct bbi_ql_show *show,
-                     const struct bbi_measurement *m, size_t count, const roaring_bitmap_t *within,
-                     struct bbi_emit *e, struct bb_error *err)
-{
-    const struct series_show *s = (const struct series_show *)show;
-    roaring_bitmap_t *all = NULL;
-    (void)count;
-    (void)e;
-    int rc = within != NULL
-                 ? BB_OK
-                 : bbi_catalog_select(ctx->env->catalog, m->db_id, m->id, NULL, &all, err);
-    rc = rc == BB_OK
-             ? bbi_catalog_series_each(ctx->env->catalog, m->db_id, within != NULL ? within : all,
-                                       &ctx->acct, gather_key, s->keys, err)
-             : rc;
-    if (all != NULL) {
-        roaring_bitmap_free(all);
-    }
-    return rc;
-}
-
-static int show_series(struct bbi_qctx *ctx, const struct bbi_ql_show *show, struct bbi_emit *e,
-                       struct bb_error *err)
-{
-    struct key_list l = {.ctx = ctx};
-    struct series_show s = {*show, &l};
-    bbi_buf_init(&l.text, &ctx->acct, SIZE_MAX / 4);
-    int rc = bbi_show_each_series(ctx, &s.show, series_of, e, err);
-    rc = rc == BB_OK ? emit_keys(&l, show, e, err) : rc;
-    bbi_mem_free(l.at);
-    bbi_buf_fini(&l.text);
-    return rc;
-}
-
 int bbi_statement_show(struct bbi_qctx *ctx, const struct bbi_ql_statement *statement,
                        struct bb_error *err)
 {
@@ -589,7 +430,7 @@ int bbi_statement_show(struct bbi_qctx *ctx, const struct bbi_ql_statement *stat
         rc = show_measurements(ctx, show, &e, err);
         break;
     case BBI_QL_SHOW_SERIES:
-        rc = show_series(ctx, show, &e, err);
+        rc = bbi_show_series_keys(ctx, show, &e, err);
         break;
     case BBI_QL_SHOW_TAG_KEYS:
         rc = bbi_show_each(ctx, show, tag_keys_of, &e, err);

@@ -13,6 +13,8 @@ struct bbi_show_page {
     uint64_t left;
 };
 
+struct bbi_show_page bbi_show_page_of(int64_t limit, int64_t offset);
+
 /** Count a row; whether it is on the page. */
 bool bbi_show_page_takes(struct bbi_show_page *page);
 
@@ -82,6 +84,10 @@ int bbi_show_field_names(struct bbi_qctx *ctx, const struct bbi_measurement *m, 
 /** A condition of a statement that has no times: BB_EINVAL "<what> doesn't support time ...". */
 int bbi_show_no_time(struct bbi_qctx *ctx, struct bbi_ql_expr *condition, const char *what,
                      struct bbi_ql_expr **rest, struct bb_error *err) BB_CHECKED;
+
+/** SHOW SERIES: show_series.c. */
+int bbi_show_series_keys(struct bbi_qctx *ctx, const struct bbi_ql_show *show, struct bbi_emit *e,
+                         struct bb_error *err) BB_CHECKED;
 
 /** The CARDINALITY forms: show_count.c. */
 int bbi_show_cardinality(struct bbi_qctx *ctx, const struct bbi_ql_statement *statement,

@@ -430,6 +430,44 @@ static void test_long_conditions(void **state)
     dbtest_close(&t);
 }
 
+/* Of many names, in two databases that share some, the first and some further on. */
+static void test_pages_of_many(void **state)
+{
+    static const struct dbtest_question questions[] = {
+        {"SHOW SERIES LIMIT 2", ": key=\"a,id=10000\"\n: key=\"a,id=10001\"\n"},
+        {"SHOW SERIES LIMIT 1 OFFSET 1700", ": key=\"a,id=11700\"\n"},
+        {"SHOW SERIES LIMIT 2 OFFSET 4999", ": key=\"a,id=14999\"\n: key=\"a!,id=10000\"\n"},
+        {"SHOW SERIES LIMIT 9 OFFSET 9999", ": key=\"a!,id=14999\"\n"},
+        {"SHOW SERIES LIMIT 9 OFFSET 10000", ""},
+        {"SHOW SERIES FROM t..a, o..a LIMIT 2", ": key=\"a,id=10000\"\n: key=\"a,id=10001\"\n"},
+        {"SHOW SERIES FROM t..a, o..a LIMIT 9 OFFSET 4999", ": key=\"a,id=14999\"\n"},
+        {"SHOW TAG VALUES FROM a WITH KEY = id LIMIT 2",
+         "a: key=\"id\" value=\"10000\"\na: key=\"id\" value=\"10001\"\n"},
+        {"SHOW TAG VALUES FROM a WITH KEY = id LIMIT 1 OFFSET 1700",
+         "a: key=\"id\" value=\"11700\"\n"},
+        {"SHOW TAG VALUES FROM a WITH KEY = id WHERE value !~ /^1[0-3]/ LIMIT 1",
+         "a: key=\"id\" value=\"14000\"\n"},
+    };
+    struct bbi_buf text;
+    struct dbtest t;
+    (void)state;
+    dbtest_open(&t);
+    bbi_buf_init(&text, NULL, 1 << 20);
+    for (int i = 0; i < 5000; i++) {
+        int id = 10000 + i * 1237 % 5000;
+        bbi_buf_printf(&text, "a!,id=%d v=1 1\na,id=%d v=1 1\n", id, id);
+    }
+    bbi_buf_u8(&text, 0);
+    dbtest_write(&t, (const char *)text.data);
+    dbtest_run(&t, "CREATE DATABASE o; SELECT v INTO o..a FROM a GROUP BY *");
+    bbi_buf_fini(&text);
+    for (int flushed = 0; flushed < 2; flushed++) {
+        dbtest_ask(&t, questions, sizeof(questions) / sizeof(questions[0]));
+        dbtest_flush(&t);
+    }
+    dbtest_close(&t);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -447,6 +485,7 @@ int main(void)
         cmocka_unit_test(test_fields_within_or),
         cmocka_unit_test(test_fields_looked_back_for),
         cmocka_unit_test(test_long_conditions),
+        cmocka_unit_test(test_pages_of_many),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
