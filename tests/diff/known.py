@@ -717,20 +717,21 @@ def inner_limit(text, difference):
     if difference.tree is None or difference.kind not in ("value", "rows", "time", "series"):
         return False
 
-    def limited(q, groups):
-        """Whether a subquery has such a limit; groups: by which those around it group."""
-        groups = groups | tags_of(q)
+    def limited(q, groups, functions):
+        """Whether a subquery has such a limit; groups: by which those around it group; functions:
+        those around it."""
+        groups, functions = groups | tags_of(q), functions | {name for name, _ in calls_of(q)}
         for inner in q["from"]:
             if isinstance(inner, dict):
                 if (inner.get("limit") or inner.get("offset")) and (
                         difference.several_shards or
-                        unordered & {name for name, _ in calls_of(q)} or
+                        unordered & functions or
                         (groups | tags_of(inner) | picks(q)) - tags_of(difference.tree)):
                     return True
-                if limited(inner, groups | picks(q)):
+                if limited(inner, groups | picks(q), functions):
                     return True
         return False
-    return limited(difference.tree, set())
+    return limited(difference.tree, set(), set())
 
 
 @known("one name of two types in a condition", "each counts; InfluxDB reads both by one of them")
@@ -920,7 +921,7 @@ def no_percentile(text, difference):
         return False
     columns = columns_with(difference, "percentile") if "fill(" in text else ()
     return (lacks(difference, skipped=columns) or
-            "fill(previous)" in text and scattered(difference, besides="percentile") or
+            "fill(" in text and scattered(difference, besides="percentile") or
             difference.kind != "value" and "time(" in text and " LIMIT " in text)
 
 
