@@ -243,7 +243,9 @@ WINDOWS = r"\(SELECT .*\btime\("
 def window_before_range(text, difference):
     outer = text[text.rfind(")") if " WHERE " not in text.rsplit(")", 1)[0] else 0:]
     early = difference.kind in ("series", "rows") and lacks(difference)
-    last = difference.kind == "value" and " DESC" in text  # where that point comes last, it lacks
+    # Where that point comes last, or beside those of another source, it lacks.
+    beside = difference.tree is not None and len(difference.tree["from"]) > 1
+    last = difference.kind == "value" and (" DESC" in text or beside)
     return (re.search(WINDOWS, text) is not None and " WHERE " in outer and "time " in outer and
             (early or last))
 
@@ -443,8 +445,9 @@ def unstable_sort(text, difference):
 
     def functions(q):
         return [name for name, _ in calls_of(q) if name not in MATH + ["pow", "atan2", "log"]]
-    if not any(len(set(functions(q))) == 1 and functions(q)[0] in selecting
-               for q, _ in selects(difference.tree)):
+    alone = all(name.startswith(selecting) for name in difference.columns[1:])
+    if not alone and not any(len(set(functions(q))) == 1 and functions(q)[0] in selecting
+                             for q, _ in selects(difference.tree)):
         return False
     own = {i for name in selecting for i in columns_with(difference, name)}
     own = own or {i for i, name in enumerate(difference.columns) if name.startswith(selecting)}
@@ -500,7 +503,8 @@ def scattered(difference, text=None, besides="mode"):
     mine, other = map(cells_of, difference.answers())
     if text is not None:
         other = cells_of([{"series": difference.series_of(text) or []}])
-    return mine.keys() == other.keys() and all(
+    paged = difference.tree.get("limit") is not None and mine.keys() <= other.keys()
+    return (paged or mine.keys() == other.keys()) and all(
         all(i in aside or any(agree(cell, row[i]) for row in other[key])
             for cells in rows for i, cell in enumerate(cells)) for key, rows in mine.items())
 
@@ -646,7 +650,8 @@ def beginning_series(text, difference):
                 keys = [row[0] for row in series["values"]]
                 series["values"] = [[key] for key in keys if key in mine or not (
                     "," not in key.replace("\\,", "") or
-                    any(other.startswith(key + ",") for other in difference.keys.union(keys)))]
+                    any(other != key and other.startswith(key)
+                        for other in difference.keys.union(keys)))]
             result["series"] = [s for s in result.get("series", []) if s["values"]]
         return document
     return difference.asked(text, without)
