@@ -631,30 +631,45 @@ bool bbi_plan_begins(const struct bbi_plan *plan)
     return known;
 }
 
+static bool counts_intervals(const struct bbi_plan *plan)
+{
+    return plan->ctx->env->buckets_max != 0 && plan->buckets.width_ns != 0 &&
+           !plan->select->is_raw && plan->when.tmax > plan->when.tmin;
+}
+
 /* As InfluxDB: without a lower bound of time the last intervals are looked at, as many as there may
- * be; the words are its own. Subqueries count as well, each for itself. */
-static int limit_intervals(struct bbi_plan *plan, struct bb_error *err)
+ * be. */
+static void bound_intervals(struct bbi_plan *plan)
 {
     const struct bbi_buckets *b = &plan->buckets;
     uint64_t limit = plan->ctx->env->buckets_max;
-    if (limit == 0 || b->width_ns == 0 || plan->select->is_raw ||
-        plan->when.tmax <= plan->when.tmin) {
-        return BB_OK;
+    if (!counts_intervals(plan) || plan->when.has_tmin) {
+        return;
     }
-    if (!plan->when.has_tmin) {
-        int64_t last = bbi_bucket_of(b, plan->when.tmax - 1);
-        int64_t start = limit > INT32_MAX ? BBI_TIME_MIN
-                                          : bbi_bucket_start(b, last - (int64_t)limit + 1);
-        plan->when.tmin = start > plan->when.tmin ? start : plan->when.tmin;
-        return BB_OK;
+    int64_t last = bbi_bucket_of(b, plan->when.tmax - 1);
+    int64_t start = limit > INT32_MAX ? BBI_TIME_MIN
+                                      : bbi_bucket_start(b, last - (int64_t)limit + 1);
+    plan->when.tmin = start > plan->when.tmin ? start : plan->when.tmin;
+}
+
+/* Subqueries count as well, each for itself; the words are InfluxDB's. */
+static int limit_intervals(const struct bbi_plan *plan, struct bb_error *err)
+{
+    const struct bbi_buckets *b = &plan->buckets;
+    uint64_t limit = plan->ctx->env->buckets_max;
+    if (counts_intervals(plan) && plan->when.has_tmin) {
+        __int128 count = (__int128)bbi_bucket_of(b, plan->when.tmax - 1) -
+                         bbi_bucket_of(b, plan->when.tmin) + 1;
+        if (count > limit) {
+            return bbi_error_set(err, BB_ELIMIT, "max-select-buckets limit exceeded: (%llu/%llu)",
+                                 (unsigned long long)count, (unsigned long long)limit);
+        }
     }
-    __int128 count = (__int128)bbi_bucket_of(b, plan->when.tmax - 1) -
-                     bbi_bucket_of(b, plan->when.tmin) + 1;
-    if (count <= limit) {
-        return BB_OK;
+    int rc = BB_OK;
+    for (size_t i = 0; rc == BB_OK && i < plan->sub_count; i++) {
+        rc = limit_intervals(plan->subs[i], err);
     }
-    return bbi_error_set(err, BB_ELIMIT, "max-select-buckets limit exceeded: (%llu/%llu)",
-                         (unsigned long long)count, (unsigned long long)limit);
+    return rc;
 }
 
 int bbi_plan_check_all(struct bbi_qctx *ctx, const struct bbi_ql_select *select,
@@ -672,7 +687,9 @@ int bbi_plan_check_all(struct bbi_qctx *ctx, const struct bbi_ql_select *select,
     if (rc == BB_OK) {
         bbi_plan_inherit(out);
     }
-    rc = rc == BB_OK ? limit_intervals(out, err) : rc;
+    if (rc == BB_OK) {
+        bound_intervals(out);
+    }
     if (rc == BB_OK && select->lookback_ns != 0 && out->descending) {
         rc = bbi_error_set(err, BB_EINVAL, "lookback() cannot be combined with ORDER BY time DESC");
     }
@@ -708,5 +725,6 @@ int bbi_plan_build(struct bbi_qctx *ctx, const struct bbi_ql_select *select, str
 {
     int rc = bbi_plan_check_all(ctx, select, NULL, out, err);
     set_reach(out);
-    return rc == BB_OK ? resolve(out, err) : rc;
+    rc = rc == BB_OK ? resolve(out, err) : rc;
+    return rc == BB_OK ? limit_intervals(out, err) : rc;
 }

@@ -1,4 +1,5 @@
 /* The rows of a subquery as points of the query around it. */
+#include <math.h>
 #include <string.h>
 
 #include "engine/query/emit.h"
@@ -166,6 +167,18 @@ static struct bb_value value_of(const struct sub *s, const struct mapping *m)
                                       : (struct bb_value){.kind = BB_VALUE_NULL};
 }
 
+/* Of a column beside the one that is asked for: what is not a number is no integer. */
+static struct bb_value beside(const struct sub *s, const struct mapping *m)
+{
+    struct bb_value null = {.kind = BB_VALUE_NULL};
+    bool whole = m->type == BBI_QL_TYPE_INTEGER || m->type == BBI_QL_TYPE_UNSIGNED;
+    if (m->kind == FROM_COLUMN && whole && s->rows.values[m->index].kind == BB_VALUE_FLOAT &&
+        isnan(s->rows.values[m->index].v.f)) {
+        return null;
+    }
+    return value_of(s, m);
+}
+
 static int passes(struct sub *s, bool *out, struct bb_error *err)
 {
     struct bb_value result;
@@ -174,7 +187,7 @@ static int passes(struct sub *s, bool *out, struct bb_error *err)
         return BB_OK;
     }
     for (size_t i = 0; i < s->filter_count; i++) {
-        s->filter_slots[i] = value_of(s, &s->filter_from[i]);
+        s->filter_slots[i] = beside(s, &s->filter_from[i]);
     }
     int rc = bbi_program_run(&s->filter, s->filter_slots, s->filter_stack, &result, err);
     *out = rc == BB_OK && result.kind == BB_VALUE_BOOL && result.v.b;
@@ -244,7 +257,7 @@ static int sub_next(struct bbi_stream *base, struct bbi_stream_point *out, bool 
         out->value = value_of(s, &s->driver);
     }
     for (size_t i = 0; i < s->outer->ref_count; i++) {
-        s->values[i] = value_of(s, &s->aux[i]);
+        s->values[i] = beside(s, &s->aux[i]);
     }
     out->aux = s->values;
     return outer_group(s, &out->group, err);

@@ -151,6 +151,13 @@ def refused_by_shard(text, difference):
             difference.several_shards and re.search(r" S(LIMIT|OFFSET) \d", text) is not None)
 
 
+@known("the limit of intervals", "holds for subqueries, too")
+def limited_subquery(text, difference):
+    return (difference.kind == "error" and difference.tree is not None and
+            has_subquery(difference.tree) and
+            str(difference.ours).startswith("max-select-buckets limit exceeded"))
+
+
 @known("influxd fell over", "the reply of influxd breaks off (a panic in its log)")
 def fell_over(text, difference):
     return difference.theirs == b"broke off" or "[panic:" in str(difference.theirs)
@@ -294,10 +301,9 @@ def intervals_over_change(text, difference):
 
 @known("integers beyond 64 bits", "sum says so, mean is right; InfluxDB's wrap around")
 def integer_overflow(text, difference):
-    if re.search(r"\b(sum|mean)\(", text) is None:
-        return False
     floats = re.sub(r'\b(sum|mean)\(("(?:[^"\\]|\\.)*"|\w+)\)', r"\1(\2::float)", text)
-    if difference.kind == "value" and re.search(r"\b(sum|mean)\([*/]", text) is not None:
+    if difference.kind == "value" and re.search(r"\b((sum|mean)\([*/]|moving_average\()",
+                                                text) is not None:
         return difference.large
     return ("beyond the range of integers" in str(difference.ours) or
             difference.kind == "value" and floats != text and difference.asked(floats))
@@ -373,12 +379,21 @@ def rows_of(difference, tree):
             for row in series["values"]]
 
 
-def equally_often(difference, arg, prefix="mode_"):
-    """Whether two values of mode(arg) are there equally often in the interval that differs;
-    prefix: of the columns' names, if arg is a wildcard."""
+def of_wildcard(difference):
+    """The field that mode() of a wildcard takes for the column that differs."""
+    name = difference.columns[difference.column]
+    for e, alias in difference.tree["fields"]:
+        before = (alias or "mode").strip('"') + "_"
+        if e[:2] == ("call", "mode") and name.startswith(before):
+            return name[len(before):]
+    return ""
+
+
+def equally_often(difference, arg):
+    """Whether two values of mode(arg) are there equally often in the interval that differs."""
     tree, column = difference.tree, difference.column
     if arg[1][:1] in "*/":
-        arg = ("text", quote(difference.columns[column].partition(prefix)[2]))
+        arg = ("text", quote(of_wildcard(difference)))
     plain = {name: None for name in ("fill", "order", "limit", "offset", "slimit", "soffset")}
     rows = rows_of(difference, {**tree, **plain, "fields": [(arg, None)],
                                 "group": sorted(tags_of(tree))})
@@ -415,10 +430,8 @@ def modes(text, difference):
         if difference.columns[at + 1] == "mode":
             return equally_often(difference, next(e[2][0] for e in fields
                                                   if e[:2] == ("call", "mode")))
-        names = {(alias or "mode").strip('"') + "_" for e, alias in difference.tree["fields"]
-                 if e[:2] == ("call", "mode")}
-        return not plain or any(difference.columns[at + 1].startswith(name) and
-                                equally_often(difference, ("text", "*"), name) for name in names)
+        return not plain or (of_wildcard(difference) != "" and
+                             equally_often(difference, ("text", "*")))
     if fields[at][:2] == ("call", "mode"):
         return equally_often(difference, fields[at][2][0])
     return any(name == "mode" for name, _ in calls(fields[at]))
@@ -625,8 +638,17 @@ def fields_after_delete(text, difference):
     if not difference.behind_change or not difference.where.endswith("columns"):
         return False
     mine, other = difference.answers()
-    return (difference.asked(text, lambda document: without_empty(document, mine)) or
-            difference.asked(text, mine=lambda document: without_empty(document, other)))
+
+    def plain(document, shown):
+        """Rows of one time stand in the order of their columns, those of nothing too."""
+        document = without_empty(document, shown)
+        for series in (s for r in document.get("results", []) for s in r.get("series", [])):
+            series["values"].sort(key=str)
+        return document
+    return (difference.asked(text, lambda document: plain(document, mine),
+                             lambda document: plain(document, mine)) or
+            difference.asked(text, lambda document: plain(document, other),
+                             lambda document: plain(document, other)))
 
 
 @known("types of fields after DELETE", "a field without rows has none; InfluxDB goes by it")

@@ -176,6 +176,11 @@ static const struct question questions[] = {
      ""},
     {"select h::field from (select w from n group by h)",
      ""},
+    {"select x::integer from (select ln(v - 3) as x from m)",
+     "m: time=1000000000000 x=null\n"
+     "m: time=1000000000000 x=null\n"
+     "m: time=1060000000000 x=0i\n"
+     "m: time=1120000000000 x=1i\n"},
     {"select sum(s) from m where h > 'x'",
      ""},
     {"select count(w), min(h), sum(z) from n fill(-1.5)",
