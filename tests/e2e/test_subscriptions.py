@@ -245,7 +245,7 @@ def never(handler):
 
 
 def test_hostile_destinations(make_server):
-    server = make_server(subscriber_http_timeout="500ms")
+    server = make_server(subscriber_http_timeout="3s")
     listeners = [Listener(redirect), Listener(endless), Listener(never)]
     urls = [x.url for x in listeners] + ["http://no.such.host.invalid:1",
                                          "udp://no.such.host.invalid:1", "udp://127.0.0.1:99999"]
