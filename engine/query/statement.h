@@ -33,6 +33,13 @@ int bbi_statement_user(struct bbi_qctx *ctx, const struct bbi_ql_statement *stat
 int bbi_statement_task(struct bbi_qctx *ctx, const struct bbi_ql_statement *statement,
                        struct bb_error *err) BB_CHECKED;
 
+struct bbi_task_name;
+
+/** Have the catalog keep a statement, as text, under these names: tasks.c. *changed: it is new. */
+int bbi_task_store(struct bbi_qctx *ctx, const struct bbi_ql_statement *statement,
+                   const struct bbi_task_name *name, bool *changed,
+                   struct bb_error *err) BB_CHECKED;
+
 /** CREATE and DROP SUBSCRIPTION: subscriptions.c. */
 int bbi_statement_subscription(struct bbi_qctx *ctx, const struct bbi_ql_statement *statement,
                                struct bb_error *err) BB_CHECKED;

@@ -37,22 +37,13 @@ static int create(struct bbi_qctx *ctx, const struct bbi_ql_statement *statement
     const struct bbi_task_name name = {statement->u.subscription.database,
                                        statement->u.subscription.policy,
                                        statement->u.subscription.name};
-    struct bbi_buf text;
     for (size_t i = 0; i < statement->u.subscription.destination_count; i++) {
         int rc = bbi_subscription_check(statement->u.subscription.destinations[i], err);
         if (rc != BB_OK) {
             return rc;
         }
     }
-    bbi_buf_init(&text, &ctx->acct, SIZE_MAX / 2);
-    bbi_ql_format(statement, &text);
-    int rc = bbi_buf_check(&text, "subscription", err);
-    if (rc == BB_OK) {
-        rc = bbi_catalog_task_create(ctx->env->catalog, &name, (const char *)text.data, text.len,
-                                     changed, err);
-    }
-    bbi_buf_fini(&text);
-    return rc;
+    return bbi_task_store(ctx, statement, &name, changed, err);
 }
 
 int bbi_statement_subscription(struct bbi_qctx *ctx, const struct bbi_ql_statement *statement,

@@ -10,17 +10,15 @@
 #include "engine/query/show.h"
 #include "engine/query/statement.h"
 
-/* The statement as InfluxDB keeps it: with full names. */
-static int store_cq(struct bbi_qctx *ctx, const struct bbi_ql_statement *statement, bool *changed,
-                    struct bb_error *err)
+int bbi_task_store(struct bbi_qctx *ctx, const struct bbi_ql_statement *statement,
+                   const struct bbi_task_name *name, bool *changed, struct bb_error *err)
 {
-    const struct bbi_task_name name = {statement->u.cq.database, NULL, statement->u.cq.name};
     struct bbi_buf text;
     bbi_buf_init(&text, &ctx->acct, SIZE_MAX / 2);
     bbi_ql_format(statement, &text);
-    int rc = bbi_buf_check(&text, "continuous query", err);
+    int rc = bbi_buf_check(&text, "statement", err);
     if (rc == BB_OK) {
-        rc = bbi_catalog_task_create(ctx->env->catalog, &name, (const char *)text.data, text.len,
+        rc = bbi_catalog_task_create(ctx->env->catalog, name, (const char *)text.data, text.len,
                                      changed, err);
     }
     bbi_buf_fini(&text);
@@ -46,10 +44,11 @@ int bbi_qualify_cq(struct bbi_qctx *ctx, const struct bbi_ql_statement *statemen
 static int create_cq(struct bbi_qctx *ctx, const struct bbi_ql_statement *statement, bool *changed,
                      struct bb_error *err)
 {
-    struct bbi_ql_statement full;
+    const struct bbi_task_name name = {statement->u.cq.database, NULL, statement->u.cq.name};
+    struct bbi_ql_statement full; /* InfluxDB keeps it with full names */
     int rc = bbi_qualify_cq(ctx, statement, &full, err);
     rc = rc == BB_OK ? bbi_qualify_check(ctx, full.u.cq.select, err) : rc;
-    return rc == BB_OK ? store_cq(ctx, &full, changed, err) : rc;
+    return rc == BB_OK ? bbi_task_store(ctx, &full, &name, changed, err) : rc;
 }
 
 int bbi_statement_task(struct bbi_qctx *ctx, const struct bbi_ql_statement *statement,
