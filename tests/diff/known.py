@@ -232,12 +232,14 @@ def lacks(difference, wanted=lambda row: True, text=None, skipped=()):
     found = {(s.get("name"), str(s.get("tags"))): s for s in mine}
     for b in other:
         a = found.get((b.get("name"), str(b.get("tags"))), {"values": []})
-        rows = {row[0]: row for row in a["values"]}
+        rows = {}
+        for row in a["values"]:
+            rows.setdefault(row[0], []).append(row)
         for row in filter(wanted, b["values"]):
-            full = rows.get(row[0], [])
             there = [i for i, y in enumerate(row) if i and y is not None and i not in skipped]
-            if there and (len(full) != len(row) or not all(
-                    values_agree(full[i], row[i], 1e-9) for i in there)):
+            if there and not any(len(full) == len(row) and all(
+                    values_agree(full[i], row[i], 1e-9) for i in there)
+                                 for full in rows.get(row[0], [])):
                 return False
     return len(other) <= len(mine)
 
