@@ -43,11 +43,23 @@ def selects(tree):
         todo += [(source, q) for source in q["from"] if isinstance(source, dict)]
 
 
+def column_by_column(difference):
+    """Whether each column is one of the fields as they are written: there is no wildcard."""
+    def texts(e):
+        if e[0] == "text":
+            yield e[1]
+        for part in e[2] if e[0] == "call" else e[1:]:
+            if isinstance(part, tuple):
+                yield from texts(part)
+    fields = difference.tree["fields"]
+    return len(fields) == len(difference.columns) - 1 and not any(
+        text[:1] in "*/" for e, _ in fields for text in texts(e))
+
+
 def columns_with(difference, function):
     """The columns in which a function is called; none if a wildcard makes the columns."""
-    fields = difference.tree["fields"]
-    return {i + 1 for i, (e, _) in enumerate(fields) if any(n == function for n, _ in calls(e))
-            and len(fields) == len(difference.columns) - 1}
+    return {i + 1 for i, (e, _) in enumerate(difference.tree["fields"])
+            if column_by_column(difference) and any(n == function for n, _ in calls(e))}
 
 
 def has_subquery(tree):
@@ -195,7 +207,7 @@ def first_last_ties(text, difference):
         except (TypeError, ValueError):
             return False
     fields = difference.tree["fields"] if difference.tree is not None else []
-    if difference.kind == "value" and len(fields) == len(difference.columns) - 1:
+    if difference.kind == "value" and fields and column_by_column(difference):
         e = fields[difference.column - 1][0]
         if e[0] != "call" and any(name in ("first", "last") for name, _ in calls(e)):
             return True  # computed from such a value
@@ -428,7 +440,7 @@ def modes(text, difference):
         return bool(found) and (has_subquery(difference.tree) or not plain)
     fields = [e for e, _ in difference.tree["fields"]]
     at = difference.column - 1
-    if len(fields) != len(difference.columns) - 1:  # of a wildcard
+    if not column_by_column(difference):
         if difference.columns[at + 1] == "mode":
             return equally_often(difference, next(e[2][0] for e in fields
                                                   if e[:2] == ("call", "mode")))
@@ -842,7 +854,8 @@ def told_series(text, condition, difference):
 def newest_shard(text, difference):
     """Told for each measurement what its fields are, it agrees."""
     head, _, condition = text.partition(" WHERE ")
-    if not re.match("SHOW (SERIES|TAG)", text) or difference.kind == "error":
+    if (not re.match("SHOW (SERIES|TAG)", text) or difference.kind == "error" or
+            difference.ask is None):
         return False
     if text.startswith("SHOW SERIES") and "EXACT" not in text:
         return told_series(text, condition, difference)
