@@ -227,6 +227,14 @@ void bbi_fn_put_timeless(struct bbi_fn *fn, struct bb_value value)
     fn->out = (struct bbi_fn_point){.timeless = true, .value = value};
 }
 
+void bbi_fn_put_middle(struct bbi_fn *fn, size_t count, int64_t time_ns, struct bb_value value)
+{
+    bbi_fn_put_timeless(fn, value);
+    if (count == 1) {
+        bbi_fn_put(fn, time_ns, value);
+    }
+}
+
 int bbi_fn_grow(const struct bbi_fn *fn, void *array, size_t count, size_t *cap, size_t size,
                 struct bb_error *err)
 {

@@ -103,7 +103,8 @@ static void boolean_finish(struct mode *m)
     for (size_t i = 0; i < m->count; i++) {
         yes += m->list[i].value.v.b;
     }
-    bbi_fn_put_timeless(&m->base, bbi_value_bool(yes >= m->count - yes));
+    bbi_fn_put_middle(&m->base, m->count, m->list[0].time_ns,
+                      bbi_value_bool(yes >= m->count - yes));
 }
 
 static int mode_finish(struct bbi_fn *fn, struct bb_error *err)
@@ -122,7 +123,8 @@ static int mode_finish(struct bbi_fn *fn, struct bb_error *err)
     }
     int rc = bbi_fn_sort(fn, order, m->count, by_value, &fn->spec, err);
     if (rc == BB_OK) {
-        bbi_fn_put_timeless(fn, bbi_fn_plain_zero(best_of(order, m->count)->value));
+        bbi_fn_put_middle(fn, m->count, m->list[0].time_ns,
+                          bbi_fn_plain_zero(best_of(order, m->count)->value));
     }
     bbi_mem_free(order);
     return rc;

@@ -213,7 +213,7 @@ static int median_finish(struct bbi_fn *fn, struct bb_error *err)
     }
     struct bb_value high = value_of(fn, r->items[half].key);
     if (r->count % 2 != 0) {
-        bbi_fn_put_timeless(fn, bbi_value_float(bbi_fn_double(&high)));
+        bbi_fn_put_middle(fn, r->count, r->items[0].time_ns, bbi_value_float(bbi_fn_double(&high)));
         return BB_OK;
     }
     size_t below = 0;

@@ -112,6 +112,7 @@ static int gather_results(struct reduce *r, struct bb_error *err)
         size_t machine = r->flow.plan->descending ? count - 1 - i : i;
         while (rc == BB_OK && bbi_fn_next(r->machines.list[machine].fn, &point)) {
             timed = timed || !point.timeless;
+            point.time_ns = point.timeless ? r->start : point.time_ns;
             rc = add_result(r, machine, &point, err);
         }
     }

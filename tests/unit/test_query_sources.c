@@ -181,6 +181,15 @@ static const struct question questions[] = {
      "m: time=1000000000000 x=null\n"
      "m: time=1060000000000 x=0i\n"
      "m: time=1120000000000 x=1i\n"},
+    {"select x from (select median(v) as x from m where v > 1 and v < 8 group by h)",
+     "m: time=0 x=2\n"
+     "m: time=0 x=4\n"},
+    {"select x from (select mode(i) as x from m where v > 1 and v < 8 group by h)",
+     "m: time=0 x=2i\n"
+     "m: time=0 x=9i\n"},
+    {"select x from (select mean(v) as x from m where v > 1 and v < 8 group by h)",
+     "m: time=0 x=4\n"
+     "m: time=0 x=2\n"},
     {"select sum(s) from m where h > 'x'",
      ""},
     {"select count(w), min(h), sum(z) from n fill(-1.5)",
