@@ -37,8 +37,8 @@ void bbi_fn_put(struct bbi_fn *fn, int64_t time_ns, struct bb_value value);
 /** The same for a value that has its window's time. */
 void bbi_fn_put_timeless(struct bbi_fn *fn, struct bb_value value);
 
-/** The same for the value of `count` points, the first at this time. InfluxDB's median and mode of a
- * single point are that point with its time, by which it stands among the groups of its window. */
+/** The same for the value of `count` points, the first at this time. InfluxDB's median and mode of
+ * a single point are that point with its time, by which it stands among its window's groups. */
 void bbi_fn_put_middle(struct bbi_fn *fn, size_t count, int64_t time_ns, struct bb_value value);
 
 /** Let spec.check look, once in BBI_FN_CHECK_EVERY steps. */

@@ -168,9 +168,7 @@ static bool takes_any_order(const struct bbi_plan *plan, const struct bbi_call *
            bbi_func_takes_any_order(call->func, call->tag_count + plan->ref_count != 0);
 }
 
-/* Which functions InfluxDB gives a subquery's groups as they are, and which it has them sorted for;
- * the others take what is around them. */
-static bool takes_by_group(const struct bbi_flow *flow, const struct bbi_call *call)
+bool bbi_stream_joins_windows(const struct bbi_call *call)
 {
     switch (call->func) {
     case BBI_FUNC_COUNT:
@@ -183,15 +181,24 @@ static bool takes_by_group(const struct bbi_flow *flow, const struct bbi_call *c
     case BBI_FUNC_FIRST:
     case BBI_FUNC_LAST:
         return true;
+    default:
+        return call->tag_count > 0;
+    }
+}
+
+/* Which functions InfluxDB gives a subquery's groups as they are, and which it has them sorted for;
+ * the others take what is around them. */
+static bool takes_by_group(const struct bbi_flow *flow, const struct bbi_call *call)
+{
+    switch (call->func) {
     case BBI_FUNC_TOP:
     case BBI_FUNC_BOTTOM:
-        return flow->by_group || call->tag_count > 0;
     case BBI_FUNC_SPREAD:
     case BBI_FUNC_STDDEV:
     case BBI_FUNC_MODE:
-        return flow->by_group;
+        return flow->by_group || bbi_stream_joins_windows(call);
     default:
-        return false;
+        return bbi_stream_joins_windows(call);
     }
 }
 

@@ -134,6 +134,10 @@ bool bbi_stream_subquery_has(const struct bbi_plan *sub, const struct bbi_ref *n
  */
 bool bbi_stream_first_decides(const struct bbi_plan *plan, const struct bbi_call *call);
 
+/** Whether InfluxDB computes a function of a subquery twice, over its points and then over those
+ * results, which joins windows that follow on each other; top() and bottom() of tags begin so. */
+bool bbi_stream_joins_windows(const struct bbi_call *call);
+
 /** Several streams as one. by_window: points of one group and window come stream by stream, else by
  * time. */
 int bbi_stream_merge(const struct bbi_flow *flow, struct bbi_stream **inputs, size_t count,

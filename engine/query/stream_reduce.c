@@ -23,6 +23,8 @@ struct reduce {
     struct bbi_stream_point head; /* the point behind the window, if any */
     bool has_head;
     bool ended;
+    bool cuts;      /* what fill() left empty of another interval ends a window */
+    bool cut;       /* such came before the head, which may be of the same window again */
     int64_t bucket; /* the window's */
     int64_t start;
     bool multiplies; /* the function gives several points of a window */
@@ -36,16 +38,22 @@ struct reduce {
 static int pull(struct reduce *r, struct bb_error *err)
 {
     int rc = BB_OK;
-    do {
+    for (;;) {
         rc = r->input->next(r->input, &r->head, &r->has_head, err);
-    } while (rc == BB_OK && r->has_head && r->head.value.kind == BB_VALUE_NULL);
+        if (rc != BB_OK || !r->has_head || r->head.value.kind != BB_VALUE_NULL) {
+            break;
+        }
+        r->cut = r->cut ||
+                 (r->cuts && bbi_bucket_of(&r->flow.plan->buckets, r->head.time) != r->bucket);
+    }
     r->ended = !r->has_head;
     return rc;
 }
 
 static bool in_window(const struct reduce *r, const struct bbi_group *group)
 {
-    return r->has_head && bbi_group_compare_order(r->flow.plan, &r->head.group, group) == 0 &&
+    return r->has_head && !r->cut &&
+           bbi_group_compare_order(r->flow.plan, &r->head.group, group) == 0 &&
            bbi_bucket_of(&r->flow.plan->buckets, r->head.time) == r->bucket;
 }
 
@@ -55,6 +63,7 @@ static int fill_window(struct reduce *r, struct bb_error *err)
     struct bbi_group group = r->head.group;
     uint64_t count = 0;
     int rc = BB_OK;
+    r->cut = false;
     r->bucket = bbi_bucket_of(&r->flow.plan->buckets, r->head.time);
     r->start = bbi_flow_window(&r->flow, r->head.time);
     while (rc == BB_OK && in_window(r, &group)) {
@@ -223,6 +232,7 @@ int bbi_stream_reduce(const struct bbi_flow *flow, const struct bbi_call *call, 
                                   input != NULL && input->skip != NULL ? reduce_skip : NULL};
     r->flow = *flow;
     r->to_window = to_window;
+    r->cuts = call->func != BBI_FUNC_COUNT && !bbi_stream_joins_windows(call);
     r->multiplies = bbi_func_info(call->func)->class == BBI_FN_MULTI;
     r->input = input;
     *out = &r->base;

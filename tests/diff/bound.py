@@ -29,8 +29,12 @@ def value_of(rng, token):
         return token == "true"
     if re.fullmatch(r"\d+", token):
         number = int(token)
-        return rng.choice([number, number, {"integer": number}, {"int": number},
-                           {"float": number}, {"number": number}, float(number)])
+        found = rng.choice([number, number, {"integer": number}, {"int": number},
+                            {"float": number}, {"number": number}, float(number)])
+        # A float that is another number would mean something else.
+        inner = next(iter(found.values())) if isinstance(found, dict) else found
+        floats = isinstance(inner, float) or isinstance(found, dict) and "int" not in str(found)
+        return number if floats and number >= 2 ** 53 else found
     if re.fullmatch(r"\d+\.\d+", token):
         return rng.choice([float(token), {"float": float(token)}, {"number": float(token)}])
     found = re.fullmatch(r"(\d+)([a-z]+)", token)

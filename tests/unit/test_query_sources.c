@@ -142,6 +142,11 @@ static const struct question questions[] = {
      "m: time=1200000000000 median=10\n"
      "m: time=900000000000 median=4\n"
      "m: time=1200000000000 median=10\n"},
+    {"select spread(x) from (select first(v) as x from m where v > 1 and time >= 900s and time < "
+     "1500s group by time(5m), h fill(linear)) where time >= 900s and time < 1500s group by "
+     "time(5m)",
+     "m: time=900000000000 spread=0\n"
+     "m: time=900000000000 spread=0\n"},
     {"select sum(x) from (select first(v) as x, h from m where v > 1 and time >= 900s and time "
      "< 1500s group by time(5m), h fill(10)) where time >= 900s and time < 1500s group by time(5m)",
      "m: time=900000000000 sum=4\n"
