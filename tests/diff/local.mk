@@ -7,6 +7,7 @@ EXTRA_DIST += \
 	tests/diff/compare.py \
 	tests/diff/dataset.py \
 	tests/diff/difftest.py \
+	tests/diff/evidence.py \
 	tests/diff/forms.py \
 	tests/diff/generate.py \
 	tests/diff/known.py \
