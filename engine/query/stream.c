@@ -129,6 +129,12 @@ static int source_of(const struct bbi_flow *flow, const struct bbi_call *call,
     return bbi_stream_source(flow, &driver, out, err);
 }
 
+/* Its points are known when all of a group is; those of several groups are sorted by time. */
+static bool is_forecast(const struct bbi_call *call)
+{
+    return call->func == BBI_FUNC_HOLT_WINTERS || call->func == BBI_FUNC_HOLT_WINTERS_FIT;
+}
+
 static int pass_call(const struct bbi_flow *flow, const struct bbi_call *call,
                      struct bbi_stream **out, struct bb_error *err)
 {
@@ -143,7 +149,8 @@ static int pass_call(const struct bbi_flow *flow, const struct bbi_call *call,
                                  : source_of(&inner, call, &input, err);
     }
     if (rc == BB_OK) {
-        rc = bbi_stream_pass(&wide, call, input, out, err);
+        rc = is_forecast(call) ? bbi_stream_reduce(&wide, call, false, input, out, err)
+                               : bbi_stream_pass(&wide, call, input, out, err);
         return rc == BB_OK ? bbi_trace_wrap(flow, node, out, err) : rc;
     }
     bbi_stream_close(&input);

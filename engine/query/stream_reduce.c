@@ -23,6 +23,7 @@ struct reduce {
     struct bbi_stream_point head; /* the point behind the window, if any */
     bool has_head;
     bool ended;
+    bool whole;     /* all of a group is one window: a forecast */
     bool cuts;      /* what fill() left empty of another interval ends a window */
     bool cut;       /* such came before the head, which may be of the same window again */
     int64_t bucket; /* the window's */
@@ -54,7 +55,7 @@ static bool in_window(const struct reduce *r, const struct bbi_group *group)
 {
     return r->has_head && !r->cut &&
            bbi_group_compare_order(r->flow.plan, &r->head.group, group) == 0 &&
-           bbi_bucket_of(&r->flow.plan->buckets, r->head.time) == r->bucket;
+           (r->whole || bbi_bucket_of(&r->flow.plan->buckets, r->head.time) == r->bucket);
 }
 
 /* Push all points of the next window. */
@@ -232,7 +233,8 @@ int bbi_stream_reduce(const struct bbi_flow *flow, const struct bbi_call *call, 
                                   input != NULL && input->skip != NULL ? reduce_skip : NULL};
     r->flow = *flow;
     r->to_window = to_window;
-    r->cuts = call->func != BBI_FUNC_COUNT && !bbi_stream_joins_windows(call);
+    r->whole = bbi_func_info(call->func)->class == BBI_FN_STREAM;
+    r->cuts = !r->whole && call->func != BBI_FUNC_COUNT && !bbi_stream_joins_windows(call);
     r->multiplies = bbi_func_info(call->func)->class == BBI_FN_MULTI;
     r->input = input;
     *out = &r->base;

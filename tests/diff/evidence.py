@@ -5,7 +5,7 @@ import json
 import re
 
 from compare import joined, values_agree
-from generate import literal, quote
+from generate import MATH, literal, quote
 from tree import select_text, text_of
 
 def selects(tree):
@@ -200,6 +200,10 @@ def scattered(difference, text=None, besides="mode"):
     integers and columns of a function that is looked at by itself (what mode() takes of equals)
     aside."""
     aside = {i - 1 for i in columns_with(difference, besides)}
+    # What is computed of two functions needs them in one row.
+    numbers = set(MATH) | {"pow", "atan2", "log", "integral"}
+    aside |= {i - 1 for i in columns_with(difference, "integral")
+              if any(name not in numbers for name, _ in calls(difference.tree["fields"][i - 1][0]))}
     def agree(a, b):
         return values_agree(a, b, 1e-9) or all(
             isinstance(x, (int, float)) and abs(x) > 2 ** 53 for x in (a, b))

@@ -80,7 +80,8 @@ def integral_of_integers(text, difference):
                                     for row in series["values"]]
         return document
     return (re.search(r"integral\([^,)]*::integer", text) is not None or
-            difference.asked(as_floats(text), without, without))
+            difference.asked(as_floats(text), without, without) or
+            "percentile(" in text and lacks(difference, text=as_floats(text)))
 
 
 @known("which of several functions is refused", "InfluxDB goes through them in random order")
@@ -157,19 +158,22 @@ def bad_precision(text, difference):
     return 'invalid precision' in str(difference.ours)
 
 
-WINDOWS = r"\(SELECT .*\btime\("
+def windows_in_range(q, ranged=False):
+    """Whether a subquery has intervals and a query around it a range of its own."""
+    ranged = ranged or q.get("where") is not None and "time " in text_of(q["where"])
+    return any(ranged and any(g.startswith("time(") for g in inner.get("group") or []) or
+               windows_in_range(inner, ranged) for inner in q["from"] if isinstance(inner, dict))
 
 
 @known("a subquery's window that begins before the range",
        "InfluxDB's function ends its answer at the first such point")
 def window_before_range(text, difference):
-    outer = text[text.rfind(")") if " WHERE " not in text.rsplit(")", 1)[0] else 0:]
-    early = difference.kind in ("series", "rows") and lacks(difference)
+    if difference.tree is None or not windows_in_range(difference.tree):
+        return False
     # Where that point comes last, or beside those of another source, it lacks.
-    beside = difference.tree is not None and len(difference.tree["from"]) > 1
-    last = difference.kind == "value" and (" DESC" in text or beside)
-    return (re.search(WINDOWS, text) is not None and " WHERE " in outer and "time " in outer and
-            (early or last))
+    last = " DESC" in text or len(difference.tree["from"]) > 1
+    return (difference.kind in ("series", "rows", "time") and lacks(difference) or
+            difference.kind == "value" and last)
 
 
 @known("tz() around a subquery", "InfluxDB brings its points together by windows of UTC")
@@ -698,6 +702,13 @@ def extreme_zeros(text, difference):
     mine, other = difference.replies or (b"", b"")
     return (zero.sub(b"0", mine) == zero.sub(b"0", other) and
             len(zero.findall(mine)) < len(zero.findall(other)))
+
+
+@known("an oscillator of sums", "their last digits decide whether one is larger than the next")
+def oscillator_of_sums(text, difference):
+    return (difference.kind == "value" and
+            re.search(r"\b(chande_momentum_oscillator|relative_strength_index|kaufmans_\w+)\("
+                      r"(stddev|mean|sum|integral)\(", text) is not None)
 
 
 @known("a forecast of sums", "their last digits decide how its search goes on")

@@ -195,6 +195,15 @@ static const struct question questions[] = {
     {"select x from (select mean(v) as x from m where v > 1 and v < 8 group by h)",
      "m: time=0 x=4\n"
      "m: time=0 x=2\n"},
+    {"select h, round(x) from (select holt_winters_with_fit(max(v), 1, 0) as x from m where time "
+     ">= 960s and time < 1140s group by time(1m), h)",
+     "m: time=960000000000 h=\"a\" round=1\n"
+     "m: time=960000000000 h=\"b\" round=2\n"
+     "m: time=1020000000000 h=\"a\" round=4\n"
+     "m: time=1020000000000 h=\"b\" round=4\n"
+     "m: time=1080000000000 h=\"a\" round=9\n"
+     "m: time=1080000000000 h=\"b\" round=8\n"
+     "m: time=1140000000000 h=\"b\" round=19\n"},
     {"select sum(s) from m where h > 'x'",
      ""},
     {"select count(w), min(h), sum(z) from n fill(-1.5)",
