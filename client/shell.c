@@ -3,6 +3,7 @@
 
 #include <ctype.h>
 #include <stdarg.h>
+#include <stdio_ext.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -163,6 +164,20 @@ static int finish(struct shell *shell, int rc, const struct bb_client_error *err
     return rc;
 }
 
+/* Who cannot be told anything is left. But an interrupt ends a write too: what is left of the
+ * answer goes, and the next one is shown. */
+static void flush_answer(struct shell *shell)
+{
+    bool failed = fflush(shell->out) != 0;
+    if (!bbsh_interrupted) {
+        shell->quit = shell->quit || failed;
+        return;
+    }
+    if (failed)
+        __fpurge(shell->out);
+    clearerr(shell->out);
+}
+
 static int run_query(struct shell *shell, const char *text, const struct bbsh_output *output,
                      const char *argument)
 {
@@ -187,8 +202,7 @@ static int run_query(struct shell *shell, const char *text, const struct bbsh_ou
     int rc = bb_client_query(shell->client, text, &options, &handler, &error);
     running = NULL;
     output->close(run.state, rc == BB_CLIENT_OK);
-    if (fflush(shell->out) != 0)
-        shell->quit = true;
+    flush_answer(shell);
     finish(shell, rc, &error);
     if (shell->timing)
         fprintf(stderr, "%.1f ms\n", (double)(clock_now_ns() - start_ns) / 1e6);

@@ -2,9 +2,13 @@
 
 import json
 import os
+import pty
+import re
+import select
 import shutil
 import stat
 import subprocess
+import termios
 import time
 
 import pytest
@@ -95,6 +99,20 @@ def terminal(server, tmp_path):
         t.close()
 
 
+ENDLESS = ("SELECT percentile(v, 50) FROM big WHERE time >= 0 AND time < 1h "
+           "GROUP BY time(1ns) fill(0)")
+
+
+def read_until(end, *parts, seconds=15):
+    """All that a terminal shows, until it has shown these parts, one behind the other."""
+    shown = b""
+    limit = time.monotonic() + seconds
+    while not re.search(b".*".join(map(re.escape, parts)), shown, re.S):
+        assert time.monotonic() < limit, (parts, shown[-500:])
+        if select.select([end], [], [], 0.1)[0]:
+            shown += os.read(end, 4096)
+
+
 def running(server):
     return json.dumps(server.query("SHOW QUERIES"))
 
@@ -156,8 +174,9 @@ def test_interrupt(terminal, server):
     terminal.type("\\watch 1 SELECT count(v) FROM big", "Enter").wait("200000")
     terminal.keys("C-c").wait_line("energy> ")
     # Rows without end.
-    terminal.type("SELECT percentile(v, 50) FROM big WHERE time >= 0 AND time < 1h "
-                  "GROUP BY time(1ns) fill(0)", "Enter").wait("1970-")
+    terminal.keys("C-l")
+    assert wait_until(lambda: "1970-" not in terminal.screen())
+    terminal.type(ENDLESS, "Enter").wait("1970-")
     assert "FROM big" in running(server)
     start = time.monotonic()
     terminal.keys("C-c")
@@ -166,6 +185,34 @@ def test_interrupt(terminal, server):
     assert time.monotonic() - start < 3 # not when all that has come is shown
     terminal.type("SHOW MEASUREMENTS", "Enter").wait("reading")
     assert wait_until(lambda: "FROM big" not in running(server)), running(server)
+
+
+def test_interrupt_while_nobody_reads(server, tmp_path):
+    """^C ends a write to a terminal that stands still; what is asked then is answered."""
+    server.write("big,k=1 v=1 1", db="energy")
+    child, end = pty.fork()
+    if child == 0:
+        os.environ.update(XDG_STATE_HOME=str(tmp_path), NO_COLOR="1", TERM="xterm",
+                          LSAN_OPTIONS="print_suppressions=0:suppressions=" + SUPPRESSIONS)
+        os.execv(BUSBAR, [BUSBAR, "-H", "http://" + server.http_address, "-d", "energy"])
+    try:
+        read_until(end, b"energy> ")
+        for _ in range(3):
+            os.write(end, ENDLESS.encode() + b"\n")
+            assert wait_until(lambda: "FROM big" in running(server))
+            time.sleep(0.1)  # until the terminal is full
+            flags = termios.tcgetattr(end)
+            flags[3] |= termios.NOFLSH  # and stays so
+            termios.tcsetattr(end, termios.TCSANOW, flags)
+            for _ in range(3):  # the first may find a write that has begun, and ends it
+                os.write(end, b"\x03")
+                time.sleep(0.05)
+            read_until(end, b"canceled", b"energy> ")
+            os.write(end, b"SHOW DATABASES\n")
+            read_until(end, b"weather", b"energy> ")
+    finally:
+        os.close(end)
+        os.waitpid(child, 0)
 
 
 def test_history(terminal, server, tmp_path):
