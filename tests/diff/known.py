@@ -308,7 +308,8 @@ def modes(text, difference):
 @known("sample() of rows of one time", "InfluxDB's sort is not stable")
 def sampled_ties(text, difference):
     """The times agree, and without a limit the rows, in another order."""
-    if not difference.ties or difference.kind != "value" or "sample(" not in text:
+    ties = difference.ties or "(SELECT" in text  # whose groups have the times of intervals
+    if not ties or difference.kind != "value" or "sample(" not in text:
         return False
     mine, other = ([[s.get("name"), s.get("tags"), sorted(map(str, s["values"]))]
                     for result in side for s in result.get("series", [])]
@@ -677,6 +678,13 @@ def large_angle(text, difference):
         re.search(r"\b(sin|cos|tan)\((exp|pow)", text) is not None or
         difference.large and re.search(r"\b(sin|cos|tan)\(.*(stddev|mean|sum|integral)\(", text)
         is not None))
+
+
+@known("acos and asin beside one", "the number's last digit counts for many of theirs")
+def steep_angle(text, difference):
+    return (difference.kind == "value" and re.search(r"\b(acos|asin)\(", text) is not None and
+            values_agree(difference.ours[difference.column], difference.theirs[difference.column],
+                         1e-6))
 
 
 @known("which row a selector takes of equal values at one time",
