@@ -188,7 +188,8 @@ def zone_around(text, difference):
        "begin where the clocks show it; InfluxDB's there overlap, or leave out points or all rows")
 def intervals_over_change(text, difference):
     """Of intervals with an offset, or that are no whole hours: all rows agree but those within two
-    intervals of a change, and what InfluxDB has lost behind it: rows, values, series."""
+    intervals of a change or the day behind it, and what InfluxDB has lost then: rows, values,
+    series."""
     found = re.search(r"\btime\((\d+)([mhdw])(,[^)]*)?\).* tz\('([^']+)'\)", text)
     if found is None or difference.kind not in ("time", "value", "rows", "series"):
         return False
@@ -201,7 +202,7 @@ def intervals_over_change(text, difference):
     def quiet(row):
         at = seconds_of(row[0], difference.epoch)
         return len({datetime.datetime.fromtimestamp(at + by, zone).utcoffset()
-                    for by in (-2 * reach, 2 * reach)}) == 1
+                    for by in (-max(2 * reach, 90000), 2 * reach)}) == 1
 
     # What is put between two rows depends on how many intervals are there.
     plain = text.replace("fill(linear)", "fill(none)")
